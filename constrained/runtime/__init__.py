@@ -1,0 +1,1 @@
+"""The one corner that imports MLX: masks on logits, generation loops, loading models."""

@@ -1,0 +1,1 @@
+"""What a tokenizer's ids spell: bytes of every id, the flat trie over them, and its disk cache."""

@@ -1,0 +1,1 @@
+"""JSON Schema to a grammar of exactly the texts that validate."""

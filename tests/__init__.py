@@ -1,0 +1,1 @@
+"""Tests, one folder per kind of evidence: unit, properties, runtime, conformance; support holds what they share."""

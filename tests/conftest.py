@@ -1,0 +1,19 @@
+"""Settings for every test: how random examples are drawn.
+
+`default` draws the same examples every time, so that a red run is red for everybody. `nightly`
+draws new ones, many more: `pytest --hypothesis-profile nightly`.
+"""
+
+from hypothesis import HealthCheck, settings
+
+# Compiling a kernel or a grammar inside the first example is slow and no defect of the strategy.
+settings.register_profile(
+    "default",
+    max_examples=60,
+    derandomize=True,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("nightly", settings.get_profile("default"), max_examples=3_000, derandomize=False)
+settings.load_profile("default")
