@@ -1,0 +1,254 @@
+"""Set algebra on automata: the same five words as on sets, exact and minimal.
+
+    intersect(a, b)   union(a, b)   difference(a, b)   concat(a, b)   shortest(a)
+
+Every function returns a *canonical* automaton: trim, minimal, rows numbered breadth first and
+byte classes numbered by first byte. So two automata accept the same labelled language exactly if
+their tables are equal (`equivalent`), and equal languages built in different ways share masks.
+
+Cost.  A product of S and T rows makes at most S*T pairs (`limit` caps them with LimitExceeded);
+minimisation is O(C * S log S) (see tables.py). For the automata of JSON schemas (10 to 500 rows)
+that is 10 to 300 microseconds.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constrained.automata import tables
+from constrained.automata.dfa import DEAD, REFUSES, START, Dfa, Row
+from constrained.errors import LimitExceeded
+
+PRODUCT_LIMIT = 100_000  # rows of a product before minimisation
+
+
+def reachable_rows(dfa: Dfa) -> NDArray[np.bool_]:
+    """(S,) which rows some text leads to."""
+    return tables.reachable(dfa.step)
+
+
+def live_rows(dfa: Dfa) -> NDArray[np.bool_]:
+    """(S,) from which rows an accepting row can be reached."""
+    return tables.distances(dfa.step, dfa.labels) >= 0
+
+
+def from_table(step: NDArray[np.int32], labels: NDArray[np.int32]) -> Dfa:
+    """The canonical automaton of a table with one column per byte: `step` (S, 256), `labels` (S,).
+
+    Row 0 must be DEAD and row 1 START; other rows may be unreachable or useless.
+    """
+    classes, chosen = tables.compress(step)
+    return canonical(classes, np.ascontiguousarray(step[:, chosen]), labels)
+
+
+def canonical(classes: NDArray[np.uint8], step: NDArray[np.int32], labels: NDArray[np.int32]) -> Dfa:
+    """Trim, minimise, renumber: `classes` (256,), `step` (S, C), `labels` (S,)."""
+    dead = tables.distances(step, labels) < 0
+    if dead[1:].any():
+        step = np.where(dead[step], np.int32(DEAD), step)
+    step, labels = tables.renumber(step, labels, tables.partition(step, labels))
+    merged, chosen = tables.compress(step[:, classes])
+    return Dfa(merged, np.ascontiguousarray(step[:, classes[chosen]]), labels)
+
+
+def minimise(dfa: Dfa) -> Dfa:
+    """The smallest automaton with the same labelled language."""
+    return canonical(dfa.classes, dfa.step, dfa.labels)
+
+
+class Builder:
+    """Automata by hand: name rows, draw edges, `finish()`. The first row is START.
+
+    An edge drawn later over the same row and byte replaces the earlier one.
+    """
+
+    def __init__(self) -> None:
+        self._edges: list[tuple[int, list[int], int]] = []
+        self._labels: list[int] = [REFUSES]
+
+    def row(self, label: int = REFUSES) -> int:
+        """A new row; accepting if given a label."""
+        self._labels.append(label)
+        return len(self._labels) - 1
+
+    def edge(self, row: int, read: int | bytes | range, target: int) -> None:
+        """From `row`, reading one byte out of `read`, go to `target`."""
+        self._edges.append((row, [read] if isinstance(read, int) else list(read), target))
+
+    def finish(self) -> Dfa:
+        """The canonical automaton of what was drawn."""
+        step = np.zeros((max(2, len(self._labels)), 256), np.int32)
+        for row, read, target in self._edges:
+            step[row, read] = target
+        labels = np.full(len(step), REFUSES, np.int32)
+        labels[: len(self._labels)] = self._labels
+        return from_table(step, labels)
+
+
+def empty() -> Dfa:
+    """No text at all."""
+    return Builder().finish()
+
+
+def literal(text: bytes) -> Dfa:
+    """Exactly `text`. Built as a chain, without the regex engine."""
+    return literals({text: 0})
+
+
+def literals(texts: Mapping[bytes, int] | Iterable[bytes]) -> Dfa:
+    """One of many texts, each with its label (0 where none is given): a trie, then minimised."""
+    labelled = texts if isinstance(texts, Mapping) else dict.fromkeys(texts, 0)
+    used = sorted({byte for text in labelled for byte in text})
+    classes = np.zeros(256, np.uint8)
+    classes[used] = np.arange(1, len(used) + 1) % 256  # 256 used bytes: class 0 is one of them
+    column = classes.tolist()
+    cells: list[list[int]] = [[0] * (len(used) + 1) for _ in range(2)]
+    labels = [REFUSES, REFUSES]
+    for text, label in labelled.items():
+        row = 1
+        for byte in text:
+            target = cells[row][column[byte]]
+            if not target:
+                target = cells[row][column[byte]] = len(cells)
+                cells.append([0] * (len(used) + 1))
+                labels.append(REFUSES)
+            row = target
+        labels[row] = label
+    return canonical(classes, np.array(cells, np.int32), np.array(labels, np.int32))
+
+
+def intersect(a: Dfa, b: Dfa, limit: int = PRODUCT_LIMIT) -> Dfa:
+    """Texts in both; labelled as in `a`."""
+    pairs, build = _pairs(a, b, True, True, limit)
+    both = b.labels[pairs[:, 1]] != REFUSES
+    return build(np.where(both, a.labels[pairs[:, 0]], np.int32(REFUSES)))
+
+
+def difference(a: Dfa, b: Dfa, limit: int = PRODUCT_LIMIT) -> Dfa:
+    """Texts in `a` and not in `b`; labelled as in `a`."""
+    pairs, build = _pairs(a, b, True, False, limit)
+    only = b.labels[pairs[:, 1]] == REFUSES
+    return build(np.where(only, a.labels[pairs[:, 0]], np.int32(REFUSES)))
+
+
+def union(a: Dfa, b: Dfa, limit: int = PRODUCT_LIMIT) -> Dfa:
+    """Texts in either, with the one label 0."""
+    pairs, build = _pairs(a, b, False, False, limit)
+    either = (a.labels[pairs[:, 0]] != REFUSES) | (b.labels[pairs[:, 1]] != REFUSES)
+    return build(np.where(either, np.int32(0), np.int32(REFUSES)))
+
+
+def labelled_union(parts: Sequence[Dfa], limit: int = PRODUCT_LIMIT) -> tuple[Dfa, tuple[frozenset[int], ...]]:
+    """Texts in any part, and in which: `label -> the indices of the parts that match`."""
+    if not parts:
+        return empty(), ()
+    whole, names = plain(parts[0]), [frozenset({0})]
+    for index, part in enumerate(parts[1:], start=1):
+        pairs, build = _pairs(whole, part, False, False, limit)
+        left = whole.labels[pairs[:, 0]]
+        right = (part.labels[pairs[:, 1]] != REFUSES).astype(np.int32)
+        keys, label = np.unique(left * 2 + right, return_inverse=True)  # -2 = refused by both
+        met = [
+            (frozenset[int]() if key // 2 == REFUSES else names[key // 2]) | (frozenset({index} if key % 2 else ()))
+            for key in keys.tolist()
+        ]
+        shift = 1 if met and not met[0] else 0  # the refusing pairs sort first
+        whole = build(label.astype(np.int32) - shift)
+        names = met[shift:]
+    used = sorted({label for label in whole.labels.tolist() if label != REFUSES})
+    compact = {label: index for index, label in enumerate(used)}
+    return relabel(whole, compact), tuple(names[label] for label in used)
+
+
+def relabel(dfa: Dfa, names: Mapping[int, int]) -> Dfa:
+    """Rename labels; those absent from `names` (or mapped to REFUSES) no longer accept."""
+    labels = np.array([names.get(label, REFUSES) for label in dfa.labels.tolist()], np.int32)
+    return canonical(dfa.classes, dfa.step, labels)
+
+
+def plain(dfa: Dfa) -> Dfa:
+    """The same language with the one label 0."""
+    return canonical(dfa.classes, dfa.step, np.minimum(dfa.labels, np.int32(0)))
+
+
+def concat(a: Dfa, b: Dfa, limit: int = PRODUCT_LIMIT) -> Dfa:
+    """A text of `a` followed by a text of `b`, labelled as in `b`, by the subset construction."""
+    left_column, right_column, classes = _columns(a, b)
+    step_a, step_b = a.step[:, left_column].tolist(), b.step[:, right_column].tolist()
+    ends, names = (a.labels != REFUSES).tolist(), b.labels.tolist()
+    Subset = tuple[int, frozenset[int]]  # a row of `a`, rows of `b`
+
+    def enter(row: int, inside: set[int]) -> Subset:
+        return row, frozenset(inside | {START} if ends[row] else inside) - {DEAD}
+
+    number: dict[Subset, int] = {(0, frozenset()): 0, enter(START, set()): 1}
+    todo, table = list(number), list[list[int]]()
+    for row, inside in todo:
+        targets = list[int]()
+        for column in range(len(left_column)):
+            key = enter(step_a[row][column], {step_b[r][column] for r in inside})
+            if key not in number:
+                if len(number) >= limit:
+                    raise _too_large(limit)
+                number[key] = len(number)
+                todo.append(key)
+            targets.append(number[key])
+        table.append(targets)
+    labels = [max((names[r] for r in inside), default=REFUSES) for _, inside in todo]
+    return canonical(classes, np.array(table, np.int32), np.array(labels, np.int32))
+
+
+def shortest(dfa: Dfa, row: Row = START) -> bytes | None:
+    """The shortest text accepted from `row` (the smallest bytes among equals); None if none is."""
+    far = tables.distances(dfa.step, dfa.labels)
+    if far[row] < 0:
+        return None
+    text = bytearray()
+    while far[row] > 0:
+        ahead = far[dfa.step[row, dfa.classes]]
+        byte = int(np.argmax(ahead == far[row] - 1))
+        text.append(byte)
+        row = Row(int(dfa.step[row, dfa.classes[byte]]))
+    return bytes(text)
+
+
+def equivalent(a: Dfa, b: Dfa) -> bool:
+    """Do both accept the same texts with the same labels?"""
+    a, b = minimise(a), minimise(b)
+    return (
+        a.step.shape == b.step.shape
+        and np.array_equal(a.classes, b.classes)
+        and np.array_equal(a.step, b.step)
+        and np.array_equal(a.labels, b.labels)
+    )
+
+
+def _columns(a: Dfa, b: Dfa) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Joint byte classes: (column of a (K,), column of b (K,), byte -> k (256,))."""
+    keys = a.classes.astype(np.int32) * 256 + b.classes
+    joint, classes = np.unique(keys, return_inverse=True)
+    return (joint // 256).astype(np.uint8), (joint % 256).astype(np.uint8), classes.astype(np.uint8)
+
+
+def _too_large(limit: int) -> LimitExceeded:
+    return LimitExceeded(f"an automaton of more than {limit} rows", hint="shorten counted repeats or simplify patterns")
+
+
+class _Build:
+    """A product's table waiting for its labels."""
+
+    def __init__(self, classes: NDArray[np.uint8], step: NDArray[np.int32]) -> None:
+        self._classes, self._step = classes, step
+
+    def __call__(self, labels: NDArray[np.int32]) -> Dfa:
+        labels[DEAD] = REFUSES
+        return canonical(self._classes, self._step, labels)
+
+
+def _pairs(a: Dfa, b: Dfa, needs_a: bool, needs_b: bool, limit: int) -> tuple[NDArray[np.int32], _Build]:
+    left, right, classes = _columns(a, b)
+    step, pairs, count = tables.product(a.step, b.step, left, right, needs_a, needs_b, limit)
+    if count == tables.FULL:
+        raise _too_large(limit)
+    return pairs, _Build(classes, step)

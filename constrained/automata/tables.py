@@ -1,0 +1,295 @@
+"""Kernels over transition tables: trim, minimise, product, distances.
+
+Every function takes a step table `(S, C) int32` with row 0 DEAD and row 1 START. These loops are
+what numpy has no vocabulary for; `algebra.py` gives them names and meaning.
+
+Minimisation is Hopcroft's partition refinement (J. Hopcroft, *An n log n algorithm for
+minimizing states in a finite automaton*, 1971), in the array formulation of Valmari and Lehtinen:
+rows lie in one permutation array, a block is a run of it, and splitting a block is swapping rows
+to its front.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constrained.automata.jit import kernel
+
+Table = NDArray[np.int32]  # (S, C)
+Labels = NDArray[np.int32]  # (S,)
+
+FULL = -2  # product(): the row limit was reached
+
+
+@kernel
+def reachable(step: Table) -> NDArray[np.bool_]:
+    """(S,) which rows can be reached from START."""
+    rows, columns = step.shape
+    seen = np.zeros(rows, np.bool_)
+    stack = np.empty(rows, np.int32)
+    seen[1] = True
+    stack[0] = 1
+    top = 1
+    while top > 0:
+        top -= 1
+        row = stack[top]
+        for column in range(columns):
+            target = step[row, column]
+            if not seen[target]:
+                seen[target] = True
+                stack[top] = target
+                top += 1
+    return seen
+
+
+@kernel
+def distances(step: Table, labels: Labels) -> NDArray[np.int32]:
+    """(S,) bytes in the shortest text from each row to acceptance; -1 where there is none."""
+    rows, columns = step.shape
+    count = np.zeros(rows + 1, np.int64)
+    for row in range(rows):
+        for column in range(columns):
+            count[step[row, column] + 1] += 1
+    first = np.cumsum(count)
+    fill = first.copy()
+    source = np.empty(rows * columns, np.int32)
+    for row in range(rows):
+        for column in range(columns):
+            target = step[row, column]
+            source[fill[target]] = row
+            fill[target] += 1
+    far = np.full(rows, -1, np.int32)
+    queue = np.empty(rows, np.int32)
+    tail = 0
+    for row in range(rows):
+        if labels[row] >= 0:
+            far[row] = 0
+            queue[tail] = row
+            tail += 1
+    head = 0
+    while head < tail:
+        row = queue[head]
+        head += 1
+        for i in range(first[row], first[row + 1]):
+            if far[source[i]] < 0:
+                far[source[i]] = far[row] + 1
+                queue[tail] = source[i]
+                tail += 1
+    return far
+
+
+@kernel
+def compress(step: Table) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """Merge equal columns: ((C,) column -> class, (K,) class -> one of its columns)."""
+    rows, columns = step.shape
+    classes = np.zeros(columns, np.uint8)
+    chosen = np.empty(columns, np.int32)
+    kinds = 0
+    for column in range(columns):
+        found = -1
+        for kind in range(kinds):
+            same = True
+            for row in range(rows):
+                if step[row, column] != step[row, chosen[kind]]:
+                    same = False
+                    break
+            if same:
+                found = kind
+                break
+        if found < 0:
+            found = kinds
+            chosen[kinds] = column
+            kinds += 1
+        classes[column] = found
+    return classes, chosen[:kinds].copy()
+
+
+@kernel
+def partition(step: Table, labels: Labels) -> NDArray[np.int32]:
+    """(S,) block of each row: two rows share one iff they accept the same labelled language."""
+    rows, columns = step.shape
+    # predecessors by (column, target), as one flat list
+    first = np.zeros(columns * rows + 1, np.int64)
+    for row in range(rows):
+        for column in range(columns):
+            first[column * rows + step[row, column] + 1] += 1
+    first = np.cumsum(first)
+    fill = first.copy()
+    source = np.empty(rows * columns, np.int32)
+    for row in range(rows):
+        for column in range(columns):
+            key = column * rows + step[row, column]
+            source[fill[key]] = row
+            fill[key] += 1
+
+    # the permutation, blocks as runs of it, initially one block a label
+    order = np.argsort(labels, kind="mergesort").astype(np.int32)
+    place = np.empty(rows, np.int32)
+    block = np.empty(rows, np.int32)
+    start = np.empty(rows + 1, np.int32)
+    end = np.empty(rows + 1, np.int32)
+    marked = np.zeros(rows + 1, np.int32)
+    blocks = 0
+    for i in range(rows):
+        if i == 0 or labels[order[i]] != labels[order[i - 1]]:
+            start[blocks] = i
+            blocks += 1
+        end[blocks - 1] = i + 1
+        place[order[i]] = i
+        block[order[i]] = blocks - 1
+
+    # worklist of blocks to split by; all columns of a block are handled at once
+    waiting = np.zeros(rows + 1, np.bool_)
+    work = np.empty(rows + 1, np.int32)
+    top = 0
+    for b in range(blocks):
+        work[top] = b
+        waiting[b] = True
+        top += 1
+    touched = np.empty(rows + 1, np.int32)
+    splitter = np.empty(rows, np.int32)
+    while top > 0:
+        top -= 1
+        by = work[top]
+        waiting[by] = False
+        size = end[by] - start[by]
+        for i in range(size):
+            splitter[i] = order[start[by] + i]
+        for column in range(columns):
+            touches = 0
+            for i in range(size):
+                key = column * rows + splitter[i]
+                for j in range(first[key], first[key + 1]):
+                    row = source[j]
+                    b = block[row]
+                    swap = start[b] + marked[b]
+                    if place[row] >= swap:
+                        if marked[b] == 0:
+                            touched[touches] = b
+                            touches += 1
+                        other = order[swap]
+                        order[place[row]] = other
+                        place[other] = place[row]
+                        order[swap] = row
+                        place[row] = swap
+                        marked[b] += 1
+            for i in range(touches):
+                b = touched[i]
+                cut = start[b] + marked[b]
+                marked[b] = 0
+                if cut == end[b]:
+                    continue
+                # the smaller half becomes the new block, and must be looked at again
+                fresh = blocks
+                blocks += 1
+                if cut - start[b] <= end[b] - cut:
+                    start[fresh], end[fresh], start[b] = start[b], cut, cut
+                else:
+                    start[fresh], end[fresh], end[b] = cut, end[b], cut
+                for k in range(start[fresh], end[fresh]):
+                    block[order[k]] = fresh
+                if not waiting[fresh]:
+                    waiting[fresh] = True
+                    work[top] = fresh
+                    top += 1
+    return block
+
+
+@kernel
+def renumber(step: Table, labels: Labels, block: NDArray[np.int32]) -> tuple[Table, Labels]:
+    """Quotient by `block`, rows numbered breadth first from START; the rest is dropped."""
+    rows, columns = step.shape
+    number = np.full(rows, -1, np.int32)  # block -> new row
+    chosen = np.empty(rows + 2, np.int32)  # new row -> one of its old rows
+    number[block[0]] = 0
+    chosen[0] = 0
+    chosen[1] = 1
+    if block[1] == block[0]:  # the empty language still has a START row
+        head = 1
+        tail = 2
+    else:
+        number[block[1]] = 1
+        head = 1
+        tail = 2
+    while head < tail:
+        row = chosen[head]
+        head += 1
+        for column in range(columns):
+            b = block[step[row, column]]
+            if number[b] < 0:
+                number[b] = tail
+                chosen[tail] = step[row, column]
+                tail += 1
+    table = np.zeros((tail, columns), np.int32)
+    names = np.empty(tail, np.int32)
+    for new in range(tail):
+        names[new] = labels[chosen[new]]
+        for column in range(columns):
+            table[new, column] = number[block[step[chosen[new], column]]]
+    return table, names
+
+
+@kernel
+def product(
+    left: Table,
+    right: Table,
+    left_column: NDArray[np.uint8],
+    right_column: NDArray[np.uint8],
+    needs_left: bool,
+    needs_right: bool,
+    limit: int,
+) -> tuple[Table, NDArray[np.int32], int]:
+    """Pairs of rows reachable together, breadth first.
+
+    A pair is DEAD when a side that is needed is DEAD, or both are. Column k of the result reads
+    `left_column[k]` and `right_column[k]`. Returns (table (S, K), pairs (S, 2), S or `FULL`).
+    """
+    columns = left_column.shape[0]
+    capacity = 64
+    slots = 256
+    mask = slots - 1
+    table = np.zeros((capacity, columns), np.int32)
+    pairs = np.zeros((capacity, 2), np.int32)
+    where = np.zeros(slots, np.int32)  # open addressing: pair -> row, 0 = free
+    pairs[1, 0] = 1
+    pairs[1, 1] = 1
+    where[(1 * 0x9E3779B1 + 1 * 0x85EBCA77) & mask] = 1
+    head = 1
+    tail = 2
+    while head < tail:
+        for column in range(columns):
+            a = left[pairs[head, 0], left_column[column]]
+            b = right[pairs[head, 1], right_column[column]]
+            if (a == 0 and (needs_left or b == 0)) or (b == 0 and needs_right):
+                continue
+            slot = (a * 0x9E3779B1 + b * 0x85EBCA77) & mask
+            while where[slot] != 0 and (pairs[where[slot], 0] != a or pairs[where[slot], 1] != b):
+                slot = (slot + 1) & mask
+            if where[slot] == 0:
+                if tail >= limit:
+                    return table[:tail], pairs[:tail], FULL
+                if tail == capacity:
+                    capacity *= 2
+                    wider = np.zeros((capacity, columns), np.int32)
+                    wider[:tail] = table
+                    table = wider
+                    longer = np.zeros((capacity, 2), np.int32)
+                    longer[:tail] = pairs
+                    pairs = longer
+                    slots *= 2
+                    mask = slots - 1
+                    where = np.zeros(slots, np.int32)
+                    for row in range(1, tail):
+                        again = (pairs[row, 0] * 0x9E3779B1 + pairs[row, 1] * 0x85EBCA77) & mask
+                        while where[again] != 0:
+                            again = (again + 1) & mask
+                        where[again] = row
+                    slot = (a * 0x9E3779B1 + b * 0x85EBCA77) & mask
+                    while where[slot] != 0:
+                        slot = (slot + 1) & mask
+                pairs[tail, 0] = a
+                pairs[tail, 1] = b
+                where[slot] = tail
+                tail += 1
+            table[head, column] = where[slot]
+        head += 1
+    return table[:tail], pairs[:tail], tail
