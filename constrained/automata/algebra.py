@@ -23,16 +23,6 @@ from constrained.errors import LimitExceeded
 PRODUCT_LIMIT = 100_000  # rows of a product before minimisation
 
 
-def reachable_rows(dfa: Dfa) -> NDArray[np.bool_]:
-    """(S,) which rows some text leads to."""
-    return tables.reachable(dfa.step)
-
-
-def live_rows(dfa: Dfa) -> NDArray[np.bool_]:
-    """(S,) from which rows an accepting row can be reached."""
-    return tables.distances(dfa.step, dfa.labels) >= 0
-
-
 def from_table(step: NDArray[np.int32], labels: NDArray[np.int32]) -> Dfa:
     """The canonical automaton of a table with one column per byte: `step` (S, 256), `labels` (S,).
 
@@ -92,8 +82,19 @@ def empty() -> Dfa:
 
 
 def literal(text: bytes) -> Dfa:
-    """Exactly `text`. Built as a chain, without the regex engine."""
-    return literals({text: 0})
+    """Exactly `text`: a chain, drawn canonically at once (literals are most of a schema)."""
+    length, used = len(text), sorted(set(text))
+    if len(used) == 256:
+        return literals([text])
+    spare = next(byte for byte in range(256) if byte not in used)  # stands for all bytes not in the text
+    column = {byte: index for index, byte in enumerate(sorted([*used, spare]))}
+    classes = np.full(256, column[spare], np.uint8)
+    classes[used] = [column[byte] for byte in used]
+    step = np.zeros((length + 2, len(column)), np.int32)
+    step[range(1, length + 1), [column[byte] for byte in text]] = range(2, length + 2)
+    labels = np.full(length + 2, REFUSES, np.int32)
+    labels[-1] = 0
+    return Dfa(classes, step, labels)
 
 
 def literals(texts: Mapping[bytes, int] | Iterable[bytes]) -> Dfa:
@@ -201,16 +202,7 @@ def concat(a: Dfa, b: Dfa, limit: int = PRODUCT_LIMIT) -> Dfa:
 
 def shortest(dfa: Dfa, row: Row = START) -> bytes | None:
     """The shortest text accepted from `row` (the smallest bytes among equals); None if none is."""
-    far = tables.distances(dfa.step, dfa.labels)
-    if far[row] < 0:
-        return None
-    text = bytearray()
-    while far[row] > 0:
-        ahead = far[dfa.step[row, dfa.classes]]
-        byte = int(np.argmax(ahead == far[row] - 1))
-        text.append(byte)
-        row = Row(int(dfa.step[row, dfa.classes[byte]]))
-    return bytes(text)
+    return None if dfa.distance[row] < 0 else dfa.completion(row)
 
 
 def equivalent(a: Dfa, b: Dfa) -> bool:

@@ -26,9 +26,12 @@ from typing import NewType
 import numpy as np
 from numpy.typing import NDArray
 
+from constrained.automata import tables
+
 Row = NewType("Row", int)
 DEAD, START = Row(0), Row(1)  # rows 0 and 1 of every table
 REFUSES = -1  # the label of a row that does not accept
+NONE, MANY = -1, -2  # what a row reads next, when it is not one byte
 
 # Shapes: S rows, C byte classes.
 
@@ -61,6 +64,57 @@ class Dfa:
         """(S, 256) int32: the table with one column per byte."""
         return np.ascontiguousarray(self.step[:, self.classes])
 
+    @cached_property
+    def _cells(self) -> memoryview:
+        return memoryview(np.ascontiguousarray(self.step).reshape(-1))
+
+    @cached_property
+    def _column(self) -> bytes:
+        return self.classes.tobytes()
+
+    @cached_property
+    def _accepting(self) -> memoryview:
+        return memoryview(np.ascontiguousarray(self.labels))
+
+    @cached_property
+    def _only(self) -> list[int]:
+        """Row -> the one byte it can read; MANY or NONE otherwise."""
+        width = np.bincount(self.classes, minlength=self.step.shape[1])
+        alive = self.step != DEAD
+        count = alive @ width
+        first = np.array([int(np.argmax(self.classes == k)) for k in range(self.step.shape[1])])
+        only = first[np.argmax(alive, axis=1)]
+        return np.where(count == 1, only, np.where(count == 0, NONE, MANY)).tolist()
+
+    # The three questions the matcher asks about a row, a byte at a time. `Counted` answers them too.
+
+    def after(self, row: int, byte: int) -> int:
+        """The row after `byte`; DEAD when refused."""
+        return self._cells[row * self.step.shape[1] + self._column[byte]]
+
+    def label(self, row: int) -> int:
+        """The label of `row`; REFUSES when it does not accept."""
+        return self._accepting[row]
+
+    def only_byte(self, row: int) -> int:
+        """The one byte that `row` can read, NONE if it reads nothing more, MANY if several."""
+        return self._only[row]
+
+    def completion(self, row: int) -> bytes:
+        """A shortest text that leads from `row` to acceptance."""
+        text = bytearray()
+        while self.distance[row] > 0:
+            ahead = self.distance[self.by_byte[row]]
+            byte = int(np.argmax(ahead == self.distance[row] - 1))
+            text.append(byte)
+            row = int(self.by_byte[row, byte])
+        return bytes(text)
+
+    @cached_property
+    def distance(self) -> NDArray[np.int32]:
+        """(S,) bytes in the shortest completion of each row; -1 for DEAD."""
+        return tables.distances(self.step, self.labels)
+
     def run(self, text: bytes, row: Row = START) -> Row:
         """The row after reading `text` from `row`; DEAD when refused on the way."""
         for byte in text:
@@ -80,9 +134,7 @@ class Dfa:
             raise ValueError("an entry points outside the table")
         if self.step[DEAD].any() or self.labels[DEAD] != REFUSES:
             raise ValueError("row 0 must loop to itself and refuse")
-        from constrained.automata.algebra import live_rows, reachable_rows
-
-        trim = reachable_rows(self) & live_rows(self)
+        trim = tables.reachable(self.step) & (self.distance >= 0)
         if not trim[START + 1 :].all():
             raise ValueError(f"rows {np.flatnonzero(~trim[2:]) + 2} are not trim")
 

@@ -1,0 +1,152 @@
+"""The hot loop: which tokens of the vocabulary does an automaton let pass?
+
+The trie holds every token's bytes, depth first (see vocabulary/trie.py). A walk carries one row per
+depth; a byte that leads to DEAD skips its whole subtree:
+
+    rows by depth      START --'"'--> r1 --'n'--> r2 ...
+    trie               '"'   depth 0, skip 7      allowed, go below
+                         'n' depth 1, skip 5      allowed, go below
+                         ' ' depth 1, skip 6      DEAD: continue at 6
+
+A token is allowed when its last byte leads to a live row: tables are trim, so the text can be
+completed. Where a row accepts, the automaton may also *end* in the middle of a token: the walk
+reports that node as an *exit*, and the caller walks the rest of the token with what follows.
+
+The definition, which the kernels are tested against:
+
+    allowed(row) = {token : run(bytes(token), row) is not DEAD}
+    exits(row)   = {node  : run(path(node), row) accepts}
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constrained.automata.jit import kernel
+
+# Shapes: N trie nodes, W words of a mask, S rows, C byte classes, M start nodes, E exits.
+
+Words = NDArray[np.uint32]  # (W,) bit t % 32 of word t // 32 is token t
+Nodes = NDArray[np.int32]  # (M,) indices into the trie
+
+ALL_EXITS, DEEP_EXITS = False, True  # DEEP: only exits with something below them in the trie
+
+
+@kernel
+def walk(
+    byte: NDArray[np.uint8],
+    depth: NDArray[np.int16],
+    skip: NDArray[np.int32],
+    token: NDArray[np.int32],
+    below: Nodes,
+    classes: NDArray[np.uint8],
+    step: NDArray[np.int32],
+    labels: NDArray[np.int32],
+    row: int,
+    deep: bool,
+    words: Words,
+    path: NDArray[np.int32],
+    exits: Nodes,
+    exit_labels: NDArray[np.int32],
+) -> int:
+    """Walk the subtrees below the nodes `below` (-1 is the root) from `row`.
+
+    Sets the bits of allowed tokens in `words`, writes exits to `exits` and `exit_labels` (room for
+    N), and returns how many there are. `path` is scratch, longer than the longest token.
+    """
+    found = 0
+    for start in below:
+        base = 0
+        node = 0
+        end = byte.shape[0]
+        if start >= 0:
+            base = depth[start] + 1
+            node = start + 1
+            end = skip[start]
+        path[base] = row
+        while node < end:
+            level = depth[node]
+            after = step[path[level], classes[byte[node]]]
+            if after == 0:
+                node = skip[node]
+                continue
+            path[level + 1] = after
+            spelled = token[node]
+            if spelled >= 0:
+                words[spelled >> 5] |= np.uint32(1) << np.uint32(spelled & 31)
+            if labels[after] >= 0 and not (deep and skip[node] == node + 1):
+                exits[found] = node
+                exit_labels[found] = labels[after]
+                found += 1
+            node += 1
+    return found
+
+
+@kernel
+def walk_counted(
+    byte: NDArray[np.uint8],
+    depth: NDArray[np.int16],
+    skip: NDArray[np.int32],
+    token: NDArray[np.int32],
+    below: Nodes,
+    classes: NDArray[np.uint8],
+    step: NDArray[np.int32],
+    labels: NDArray[np.int32],
+    cost: NDArray[np.uint8],
+    least: NDArray[np.int32],
+    most: NDArray[np.int32],
+    low: int,
+    high: int,
+    row: int,
+    count: int,
+    deep: bool,
+    words: Words,
+    path: NDArray[np.int32],
+    counts: NDArray[np.int32],
+    exits: Nodes,
+    exit_labels: NDArray[np.int32],
+) -> int:
+    """`walk` for an automaton with a counter (counted.py): `cost` (S, C) is what an edge counts,
+    `least` and `most` (S,) what any completion of a row still counts, `low..high` the bounds."""
+    found = 0
+    for start in below:
+        base = 0
+        node = 0
+        end = byte.shape[0]
+        if start >= 0:
+            base = depth[start] + 1
+            node = start + 1
+            end = skip[start]
+        path[base] = row
+        counts[base] = count
+        while node < end:
+            level = depth[node]
+            column = classes[byte[node]]
+            before = path[level]
+            after = step[before, column]
+            counted = counts[level] + cost[before, column]
+            if after == 0 or counted + least[after] > high or counted + most[after] < low:
+                node = skip[node]
+                continue
+            path[level + 1] = after
+            counts[level + 1] = counted
+            spelled = token[node]
+            if spelled >= 0:
+                words[spelled >> 5] |= np.uint32(1) << np.uint32(spelled & 31)
+            if labels[after] >= 0 and counted >= low and not (deep and skip[node] == node + 1):
+                exits[found] = node
+                exit_labels[found] = labels[after]
+                found += 1
+            node += 1
+    return found
+
+
+@kernel
+def tokens_below(skip: NDArray[np.int32], token: NDArray[np.int32], below: Nodes, found: NDArray[np.int32]) -> int:
+    """Collect the tokens strictly below the nodes; `found` has room for N."""
+    count = 0
+    for start in below:
+        for node in range(start + 1, skip[start]):
+            if token[node] >= 0:
+                found[count] = token[node]
+                count += 1
+    return count

@@ -1,0 +1,122 @@
+"""The grammar: what a text is made of, as immutable symbols.
+
+    Terminal   a regular language (an automaton): the smallest piece
+    Switch     a labelled automaton; the label decides what follows   keys of an object, tool names
+    Control    one of some special tokens, matched by id              <tool_call>, end of a turn
+    Node       one of several sequences, found when first needed      a schema, a rule
+    Captured   a sequence whose text decides what follows             an extra key, a unique item
+
+A *sequence* is a tuple of symbols. A grammar is one start symbol. Nodes are lazy, so recursion is
+plain reference, and the size of a grammar is the size of what generation has visited.
+
+Symbols are compared by identity. A front end that hands out the same object for the same meaning
+(one `Terminal` for every comma, one `Node` per schema) lets equal states be shared, and shared
+states are what makes a repeated mask a dictionary look-up.
+
+Contract with the matcher (states.py):
+    1. Every sequence a symbol offers can be completed: front ends prune what is empty.
+    2. No node reaches itself without reading something first (no left recursion).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from constrained.automata.counted import Counted
+from constrained.automata.dfa import Dfa
+
+Automaton = Dfa | Counted
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Terminal:
+    """A regular language over bytes."""
+
+    automaton: Automaton
+    name: str = ""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Switch:
+    """A labelled automaton: after a text with label k, `targets[k]` follows."""
+
+    automaton: Automaton
+    targets: "tuple[Sequence, ...]"
+    name: str = ""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Control:
+    """One of these token ids, never their spelling."""
+
+    tokens: frozenset[int]
+    name: str = ""
+
+
+class Node(ABC):
+    """A choice between sequences, asked for once, when a matcher first gets there."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def expand(self) -> "Iterable[Sequence]":
+        """The alternatives; each can be completed."""
+
+    @abstractmethod
+    def shortest(self) -> bytes:
+        """A shortest text of this node."""
+
+
+class Captured(ABC):
+    """`body`, then whatever the text that matched it calls for.
+
+    Masks are computed for many texts at once, before the text is known. They use `sketch`: what
+    follows as far as it is the same for every text, ending in `UNKNOWN` where it is not. Tokens
+    that reach beyond `UNKNOWN` are tried one by one, exactly.
+    """
+
+    __slots__ = ()
+
+    body: "Sequence"
+
+    @abstractmethod
+    def then(self, text: bytes) -> "Sequence | None":
+        """What follows after the body matched `text`; None if that text is refused."""
+
+    @abstractmethod
+    def sketch(self) -> "Sequence":
+        """What follows after any text that is not refused, up to `UNKNOWN`."""
+
+    @abstractmethod
+    def refused(self) -> Collection[bytes]:
+        """The texts that match the body and for which `then` is None."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Unknown:
+    """The end of what a sketch knows; see `Captured`."""
+
+
+UNKNOWN = Unknown()
+
+Symbol = Terminal | Switch | Control | Node | Captured | Unknown
+Sequence = tuple[Symbol, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Rule(Node):
+    """A node with a name and alternatives given by hand; assign `alternatives` to tie a recursion."""
+
+    name: str
+    alternatives: tuple[Sequence, ...] = ()
+    text: bytes | None = field(default=None, repr=False)
+
+    def expand(self) -> Iterable[Sequence]:
+        """The alternatives as given."""
+        return self.alternatives
+
+    def shortest(self) -> bytes:
+        """As found by `constrained.completion.solve`."""
+        if self.text is None:
+            raise ValueError(f"rule {self.name!r} has not been solved")
+        return self.text
