@@ -6,4 +6,35 @@
 This package is the engine. It knows bytes, automata and tokens, and nothing about JSON or HTTP.
 """
 
+from constrained.errors import (
+    BudgetTooSmall,
+    ConstrainedError,
+    GrammarError,
+    InvalidGrammar,
+    LimitExceeded,
+    ModelError,
+    TokenRefused,
+    Unsatisfiable,
+    UnsupportedFeature,
+    VocabularyError,
+)
+from constrained.matcher import CompiledGrammar, Matcher
+from constrained.vocabulary.vocabulary import Vocabulary
+
+__all__ = [
+    "BudgetTooSmall",
+    "CompiledGrammar",
+    "ConstrainedError",
+    "GrammarError",
+    "InvalidGrammar",
+    "LimitExceeded",
+    "Matcher",
+    "ModelError",
+    "TokenRefused",
+    "Unsatisfiable",
+    "UnsupportedFeature",
+    "Vocabulary",
+    "VocabularyError",
+]
+
 __version__ = "0.1.0"

@@ -1,0 +1,188 @@
+"""The pair that users hold: a compiled grammar, shared; a matcher, one per request.
+
+    grammar = compile_json_schema(schema, vocabulary)    immutable to its users, any thread
+    matcher = grammar.matcher()                          a list of states: where the request is
+    matcher.bitmask()  ->  (W,) uint32                   what may come next
+    matcher.advance(token)
+
+A matcher is a list of states, one per token consumed, so rollback drops from its end and a fork is
+a copy of the list.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constrained.errors import TokenRefused
+from constrained.grammar import Symbol
+from constrained.mask import walker_for
+from constrained.states import State, States
+from constrained.vocabulary.vocabulary import Vocabulary
+
+STATE_BYTES = 2_000  # of an interned state without its mask, roughly
+MEMO_BYTES = 256 << 20  # of states and masks kept per grammar, before they are dropped
+
+_FORCED_LIMIT = 4096  # bytes looked ahead at once
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledGrammar:
+    """A grammar over a vocabulary. Share it freely; everything memoised on it is bounded.
+
+    `report` says what became of every part of the source, where the front end has one.
+    `fingerprint` identifies source, options and vocabulary.
+    """
+
+    start: Symbol
+    vocabulary: Vocabulary
+    fingerprint: str = ""
+    report: Sequence[Any] = ()
+    memo_bytes: int = MEMO_BYTES
+    _states: list[States] = field(default_factory=list, repr=False)
+
+    @property
+    def states(self) -> States:
+        """The transition function and its interning table."""
+        if not self._states:
+            self._states.append(States(self.start))
+        return self._states[0]
+
+    def matcher(self) -> "Matcher":
+        """A new matcher at the start of the grammar."""
+        return Matcher(self)
+
+
+class Matcher:
+    """Where one text is in a grammar. Not for sharing between threads; forks are independent."""
+
+    __slots__ = ("_grammar", "_memo_limit", "_path", "_states", "_tokens", "_walker")
+
+    def __init__(self, grammar: CompiledGrammar) -> None:
+        self._grammar = grammar
+        self._states = grammar.states
+        self._walker = walker_for(grammar.vocabulary)
+        self._memo_limit = grammar.memo_bytes // (STATE_BYTES + 4 * grammar.vocabulary.words)
+        self._path: list[State] = [self._states.start]
+        self._tokens: list[int] = []
+
+    # ------------------------------------------------------------------ asking
+
+    @property
+    def grammar(self) -> CompiledGrammar:
+        """The grammar being matched."""
+        return self._grammar
+
+    @property
+    def tokens(self) -> list[int]:
+        """The tokens consumed so far (a copy)."""
+        return list(self._tokens)
+
+    @property
+    def is_accepting(self) -> bool:
+        """May the text end here, so that an end token is allowed?"""
+        return not self.is_finished and self._path[-1].accepting
+
+    @property
+    def is_finished(self) -> bool:
+        """Has an end token been consumed?"""
+        return len(self._path) <= len(self._tokens)
+
+    def bitmask(self) -> NDArray[np.uint32]:
+        """(W,) uint32: bit t % 32 of word t // 32 is set iff token t is allowed. Read-only.
+
+        After an end token nothing is allowed.
+        """
+        if self.is_finished:
+            words = np.zeros(self._grammar.vocabulary.words, np.uint32)
+        else:
+            state = self._path[-1]
+            if state.mask is None and len(self._states) > self._memo_limit:
+                self._states.forget()
+            words = self._walker.mask(self._states, state).view()
+        words.flags.writeable = False
+        return words
+
+    def allows(self, token: int) -> bool:
+        """Is `token` allowed here? Does not compute a mask."""
+        if self.is_finished:
+            return False
+        if token in self._grammar.vocabulary.eos_token_ids and self._path[-1].accepting:
+            return True
+        return self._after(token) is not None
+
+    # ------------------------------------------------------------------ moving
+
+    def advance(self, token: int) -> None:
+        """Consume `token`. Raises TokenRefused, and stays where it is, if it is not allowed."""
+        if self.is_finished:
+            raise TokenRefused(token, len(self._tokens), "the text has ended")
+        after = self._after(token)
+        if after is not None:
+            self._path.append(after)
+        elif not (self._path[-1].accepting and token in self._grammar.vocabulary.eos_token_ids):
+            raise TokenRefused(token, len(self._tokens), self._why(token))
+        self._tokens.append(token)
+
+    def rollback(self, count: int) -> None:
+        """Take back the last `count` tokens. Raises ValueError if there are fewer."""
+        if not 0 <= count <= len(self._tokens):
+            raise ValueError(f"cannot take back {count} of {len(self._tokens)} tokens")
+        keep = len(self._tokens) - count
+        del self._tokens[keep:]
+        del self._path[keep + 1 :]
+
+    def fork(self) -> "Matcher":
+        """An independent matcher at the same place."""
+        other = Matcher(self._grammar)
+        other._path = self._path.copy()
+        other._tokens = self._tokens.copy()
+        return other
+
+    # ------------------------------------------------------------------ looking ahead
+
+    def forced_bytes(self) -> bytes:
+        """The bytes that follow whatever the model thinks; empty where there is a choice."""
+        forced = bytearray()
+        state: State | None = None if self.is_finished else self._path[-1]
+        while state is not None and len(forced) < _FORCED_LIMIT:
+            byte = self._states.forced_byte(state)
+            if byte is None:
+                break
+            forced.append(byte)
+            state = self._states.step(state, byte)
+        return bytes(forced)
+
+    def _after(self, token: int) -> State | None:
+        state = self._path[-1]
+        try:
+            return state.by_token[token]
+        except KeyError:
+            after = state.by_token[token] = self._read(state, token)
+            return after
+
+    def _read(self, state: State, token: int) -> State | None:
+        spellings = self._grammar.vocabulary.spellings
+        spelling = spellings[token] if 0 <= token < len(spellings) else None
+        if spelling:
+            return self._states.read(state, spelling)
+        return self._states.pass_control(state, token) if state.controls else None
+
+    def _why(self, token: int) -> str:
+        vocabulary = self._grammar.vocabulary
+        if not 0 <= token < vocabulary.size:
+            return f"the vocabulary has {vocabulary.size} tokens"
+        spelling = vocabulary.spellings[token]
+        if spelling is None:
+            return "it is a control, end or unused token, and none is expected here"
+        return f"{spelling!r} does not continue the grammar"
+
+
+def replay(grammar: CompiledGrammar, tokens: Iterable[int]) -> Matcher:
+    """A matcher that has consumed `tokens`; TokenRefused if the grammar does not allow them."""
+    matcher = grammar.matcher()
+    for token in tokens:
+        matcher.advance(token)
+    return matcher
