@@ -1,1 +1,29 @@
-"""The one corner that imports MLX: masks on logits, generation loops, loading models."""
+"""The one corner that imports MLX: masks on logits, generation loops, loading models.
+
+apply.py       a packed mask meets the logits, on the device
+processor.py   a grammar as a logits processor, for mlx-lm and its hosts
+decode.py      our own loop, one event per token
+sampling.py    from log-probabilities to a token
+models.py      loading; packaged_model.py has one that needs no download
+"""
+
+from constrained.runtime.blas import prefer_openblas
+
+prefer_openblas()  # has an effect only before the first import of mlx.core, which the next lines are
+
+from constrained.runtime.apply import apply_mask  # noqa: E402
+from constrained.runtime.decode import GeneratedToken, Generation, generate, stream  # noqa: E402
+from constrained.runtime.models import LoadedModel, load_model, vocabulary_of  # noqa: E402
+from constrained.runtime.processor import GrammarProcessor  # noqa: E402
+
+__all__ = [
+    "GeneratedToken",
+    "Generation",
+    "GrammarProcessor",
+    "LoadedModel",
+    "apply_mask",
+    "generate",
+    "load_model",
+    "stream",
+    "vocabulary_of",
+]

@@ -1,0 +1,49 @@
+"""A packed mask meets the logits, on the device.
+
+Idea.  A mask travels packed, 32 tokens to a word: 24 KB for 200,000 tokens where a float bias would
+be 800 KB. The device unpacks it with one shift per token:
+
+    bits    (B, W)       0b...0101                      bit t % 32 of word t // 32 is token t
+    lanes   (B, W, 32)   bits >> [0, 1, 2, ... 31] & 1  -> 1 0 1 0 ...
+    allowed (B, 32 W)    flattened, cut to the width of the logits
+    logits  (B, V)       where allowed, the model's; elsewhere exactly -inf
+
+Nothing but shift, and, where: the same function on the CPU backend, on Metal and on CUDA.
+
+Shapes: B rows, V logits, W mask words.
+"""
+
+from collections.abc import Callable
+
+import mlx.core as mx
+import numpy as np
+from numpy.typing import NDArray
+
+LANES = 32  # tokens in one word of a mask
+
+
+def apply_mask(logits: mx.array, bits: mx.array | NDArray[np.uint32]) -> mx.array:
+    """Return `logits` with exactly -inf wherever the mask forbids the token.
+
+    logits (V,) or (B, V) float16, bfloat16 or float32; bits (W,) for every row or (B, W) uint32.
+    The widths need not agree: a logit beyond the mask is forbidden (models pad their vocabulary), a
+    bit beyond the logits says nothing.
+    """
+    words = mx.array(bits) if isinstance(bits, np.ndarray) else bits
+    missing = -(-logits.shape[-1] // LANES) - words.shape[-1]
+    if missing > 0:
+        words = mx.pad(words, [(0, 0)] * (words.ndim - 1) + [(0, missing)])
+    return _masked_on_gpu(logits, words) if mx.default_device() == mx.gpu else masked(logits, words)
+
+
+def masked(logits: mx.array, words: mx.array) -> mx.array:
+    """The picture above, line by line; `words` must cover the logits."""
+    lanes = mx.arange(LANES, dtype=mx.uint32)
+    allowed = (words[..., None] >> lanes) & 1  # (..., W, 32)
+    allowed = mx.flatten(allowed, -2)[..., : logits.shape[-1]]  # (..., V)
+    return mx.where(allowed, logits, mx.array(-mx.inf, logits.dtype))
+
+
+# Compiled, a GPU fuses shift and mask into one kernel. The CPU backend would call a C++ compiler at
+# run time (2 s) to save 50 us a token, so there it stays as written.
+_masked_on_gpu: Callable[[mx.array, mx.array], mx.array] = mx.compile(masked)

@@ -1,0 +1,182 @@
+"""Generate one sequence, token by token: the plain loop.
+
+    prompt --prefill--> logits --mask--> sample --> token --+--> yielded
+                          ^                                 |
+                          +---------- forward <-------------+
+
+A pass is started as soon as its input is known, and the mask is computed while the model runs. The token
+is the only thing read back from the device.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Unpack, cast
+
+import mlx.core as mx
+import numpy as np
+from mlx_lm.generate import wired_limit
+from mlx_lm.models.cache import make_prompt_cache
+from mlx_lm.tokenizer_utils import TokenizerWrapper
+from numpy.typing import NDArray
+
+from constrained.errors import ModelError
+from constrained.matcher import CompiledGrammar, Matcher
+from constrained.runtime.apply import apply_mask
+from constrained.runtime.constraint import Constraint, Grammar, constraint_of
+from constrained.runtime.evaluation import finish, start
+from constrained.runtime.models import LanguageModel, Prompt, prompt_ids, vocabulary_of
+from constrained.runtime.sampling import Sampler, Sampling, log_probabilities
+from constrained.vocabulary.vocabulary import Vocabulary
+
+PREFILL = 2048  # prompt tokens in one pass
+
+Finish = Literal["stop", "length"]
+Mask = NDArray[np.uint32]  # (W,)
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedToken:
+    """One generated token.
+
+    text     the bytes it adds; b"" for a control or end token
+    forced   the grammar allowed this token only
+    removed  the fraction of the vocabulary that the mask removed, 0 to 1; 0.0 without a grammar
+    logprob  natural logarithm of its probability among the allowed tokens
+    finish_reason  None before the last token, then "stop" (an end token) or "length" (max_tokens reached)
+    """
+
+    id: int
+    text: bytes
+    forced: bool
+    removed: float
+    logprob: float
+    finish_reason: Finish | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A finished sequence."""
+
+    tokens: tuple[GeneratedToken, ...]
+
+    @property
+    def text(self) -> str:
+        """All bytes as text; bytes that are not UTF-8 (a free sequence cut by `max_tokens`) become U+FFFD."""
+        return b"".join(token.text for token in self.tokens).decode("utf-8", "replace")
+
+    @property
+    def finish_reason(self) -> Finish:
+        """Why it ended: "stop" by itself, "length" because of `max_tokens`."""
+        return self.tokens[-1].finish_reason or "length"
+
+
+def stream(
+    model: LanguageModel,
+    tokenizer: TokenizerWrapper,
+    prompt: Prompt,
+    grammar: Grammar | Constraint | None = None,
+    *,
+    max_tokens: int = 256,
+    **sampling: Unpack[Sampling],
+) -> Iterator[GeneratedToken]:
+    """Generate after `prompt` (text or token ids), one event per token, the end token included.
+
+    `grammar` must be compiled for this model's vocabulary (see `vocabulary_of`); a matcher continues
+    from where it is, and None leaves the model free. `sampling` as in `Sampler`: the default takes the
+    likeliest token. Raises ValueError for an empty prompt or an argument out of range, and, while
+    running, ModelError if the model's logits are not numbers.
+    """
+    if max_tokens < 1:
+        raise ValueError(f"max_tokens must be at least 1, not {max_tokens}")
+    sampler = Sampler(**sampling)
+    constraint = None if grammar is None else constraint_of(grammar)
+    vocabulary = _vocabulary_behind(grammar) or vocabulary_of(model, tokenizer)
+    return _run(model, vocabulary, prompt_ids(tokenizer, prompt), constraint, sampler, max_tokens)
+
+
+def generate(
+    model: LanguageModel,
+    tokenizer: TokenizerWrapper,
+    prompt: Prompt,
+    grammar: Grammar | Constraint | None = None,
+    *,
+    max_tokens: int = 256,
+    **sampling: Unpack[Sampling],
+) -> Generation:
+    """Collect what `stream` yields for the same arguments."""
+    return Generation(tuple(stream(model, tokenizer, prompt, grammar, max_tokens=max_tokens, **sampling)))
+
+
+def _vocabulary_behind(grammar: Grammar | Constraint | None) -> Vocabulary | None:
+    match grammar:
+        case CompiledGrammar():
+            return grammar.vocabulary
+        case Matcher():
+            return grammar.grammar.vocabulary
+        case _:
+            return None
+
+
+def _run(
+    model: LanguageModel,
+    vocabulary: Vocabulary,
+    prompt: list[int],
+    constraint: Constraint | None,
+    sampler: Sampler,
+    max_tokens: int,
+) -> Iterator[GeneratedToken]:
+    with wired_limit(cast("Any", model)):
+        cache = make_prompt_cache(cast("Any", model))
+        logits = _forward(model, _prefill(model, prompt, cache), cache)
+        for position in range(max_tokens):
+            mask = None if constraint is None else constraint.bitmask()
+            token, logprob = _pick(logits, mask, sampler, position)
+            ended = _advance(constraint, token) if constraint else token in vocabulary.eos_token_ids
+            why = "stop" if ended else "length" if position + 1 == max_tokens else None
+            if not why:
+                logits = _forward(model, [token], cache)
+            yield _event(token, logprob, mask, vocabulary, why)
+            if why:
+                return
+
+
+def _prefill(model: LanguageModel, prompt: list[int], cache: list[Any]) -> list[int]:
+    """Read all but the last token of the prompt into the cache; return the rest: that one."""
+    for first in range(0, len(prompt) - 1, PREFILL):
+        model(mx.array([prompt[first : min(first + PREFILL, len(prompt) - 1)]]), cache=cache)
+        finish([layer.state for layer in cache])  # the cache alone: nobody needs these logits
+    return prompt[-1:]
+
+
+def _forward(model: LanguageModel, tokens: list[int], cache: list[Any]) -> mx.array:
+    """Start the pass over `tokens` and return the logits (1, V) after the last of them, not yet computed."""
+    logits = model(mx.array([tokens]), cache=cache)[:, -1, :]
+    start(logits)
+    return logits
+
+
+def _pick(logits: mx.array, mask: Mask | None, sampler: Sampler, position: int) -> tuple[int, float]:
+    """Sample one of the allowed tokens; return it with its log-probability among them."""
+    logprobs = log_probabilities(logits if mask is None else apply_mask(logits, mask))
+    token = sampler.choose(logprobs, position)
+    logprob = logprobs[0, token]
+    finish(token, logprob)
+    if math.isnan(value := cast("float", logprob.item())):
+        raise ModelError("the model's logits are not numbers: there is nothing to choose from")
+    return cast("int", token.item()), value
+
+
+def _advance(constraint: Constraint, token: int) -> bool:
+    """Consume a token; return whether it ended the sequence."""
+    constraint.advance(token)
+    return constraint.is_finished
+
+
+def _event(token: int, logprob: float, mask: Mask | None, vocabulary: Vocabulary, why: Finish | None) -> GeneratedToken:
+    text = vocabulary.spellings[token] or b""
+    if mask is None:
+        return GeneratedToken(token, text, forced=False, removed=0.0, logprob=logprob, finish_reason=why)
+    allowed = int(np.bitwise_count(mask).sum())
+    removed = 1 - allowed / vocabulary.size
+    return GeneratedToken(token, text, forced=allowed == 1, removed=removed, logprob=logprob, finish_reason=why)

@@ -1,0 +1,105 @@
+"""Loading a model: the packaged one, a local mlx-lm directory, or a name on the Hugging Face hub."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, cast
+from weakref import WeakKeyDictionary
+
+import mlx.core as mx
+import mlx_lm
+from mlx_lm.tokenizer_utils import TokenizerWrapper
+
+from constrained.errors import ModelError
+from constrained.runtime.packaged_model import packaged_model
+from constrained.vocabulary.vocabulary import Vocabulary
+
+Prompt = str | list[int]
+
+
+class LanguageModel(Protocol):
+    """What mlx-lm's models have in common: ids (B, N) -> logits (B, N, V), past keys and values in `cache`."""
+
+    def __call__(self, inputs: mx.array, cache: list[Any] | None = None) -> mx.array:
+        """Logits of every position; `cache` grows by N."""
+        ...
+
+
+class LoadedModel(NamedTuple):
+    """A model and its tokenizer, in the order of `mlx_lm.load`."""
+
+    model: LanguageModel
+    tokenizer: TokenizerWrapper
+
+
+def load_model(name: str | None = None, *, report: Callable[[str], None] = lambda line: None) -> LoadedModel:
+    """Load a model: `model, tokenizer = load_model()`.
+
+    `name` is a local mlx-lm directory or a hub name (`mlx-community/...`, downloaded once by mlx-lm); None is
+    the packaged SmolLM2-135M-Instruct. `report` receives a line for every step that takes seconds.
+    Raises ModelError for a model that cannot be found or loaded.
+    """
+    place = str(packaged_model(report)) if name is None else _local_directory(name) or name
+    report(f"loading {name or Path(place).name}")
+    try:
+        loaded = cast("tuple[Any, ...]", mlx_lm.load(place))
+    # mlx-lm, transformers and the hub raise dozens of types, and all of them mean the same here.
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise ModelError(f"cannot load the model {name or place}: {reason}") from error
+    return LoadedModel(loaded[0], loaded[1])
+
+
+def _local_directory(name: str) -> str | None:
+    """The directory called `name`, None if it can only be a hub name; ModelError if it is neither."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise ModelError(f"{name} is not an mlx-lm model directory: it holds no config.json")
+        return str(path)
+    if path.exists():
+        raise ModelError(f"{name} is a file; an mlx-lm model is a directory")
+    if name.startswith(("/", "./", "../", "~")) or name.count("/") > 1 or not name:
+        raise ModelError(f"there is no directory {name!r}")
+    return None
+
+
+def logits_width(model: LanguageModel) -> int:
+    """V of the logits (B, N, V), often padded beyond the tokenizer's ids. Nothing is computed: MLX is lazy."""
+    return model(mx.array([[0]])).shape[-1]
+
+
+_vocabularies: "WeakKeyDictionary[object, Vocabulary]" = WeakKeyDictionary()
+
+
+def vocabulary_of(model: LanguageModel, tokenizer: object) -> Vocabulary:
+    """The vocabulary of a model's logits; read once for every tokenizer object.
+
+    Raises VocabularyError if the tokenizer's tokens cannot be turned into bytes.
+    """
+    width = logits_width(model)
+    known = _vocabularies.get(tokenizer)
+    if known is None or known.size != width:
+        known = _vocabularies[tokenizer] = Vocabulary.from_tokenizer(tokenizer, size=width)
+    return known
+
+
+def prompt_ids(tokenizer: TokenizerWrapper, prompt: Prompt) -> list[int]:
+    """Token ids of a prompt; text gets the tokenizer's start token unless it begins with it, as in mlx-lm.
+
+    Raises ValueError for an empty prompt.
+    """
+    ids = prompt
+    if isinstance(prompt, str):
+        start = cast("str | None", tokenizer.bos_token)
+        ids = tokenizer.encode(prompt, add_special_tokens=start is None or not prompt.startswith(start))
+    if not ids:
+        raise ValueError("the prompt is empty: a model needs at least one token to start from")
+    return list(cast("list[int]", ids))
+
+
+def chat_ids(tokenizer: TokenizerWrapper, messages: list[dict[str, Any]]) -> list[int]:
+    """Token ids of a conversation, ready for the assistant's turn; without a chat template, of its text alone."""
+    if not tokenizer.has_chat_template:
+        return prompt_ids(tokenizer, "\n\n".join(str(message["content"]) for message in messages))
+    rendered: object = tokenizer.apply_chat_template(messages, add_generation_prompt=True)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return list(cast("list[int]", rendered))

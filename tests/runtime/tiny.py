@@ -1,0 +1,54 @@
+"""Models and vocabularies small enough to run in milliseconds: random weights, real mlx-lm classes."""
+
+import string
+from functools import cache
+
+import mlx.core as mx
+from mlx_lm.models import llama
+
+from constrained.automata.regex import compile_rust
+from constrained.grammar import Terminal
+from constrained.matcher import CompiledGrammar
+from constrained.vocabulary.vocabulary import Vocabulary
+
+WORDS = ["true", "false", "null", "abc", '": "', '", "', '"}', "ab", "bc", "00", "123"]
+SPELLINGS: list[bytes | None] = [None, None, *(c.encode() for c in string.printable), *(w.encode() for w in WORDS)]
+START, END = 0, 1  # ids of the control tokens
+PADDED = 160  # logits of the model: wider than the vocabulary, as real ones are
+
+
+@cache
+def vocabulary() -> Vocabulary:
+    """As wide as the model's logits: the ids beyond SPELLINGS are unused."""
+    padding = [None] * (PADDED - len(SPELLINGS))
+    return Vocabulary.from_spellings([*SPELLINGS, *padding], eos_token_ids=[END], control={"<s>": START})
+
+
+def grammar(pattern: str) -> CompiledGrammar:
+    return CompiledGrammar(Terminal(compile_rust(pattern)), vocabulary())
+
+
+def model(seed: int = 0) -> llama.Model:
+    """A llama with two layers of random weights."""
+    mx.random.seed(seed)
+    made = llama.Model(
+        llama.ModelArgs(
+            model_type="llama",
+            hidden_size=64,
+            num_hidden_layers=2,
+            intermediate_size=128,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            rms_norm_eps=1e-5,
+            vocab_size=PADDED,
+            tie_word_embeddings=False,
+        )
+    )
+    mx.eval(made.parameters())
+    return made
+
+
+def spell(tokens: list[int]) -> str:
+    """The text of generated tokens, up to the end token."""
+    text = [SPELLINGS[token] or b"" for token in (tokens[: tokens.index(END)] if END in tokens else tokens)]
+    return b"".join(text).decode()
