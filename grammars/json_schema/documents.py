@@ -1,0 +1,350 @@
+"""A schema as a tree of locations, with its references resolved.
+
+    Document   one JSON text: the user's, or a bundled metaschema
+    Resource   a part of it with a base URI of its own ("$id"); the whole, when there is no "$id"
+    Location   one schema in it: keywords, dialect, resource, place
+
+Idea. A location is made when somebody first asks for it and then kept, so the same schema is the same
+object and locations serve as keys. Whatever can be wrong with the text has been found before, by the
+survey: `Document.parse` raises for a malformed keyword anywhere, and for every reference that can be
+reached from the root and leads nowhere, or to a document that is not here.
+
+Dynamic references. What "$dynamicRef" means depends on the resources that were entered on the way to
+it. A compiler that meets a document with `is_dynamic` carries a *scope* along:
+
+    scope = root.resource.enter(())                    # at the root
+    scope = location.resource.enter(scope)             # at every location it goes to
+    target = location.reference("$dynamicRef", scope)
+
+A scope keeps only resources that can make a difference, so there are finitely many, and it stays `()`
+where nothing is dynamic. The standard is followed to the letter, which is more than `jsonschema` does:
+there "$ref" to a dynamic anchor is dynamic too, and "$recursiveRef" stops looking outwards at the
+first resource without "$recursiveAnchor".
+"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final, TypeAlias, final
+
+from constrained.errors import GrammarError, InvalidGrammar, Where
+from grammars.json_schema import references
+from grammars.json_schema.dialects import DEFAULT, Dialect, Kind, Role, dialect_named, schema_depth, subschemas
+from grammars.json_schema.json_input import from_python, from_text
+from grammars.json_schema.keywords import Json, Step, kind_of
+from grammars.json_schema.survey import RECURSIVE, Path, Region, SchemaLimits, Survey, steps
+
+Scope: TypeAlias = "tuple[Resource, ...]"  # outermost first
+_UNLIMITED = SchemaLimits(max_bytes=sys.maxsize, max_depth=sys.maxsize, max_subschemas=sys.maxsize)
+
+
+@final
+@dataclass(slots=True, eq=False)  # not frozen: creation is four times cheaper; Final says the same to the type checker
+class Location:
+    """One schema in a document. The same schema is the same object: compare with `is`, use as a key."""
+
+    value: Final[dict[str, Any] | bool]
+    dialect: Final[Dialect]
+    resource: Final["Resource"] = field(repr=False)
+    parent: Final["Location | None"] = field(repr=False)  # None at the root
+    keys: Final[tuple[Step, ...]]  # from the parent: ("not",), ("properties", "a"), ("allOf", 0)
+    _children: Final[dict[tuple[Step, ...], "Location"]] = field(repr=False, default_factory=dict[Any, Any])
+
+    @property
+    def where(self) -> Where:
+        """Its place in the document, for errors and reports."""
+        where = self.resource.document.where
+        for step in self.path():
+            where /= step
+        return where
+
+    @property
+    def keywords(self) -> Mapping[str, Any]:
+        """The keywords that count here: none for a boolean, up to draft 7 only "$ref" where there is one."""
+        if isinstance(self.value, bool):
+            return {}
+        if self.dialect.ref_overrides_siblings and "$ref" in self.value:
+            return {"$ref": self.value["$ref"]}
+        return self.value
+
+    def child(self, *keys: Step) -> "Location":
+        """The schema that `keys` lead to: `child("properties", "a")`, `child("allOf", 0)`, `child("not")`.
+
+        The keys must lead to a schema; they are not checked.
+        """
+        found = self._children.get(keys)
+        return found if found is not None else self._children.setdefault(keys, self._descend(keys))
+
+    def children(self) -> Iterator["Location"]:
+        """Every schema directly in this one, also those that restrict nothing here ("$defs")."""
+        if isinstance(self.value, dict):
+            rules = self.dialect.rules
+            for keyword, value in self.value.items():
+                if (rule := rules.get(keyword)) is not None and rule.role is not Role.PLAIN:
+                    for below, _ in subschemas(rule.role, value):
+                        yield self.child(keyword, *below)
+
+    def reference(self, keyword: str, scope: Scope = ()) -> "Location":
+        """What this location's "$ref", "$dynamicRef" or "$recursiveRef" stands for.
+
+        Raises UnsupportedFeature for another document, InvalidGrammar for a place that does not exist.
+        """
+        if isinstance(self.value, bool):
+            raise KeyError(keyword)
+        reference: str = self.value[keyword]
+        if keyword == "$recursiveRef":
+            target, name = self.resource.root, RECURSIVE
+        else:
+            target, name = self.resource.document.target(self.resource, reference, self.where / keyword)
+        if keyword == "$ref" or name is None or not target.resource.binds(name):
+            return target
+        for resource in scope:
+            if resource.binds(name):
+                return resource.bound(name)
+        return target.resource.bound(name)
+
+    def _descend(self, keys: tuple[Step, ...]) -> "Location":
+        found: Any = self.value
+        for key in keys:
+            found = found[key]
+        value: dict[str, Any] | bool = found
+        dialect, resource = self.dialect, self.resource
+        if not isinstance(value, bool):
+            if "$schema" in value:
+                dialect = dialect_named(value["$schema"], self.where)
+            if dialect.id_keyword in value:
+                resource = resource.document.resource_at((*self.path(), *keys)) or resource
+        return Location(value, dialect, resource, self, keys)
+
+    def path(self) -> tuple[Step, ...]:
+        """The steps from the document's root."""
+        keys, above = self.keys, self.parent
+        while above is not None:
+            keys, above = above.keys + keys, above.parent
+        return keys
+
+
+@final
+@dataclass(slots=True, eq=False)
+class Resource:
+    """What one base URI governs: references in it are relative to `uri`, anchors are unique in it."""
+
+    uri: Final[str]  # "" for a document without "$id"
+    document: Final["Document"] = field(repr=False)
+    region: Final[Region] = field(repr=False)
+
+    @property
+    def root(self) -> Location:
+        """Its outermost schema."""
+        return self.document.locate(self.region.path)
+
+    def enter(self, scope: Scope) -> Scope:
+        """The dynamic scope inside this resource, coming from `scope`."""
+        new = [name for name in self.region.dynamic_anchors if not any(outer.binds(name) for outer in scope)]
+        return (*scope, self) if new else scope
+
+    def binds(self, name: str) -> bool:
+        """Has it a dynamic anchor of that name ("$recursiveAnchor" being the empty name)?"""
+        return name in self.region.dynamic_anchors
+
+    def bound(self, name: str) -> Location:
+        """The schema with that dynamic anchor; KeyError when there is none."""
+        return self.document.locate(self.region.dynamic_anchors[name])
+
+    def anchored(self, name: str, reference: str, where: Where) -> Location:
+        """The schema that a fragment names; raises InvalidGrammar at `where` unless there is exactly one."""
+        if name in self.region.ambiguous:
+            raise references.ambiguous(reference, where)
+        if name not in self.region.anchors:
+            raise references.no_anchor(reference, name, list(self.region.anchors), where)
+        return self.document.locate(self.region.anchors[name])
+
+
+@final
+class Document:
+    """One JSON text and the locations in it. Make one with `Document.parse`; share it freely."""
+
+    def __init__(self, value: Json, limits: SchemaLimits, uri: str, where: Where) -> None:
+        if not isinstance(value, dict | bool):
+            raise InvalidGrammar(f"a schema is an object or a boolean, not {kind_of(value)}", where=where)
+        dialect, outermost = DEFAULT, Region(uri, None)
+        if not isinstance(value, bool) and "$schema" in value:
+            dialect = dialect_named(value["$schema"], where / "$schema")
+        survey = Survey(where, limits)
+        survey.visit(value, None, outermost, dialect)
+        regions = [outermost, *survey.regions]
+        self.where: Final = where  # of the root
+        self._survey: Final = survey
+        self._resources: Final = {region: Resource(region.uri, self, region) for region in regions}
+        # The root's own "$id" makes a second region at the same path; the last one counts.
+        self._by_path: Final = {tuple(steps(region.path)): each for region, each in self._resources.items()}
+        self._by_uri: Final[dict[str, list[Resource]]] = {}
+        for each in self._by_path.values():
+            self._by_uri.setdefault(each.uri, []).append(each)
+        self._targets: Final[dict[tuple[Resource, str], tuple[Location, str | None]]] = {}
+        self._unnamed: Final[dict[Location, None]] = {}  # locations below words that are no keyword there
+        self.root: Final = Location(value, dialect, self._by_path[()], None, ())
+
+    @classmethod
+    def parse(cls, schema: object, *, limits: SchemaLimits | None = None) -> "Document":
+        """Read a schema: JSON text, or its Python values (which are copied).
+
+        Raises InvalidGrammar for what is no schema, UnsupportedFeature for an unknown dialect and for
+        references to other documents, LimitExceeded beyond `limits`. Each says where.
+        """
+        limits = limits or SchemaLimits()
+        read = from_text(schema, limits.max_bytes) if isinstance(schema, str) else from_python(schema, limits.max_bytes)
+        document = cls(read, limits, "", Where())
+        document._check_references()
+        return document
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Can a reference here mean different schemas on different ways to it?"""
+        documents = {self, *(target.resource.document for target, _ in self._targets.values())}
+        return any(region.dynamic_anchors for each in documents for region in each._resources)
+
+    def locations(self) -> Iterator[Location]:
+        """Every schema in this document, outermost first, reachable or not.
+
+        What lies below words that are no keyword is included where a reference led there.
+        """
+        level = [self.root, *self._unnamed]
+        while level:
+            yield from level
+            level = [child for location in level for child in location.children()]
+
+    def reachable(self) -> Iterator[Location]:
+        """Every schema that can have a say about an instance, nearest first, metaschemas included.
+
+        Raises as `Location.reference` when it comes to a reference that leads nowhere.
+        """
+        found: dict[Location, None] = {self.root: None}
+        level = [self.root]
+        while level:
+            yield from level
+            below = [each for location in level for each in self._says(location)]
+            level = list(dict.fromkeys(each for each in below if each not in found))
+            found.update(dict.fromkeys(level))
+
+    def _says(self, location: Location) -> Iterator[Location]:
+        """The schemas that a location's keywords bring in."""
+        dialect = location.dialect
+        for keyword, value in location.keywords.items():
+            kind = dialect.kind(keyword)
+            if kind is Kind.REFERENCE:
+                yield location.reference(keyword)
+                # Which one it will be depends on the way; any resource's anchor may be meant.
+                resources = [*self._resources.values(), *location.resource.document._resources.values()]
+                yield from (location.reference(keyword, (each,)) for each in resources if keyword != "$ref")
+            elif kind is Kind.CONSTRAINT and keyword in dialect.rules:
+                yield from (location.child(keyword, *to) for to, _ in subschemas(dialect.rules[keyword].role, value))
+
+    def _check_references(self) -> None:
+        """Raise for the nearest reference that can be reached and leads nowhere."""
+        broken = False
+        for region, reference in self._survey.references:  # grows while references lead to unvisited places
+            try:
+                self.target(self._resources[region], reference, self.where)
+            except GrammarError:
+                broken = True  # which does not matter in a definition that nobody uses
+        if broken:
+            for _ in self.reachable():
+                pass
+
+    # References
+
+    def target(self, resource: "Resource", reference: str, where: Where) -> tuple[Location, str | None]:
+        """What `reference` names for a schema in `resource`, and by which anchor if by one.
+
+        Raises InvalidGrammar or UnsupportedFeature at `where` when it names nothing here.
+        """
+        found = self._targets.get((resource, reference))
+        if found is None:
+            found = self._targets[resource, reference] = self._find(resource, reference, where)
+        return found
+
+    def _find(self, resource: "Resource", reference: str, where: Where) -> tuple[Location, str | None]:
+        uri, fragment = references.split(resource.uri, reference)
+        if not reference.startswith("#"):
+            resource = self._resource(uri, reference, where)
+        if not fragment:
+            return resource.root, None
+        if fragment.startswith("/"):
+            return resource.document.follow(resource.root, reference, fragment, where), None
+        return resource.anchored(fragment, reference, where), fragment
+
+    def _resource(self, uri: str, reference: str, where: Where) -> "Resource":
+        """The resource with this URI, here or among the bundled metaschemas."""
+        if found := self._by_uri.get(uri):
+            if any(each.root.value != found[0].root.value for each in found):
+                raise references.ambiguous(reference, where)
+            return found[0]
+        metaschema = _metaschema(uri)
+        if metaschema is None:
+            raise references.remote(reference, uri, self.root.value, where)
+        return metaschema.root.resource
+
+    def follow(self, start: Location, reference: str, fragment: str, where: Where) -> Location:
+        """The schema that a JSON pointer leads to from `start`, for an error `reference` at `where`."""
+        here, names = start, references.pointer_steps(fragment)
+        while names and (structural := _keys_to_schema(here, names)):
+            here, names = here.child(*structural), names[len(structural) :]
+        if not names:
+            return here
+        value: Json = here.value
+        keys: list[Step] = []
+        for name in names:
+            if (found := references.descend(value, name)) is None:
+                raise references.nowhere(reference, value, name, start.value, where)
+            key, value = found
+            keys.append(key)
+        if not isinstance(value, dict | bool):
+            raise references.no_schema(reference, value, where)
+        return self._visit_unnamed(here, keys, value)
+
+    def _visit_unnamed(self, above: Location, keys: list[Step], value: Json) -> Location:
+        """The location of a schema that the survey did not know to be one."""
+        location = above.child(*keys)
+        if location not in self._unnamed:
+            path: Path = None
+            for step in location.path():
+                path = (path, step)
+            region = above.resource.region
+            self._survey.visit(value, path, region, above.dialect, named=False)
+            self._unnamed[location] = None
+        return location
+
+    def locate(self, path: Path) -> Location:
+        """The location at a path that the survey went down."""
+        here, remaining = self.root, steps(path)
+        while remaining:
+            keys = _keys_to_schema(here, remaining)
+            here, remaining = here.child(*keys), remaining[len(keys) :]
+        return here
+
+    def resource_at(self, path: tuple[Step, ...]) -> "Resource | None":
+        """The resource that begins at `path`, if one does."""
+        return self._by_path.get(path)
+
+
+def _keys_to_schema(above: Location, names: Sequence[Step]) -> list[Step]:
+    """The first of `names` (one or two) that lead to a schema in `above`; none when they do not."""
+    if isinstance(above.value, bool) or names[0] not in above.value or names[0] not in above.dialect.rules:
+        return []
+    role, value = above.dialect.rules[str(names[0])].role, above.value[str(names[0])]
+    depth = schema_depth(role, value)
+    if depth == 0:
+        return [names[0]]
+    if depth < 0 or len(names) < 2:
+        return []
+    found = references.descend(value, str(names[1]))
+    return [names[0], found[0]] if found is not None and not isinstance(found[1], list) else []
+
+
+@cache
+def _metaschema(uri: str) -> Document | None:
+    """The official metaschema with this URI, as a document of its own."""
+    value = references.bundled(uri)
+    return None if value is None else Document(value, _UNLIMITED, uri, Where(None, uri))

@@ -1,0 +1,156 @@
+"""A schema as it is handed in, to a private copy that is surely JSON.
+
+Idea. Grammars expand lazily, so the schema must not change under them: it is written to text and read
+back, in C, at the speed of a few microseconds per KB. The round trip is also the judge of what JSON
+is: a tuple comes back as a list, a numeric key as a string, and then the copy differs from the
+original. Only then a slow walk looks for the place.
+
+Decisions where JSON's own rules are loose
+    duplicate keys in a text    refused: one of the two would be dropped without a word
+    NaN, Infinity, 1e999        refused: not JSON, or not finite once read
+    lone surrogates             refused: no text in UTF-8 has them
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from constrained.errors import InvalidGrammar, LimitExceeded, Where
+from grammars.json_schema.keywords import Json, kind_of
+
+_TOO_DEEP = "JSON nested too deeply"
+
+
+def from_python(value: object, max_bytes: int) -> Json:
+    """A private copy of a schema given as Python values.
+
+    Raises InvalidGrammar where it is not JSON, LimitExceeded beyond `max_bytes` of text.
+    """
+    try:
+        text = _ENCODER.encode(value)
+        copy: Json = json.loads(text)
+        if copy == value and len(text.encode()) <= max_bytes:
+            return copy
+    except RecursionError:
+        raise LimitExceeded(_TOO_DEEP) from None
+    except (TypeError, ValueError) as error:
+        _refuse(value, str(error))
+    if copy != value:
+        _refuse(value, "not JSON")
+    raise _too_long(max_bytes)
+
+
+def from_text(text: str, max_bytes: int) -> Json:
+    """A schema given as JSON text.
+
+    Raises InvalidGrammar where it is not JSON (the place is then a line and a column, or a JSON
+    pointer), LimitExceeded beyond `max_bytes`.
+    """
+    try:
+        if len(text.encode()) > max_bytes:
+            raise _too_long(max_bytes)
+    except UnicodeEncodeError as error:
+        raise InvalidGrammar(f"a lone surrogate at character {error.start}") from None
+    reader = _Reader()
+    try:
+        value: Json = json.loads(
+            text, object_pairs_hook=reader.members, parse_float=reader.number, parse_constant=reader.number
+        )
+    except json.JSONDecodeError as error:
+        raise InvalidGrammar(f"not JSON: {error.msg}", where=f"line {error.lineno}, column {error.colno}") from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise InvalidGrammar(f"not JSON: {error}") from None
+    except RecursionError:
+        raise LimitExceeded(_TOO_DEEP) from None
+    if reader.suspicious or _SURROGATE.search(text):
+        for where, each in _walk(value):
+            _check(where, each)
+    return value
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # of a pair, nearly always
+
+
+def _too_long(max_bytes: int) -> LimitExceeded:
+    return LimitExceeded(f"the schema is longer than {max_bytes} bytes", hint="the limit is SchemaLimits.max_bytes")
+
+
+class _Repeated(dict[str, Any]):
+    """An object with a key given twice."""
+
+    key: str = ""
+
+
+class _Reader:
+    """Hooks for `json.loads` that note what needs a closer look."""
+
+    suspicious = False
+
+    def members(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """An object's members; `_Repeated` when a key comes twice."""
+        members = dict(pairs)
+        if len(members) == len(pairs):
+            return members
+        self.suspicious = True
+        repeated = _Repeated(members)
+        seen: set[str] = set()
+        repeated.key = next(key for key, _ in pairs if key in seen or seen.add(key))
+        return repeated
+
+    def number(self, text: str) -> float:
+        """A number with a fraction or an exponent, or one of JavaScript's constants."""
+        value = float(text)
+        self.suspicious = self.suspicious or not math.isfinite(value)
+        return value
+
+
+def _refuse(value: object, reason: str) -> NoReturn:
+    """Raise InvalidGrammar at the first place that is not JSON, or for `reason` when none is found."""
+    for where, each in _walk(value):
+        _check(where, each)
+    raise InvalidGrammar(reason)
+
+
+def _check(where: Where, value: object) -> None:
+    """Raise InvalidGrammar when `value`, without what it holds, is not JSON."""
+    if isinstance(value, _Repeated):
+        raise InvalidGrammar(f"the key {value.key!r} is given twice", where=where)
+    if isinstance(value, dict):
+        for key in value:  # pyright: ignore[reportUnknownVariableType]
+            if not isinstance(key, str):
+                raise InvalidGrammar(f"a key must be a string, not {key!r}", where=where)
+            _check_unicode(where, key)
+    elif isinstance(value, str):
+        _check_unicode(where, value)
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise InvalidGrammar(f"{value} is not a JSON number", where=where)
+    elif not isinstance(value, int | list | None):
+        raise InvalidGrammar(f"a Python {type(value).__name__} is not JSON", where=where)
+
+
+def _check_unicode(where: Where, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidGrammar(f"a lone surrogate in {text!r}", where=where) from None
+
+
+def _walk(value: object) -> Iterator[tuple[Where, Any]]:
+    """Every value with its place, outermost first; stops going down where a value holds itself."""
+    level: list[tuple[Where, Any, frozenset[int]]] = [(Where(), value, frozenset())]
+    while level:
+        below: list[tuple[Where, Any, frozenset[int]]] = []
+        for where, each, above in level:
+            yield where, each
+            if id(each) in above:
+                raise InvalidGrammar(f"{kind_of(each)} that holds itself", where=where)
+            inside = above | {id(each)}
+            if isinstance(each, dict):
+                below += [(where / str(key), held, inside) for key, held in each.items()]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            elif isinstance(each, list):
+                below += [(where / index, held, inside) for index, held in enumerate(each)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        level = below
