@@ -49,7 +49,7 @@ class Location:
     resource: Final["Resource"] = field(repr=False)
     parent: Final["Location | None"] = field(repr=False)  # None at the root
     keys: Final[tuple[Step, ...]]  # from the parent: ("not",), ("properties", "a"), ("allOf", 0)
-    _children: Final[dict[tuple[Step, ...], "Location"]] = field(repr=False, default_factory=dict[Any, Any])
+    _children: Final[dict[tuple[Step, ...], "Location"]] = field(repr=False)  # those asked for so far
 
     @property
     def where(self) -> Where:
@@ -115,7 +115,7 @@ class Location:
                 dialect = dialect_named(value["$schema"], self.where)
             if dialect.id_keyword in value:
                 resource = resource.document.resource_at((*self.path(), *keys)) or resource
-        return Location(value, dialect, resource, self, keys)
+        return Location(value, dialect, resource, self, keys, {})
 
     def path(self) -> tuple[Step, ...]:
         """The steps from the document's root."""
@@ -184,7 +184,7 @@ class Document:
             self._by_uri.setdefault(each.uri, []).append(each)
         self._targets: Final[dict[tuple[Resource, str], tuple[Location, str | None]]] = {}
         self._unnamed: Final[dict[Location, None]] = {}  # locations below words that are no keyword there
-        self.root: Final = Location(value, dialect, self._by_path[()], None, ())
+        self.root: Final = Location(value, dialect, self._by_path[()], None, (), {})
 
     @classmethod
     def parse(cls, schema: object, *, limits: SchemaLimits | None = None) -> "Document":
