@@ -13,7 +13,7 @@ prefer_openblas()  # has an effect only before the first import of mlx.core, whi
 
 from constrained.runtime.apply import apply_mask  # noqa: E402
 from constrained.runtime.decode import GeneratedToken, Generation, generate, stream  # noqa: E402
-from constrained.runtime.models import LoadedModel, load_model, vocabulary_of  # noqa: E402
+from constrained.runtime.models import LoadedModel, chat_ids, load_model, vocabulary_of  # noqa: E402
 from constrained.runtime.processor import GrammarProcessor  # noqa: E402
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "GrammarProcessor",
     "LoadedModel",
     "apply_mask",
+    "chat_ids",
     "generate",
     "load_model",
     "stream",

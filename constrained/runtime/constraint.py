@@ -29,6 +29,10 @@ class Constraint(Protocol):
         """The allowed tokens, (W,): bit t % 32 of word t // 32. Never empty before the end."""
         ...
 
+    def forced_bytes(self) -> bytes:
+        """The bytes that follow whatever the model thinks; b"" where there is a choice."""
+        ...
+
     def advance(self, token: int) -> None:
         """Consume an allowed token; TokenRefused, and no change, for any other."""
         ...

@@ -32,7 +32,6 @@ from constrained.vocabulary.vocabulary import Vocabulary
 PREFILL = 2048  # prompt tokens in one pass
 
 Finish = Literal["stop", "length"]
-Mask = NDArray[np.uint32]  # (W,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class GeneratedToken:
     """One generated token.
 
     text     the bytes it adds; b"" for a control or end token
-    forced   the grammar allowed this token only
+    forced   the grammar left no choice about what this token says (at most about how it is cut into tokens)
     removed  the fraction of the vocabulary that the mask removed, 0 to 1; 0.0 without a grammar
     logprob  natural logarithm of its probability among the allowed tokens
     finish_reason  None before the last token, then "stop" (an end token) or "length" (max_tokens reached)
@@ -108,6 +107,14 @@ def generate(
     return Generation(tuple(stream(model, tokenizer, prompt, grammar, max_tokens=max_tokens, **sampling)))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Guide:
+    """What the grammar says about one position."""
+
+    mask: NDArray[np.uint32]  # (W,)
+    forced: bytes  # what must follow, b"" if there is a choice
+
+
 def _vocabulary_behind(grammar: Grammar | Constraint | None) -> Vocabulary | None:
     match grammar:
         case CompiledGrammar():
@@ -130,13 +137,13 @@ def _run(
         cache = make_prompt_cache(cast("Any", model))
         logits = _forward(model, _prefill(model, prompt, cache), cache)
         for position in range(max_tokens):
-            mask = None if constraint is None else constraint.bitmask()
-            token, logprob = _pick(logits, mask, sampler, position)
+            guide = None if constraint is None else Guide(constraint.bitmask(), constraint.forced_bytes())
+            token, logprob = _pick(logits, guide, sampler, position)
             ended = _advance(constraint, token) if constraint else token in vocabulary.eos_token_ids
             why = "stop" if ended else "length" if position + 1 == max_tokens else None
             if not why:
                 logits = _forward(model, [token], cache)
-            yield _event(token, logprob, mask, vocabulary, why)
+            yield _event(token, logprob, guide, vocabulary, why)
             if why:
                 return
 
@@ -156,9 +163,9 @@ def _forward(model: LanguageModel, tokens: list[int], cache: list[Any]) -> mx.ar
     return logits
 
 
-def _pick(logits: mx.array, mask: Mask | None, sampler: Sampler, position: int) -> tuple[int, float]:
+def _pick(logits: mx.array, guide: Guide | None, sampler: Sampler, position: int) -> tuple[int, float]:
     """Sample one of the allowed tokens; return it with its log-probability among them."""
-    logprobs = log_probabilities(logits if mask is None else apply_mask(logits, mask))
+    logprobs = log_probabilities(logits if guide is None else apply_mask(logits, guide.mask))
     token = sampler.choose(logprobs, position)
     logprob = logprobs[0, token]
     finish(token, logprob)
@@ -173,10 +180,13 @@ def _advance(constraint: Constraint, token: int) -> bool:
     return constraint.is_finished
 
 
-def _event(token: int, logprob: float, mask: Mask | None, vocabulary: Vocabulary, why: Finish | None) -> GeneratedToken:
+def _event(
+    token: int, logprob: float, guide: Guide | None, vocabulary: Vocabulary, why: Finish | None
+) -> GeneratedToken:
     text = vocabulary.spellings[token] or b""
-    if mask is None:
+    if guide is None:
         return GeneratedToken(token, text, forced=False, removed=0.0, logprob=logprob, finish_reason=why)
-    allowed = int(np.bitwise_count(mask).sum())
+    allowed = int(np.bitwise_count(guide.mask).sum())
+    forced = allowed == 1 or (text != b"" and guide.forced.startswith(text))
     removed = 1 - allowed / vocabulary.size
-    return GeneratedToken(token, text, forced=allowed == 1, removed=removed, logprob=logprob, finish_reason=why)
+    return GeneratedToken(token, text, forced=forced, removed=removed, logprob=logprob, finish_reason=why)

@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 import mlx.core as mx
 import mlx_lm
+from jinja2 import TemplateError
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 
 from constrained.errors import ModelError
@@ -38,25 +39,27 @@ def load_model(name: str | None = None, *, report: Callable[[str], None] = lambd
     the packaged SmolLM2-135M-Instruct. `report` receives a line for every step that takes seconds.
     Raises ModelError for a model that cannot be found or loaded.
     """
-    place = str(packaged_model(report)) if name is None else _local_directory(name) or name
+    local = str(packaged_model(report)) if name is None else _local_directory(name)
+    place = local or str(name)
     report(f"loading {name or Path(place).name}")
     try:
         loaded = cast("tuple[Any, ...]", mlx_lm.load(place))
     # mlx-lm, transformers and the hub raise dozens of types, and all of them mean the same here.
     except Exception as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise ModelError(f"cannot load the model {name or place}: {reason}") from error
+        source = "" if local else "no such directory, and the hub: "
+        raise ModelError(f"cannot load the model {name or place}: {source}{reason}") from error
     return LoadedModel(loaded[0], loaded[1])
 
 
 def _local_directory(name: str) -> str | None:
     """The directory called `name`, None if it can only be a hub name; ModelError if it is neither."""
     path = Path(name).expanduser()
-    if path.is_dir():
+    if name and path.is_dir():
         if not (path / "config.json").is_file():
             raise ModelError(f"{name} is not an mlx-lm model directory: it holds no config.json")
         return str(path)
-    if path.exists():
+    if name and path.exists():
         raise ModelError(f"{name} is a file; an mlx-lm model is a directory")
     if name.startswith(("/", "./", "../", "~")) or name.count("/") > 1 or not name:
         raise ModelError(f"there is no directory {name!r}")
@@ -98,8 +101,14 @@ def prompt_ids(tokenizer: TokenizerWrapper, prompt: Prompt) -> list[int]:
 
 
 def chat_ids(tokenizer: TokenizerWrapper, messages: list[dict[str, Any]]) -> list[int]:
-    """Token ids of a conversation, ready for the assistant's turn; without a chat template, of its text alone."""
+    """Token ids of a conversation, ready for the assistant's turn; without a chat template, of its text alone.
+
+    Raises ModelError if the model's template refuses the conversation (some know no system message).
+    """
     if not tokenizer.has_chat_template:
         return prompt_ids(tokenizer, "\n\n".join(str(message["content"]) for message in messages))
-    rendered: object = tokenizer.apply_chat_template(messages, add_generation_prompt=True)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    try:
+        rendered: object = tokenizer.apply_chat_template(messages, add_generation_prompt=True)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    except TemplateError as error:
+        raise ModelError(f"the model's chat template refuses the conversation: {error}") from error
     return list(cast("list[int]", rendered))

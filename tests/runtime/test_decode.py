@@ -69,6 +69,13 @@ def test_a_forced_token_is_certain_and_says_so(model):
     assert end.finish_reason == "stop"
 
 
+def test_a_token_is_forced_when_only_its_length_was_free(model):
+    """After `t`, "rue" may be cut into tokens in several ways, but nothing else can be said."""
+    events = list(stream(model, Tokenizer(), PROMPT, tiny.grammar("(true|xabcabc)"), temperature=1.0, seed=4))
+    choice = next(i for i, event in enumerate(events) if event.text)
+    assert [event.forced for event in events[choice + 1 :]] == [True] * (len(events) - choice - 1)
+
+
 def test_the_log_probability_is_that_among_the_allowed_tokens(model):
     first = next(stream(model, Tokenizer(), PROMPT, tiny.grammar("(x|y)")))
     logits = np.array(model(mx.array([PROMPT]))[0, -1], np.float64)
