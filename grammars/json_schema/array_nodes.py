@@ -1,0 +1,274 @@
+"""The array automaton: which item may come next, and when the array may close.
+
+    ArrayState(first, index, counts, seen)
+        index    of the next item, as far as it matters: capped where nothing changes any more
+        counts   per `contains`, how many items were counted for it
+        seen     the items so far, where they must be unique
+
+An item is *counted* for a `contains` by choice: one configuration takes it as a witness (its shape and
+the one looked for), another does not (its shape alone, or, where there is an upper bound, its shape and
+not the one looked for). The matcher carries both.
+
+No dead ends: an item is offered only if it can be completed, and if after it the array can still be
+closed (`can_finish`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from typing import TYPE_CHECKING
+
+from constrained.automata.counted import UNBOUNDED
+from constrained.grammar import UNKNOWN, Captured, Node, Rule, Sequence
+from grammars.json_schema.arrays import Arr
+from grammars.json_schema.shapes import Shape
+from grammars.json_schema.values import Value, parse_value
+
+if TYPE_CHECKING:
+    from grammars.json_schema.nodes import Writer
+
+_MOST_NODES = 20_000  # interned per plan, before they are dropped
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayState:
+    """Where in an array we are, between two items."""
+
+    first: bool = True
+    index: int = 0
+    counts: tuple[int, ...] = ()
+    seen: frozenset[Value] = frozenset()
+
+
+class ArrayPlan:
+    """How the arrays of one alternative are written."""
+
+    def __init__(self, array: Arr, writer: "Writer") -> None:
+        self.array = array
+        self.writer = writer
+        self._nodes: dict[ArrayState, ArrayNode] = {}
+
+    @cached_property
+    def start(self) -> ArrayState:
+        """Before the first item."""
+        return ArrayState(counts=(0,) * len(self.array.contains))
+
+    def alive(self) -> bool:
+        """Is there any such array?"""
+        return self.can_finish(self.start)
+
+    def sequence(self) -> Sequence:
+        """How one is written."""
+        return (self.writer.marks.open_array, self.node(self.start))
+
+    def node(self, state: ArrayState) -> "ArrayNode":
+        """What follows from `state`; one object per state."""
+        found = self._nodes.get(state)
+        if found is None:
+            if len(self._nodes) >= _MOST_NODES:
+                self._nodes.clear()
+            found = self._nodes[state] = ArrayNode(self, state)
+        return found
+
+    # ------------------------------------------------------------------ liveness
+
+    def can_finish(self, state: ArrayState) -> bool:
+        """Can the array be closed some time from `state`?"""
+        array, alive = self.array, self.writer.alive
+        if array.low > array.high:
+            return False
+        for index in range(state.index, min(array.low, len(array.prefix) + 1)):
+            if not alive(array.item(index)) or not self._varied(index):
+                return False
+        if array.low > len(array.prefix) and not (alive(array.rest) and self._varied(array.low - 1)):
+            return False
+        return not array.contains or self._can_count(state)
+
+    def _varied(self, index: int) -> bool:
+        """Is there always one more value for this item than others can have taken?"""
+        return not self.array.unique or self.writer.variety(self.array.item(index), index + 1) > index
+
+    def _reach(self, index: int) -> int:
+        """How many items there can be at most, if there are `index` already."""
+        array, alive = self.array, self.writer.alive
+        for at in range(index, len(array.prefix)):
+            if not alive(array.prefix[at]):
+                return min(at, array.high)
+        return array.high if alive(array.rest) else min(max(index, len(array.prefix)), array.high)
+
+    def _can_count(self, state: ArrayState) -> bool:
+        """Can every `contains` still come out right?"""
+        array, shapes, alive = self.array, self.writer.shapes, self.writer.alive
+        room = self._reach(state.index) - state.index
+        needs: list[int] = []
+        for one, count in zip(array.contains, state.counts, strict=True):
+            need = one.low - count
+            if need > 0:
+                needs.append(need)
+                if self._carriers(state, one.shape, one.start, need) < need:
+                    return False
+            if one.high < UNBOUNDED:
+                forced = self._forced(state, one.lacks, one.start)
+                if forced > one.high - count:
+                    return False
+        if len(needs) > 1:
+            together = shapes.both(array.rest, *(one.shape for one in array.contains))
+            return (max(needs) if alive(together) else sum(needs)) <= room
+        return not needs or needs[0] <= room
+
+    def _carriers(self, state: ArrayState, shape: Shape, start: int, enough: int) -> int:
+        """How many of the items to come can have `shape`, counted up to `enough`."""
+        array, both, alive = self.array, self.writer.shapes.both, self.writer.alive
+        reach = self._reach(state.index)
+        found = 0
+        for at in range(max(state.index, start), min(reach, len(array.prefix))):
+            found += alive(both(array.prefix[at], shape))
+        later = reach - max(state.index, start, len(array.prefix))
+        return found + later if later > 0 and found < enough and alive(both(array.rest, shape)) else found
+
+    def _forced(self, state: ArrayState, lacks: Shape, start: int) -> int:
+        """How many of the items that must still come have the shape whatever they are."""
+        array, both, alive = self.array, self.writer.shapes.both, self.writer.alive
+        found = 0
+        for at in range(max(state.index, start), min(array.low, len(array.prefix))):
+            found += not alive(both(array.prefix[at], lacks))
+        later = array.low - max(state.index, start, len(array.prefix))
+        return found + later if later > 0 and not alive(both(array.rest, lacks)) else found
+
+    def variety(self, enough: int) -> int:
+        """How many such arrays there are, counted up to `enough`; never more than there are."""
+        array, writer = self.array, self.writer
+        if array.contains or array.unique:
+            return 1
+        if array.high >= UNBOUNDED and writer.alive(array.rest):
+            return enough
+        total, ways = 0, 1
+        for length in range(self._reach(0) + 1):
+            total += ways if length >= array.low else 0
+            if min(total, ways) >= enough:
+                return enough
+            ways = min(ways * writer.variety(array.item(length), enough), enough)
+        return max(1, min(total, enough))
+
+    def shortest(self) -> bytes:
+        """A shortest such array."""
+        return self.writer.text(self.writer.marks.open_array) + self.node(self.start).shortest()
+
+    # ------------------------------------------------------------------ moves
+
+    def may_close(self, state: ArrayState) -> bool:
+        """May the array end here?"""
+        counted = zip(self.array.contains, state.counts, strict=True)
+        return state.index >= min(self.array.low, self._cap) and all(count >= one.low for one, count in counted)
+
+    def items(self, state: ArrayState) -> Iterator[tuple[Shape, ArrayState]]:
+        """The shapes that the next item may have, each with the state after it."""
+        array, both = self.array, self.writer.shapes.both
+        if state.index >= array.high:
+            return
+        item = array.item(state.index)
+        if state.seen:
+            item = both(item, self.writer.shapes.among(state.seen, False))
+        after = replace(state, first=False, index=min(state.index + 1, self._cap))
+        choices = [list(self._counting(state, place)) for place in range(len(array.contains))]
+        for chosen in product(*choices):
+            shape = both(item, *(shape for shape, _ in chosen if shape is not None))
+            target = replace(after, counts=tuple(count for _, count in chosen))
+            if self.writer.alive(shape) and self.can_finish(target):
+                yield shape, target
+
+    def _counting(self, state: ArrayState, place: int) -> Iterator[tuple[Shape | None, int]]:
+        """The ways the next item may count for one `contains`: (what it must be, the count after it)."""
+        one, count = self.array.contains[place], state.counts[place]
+        if state.index < one.start:
+            yield None, count
+            return
+        if count < one.high and (one.high < UNBOUNDED or count < one.low):
+            yield one.shape, count + 1
+        yield one.lacks if one.high < UNBOUNDED else None, count
+
+    @cached_property
+    def _cap(self) -> int:
+        """The index from which on nothing changes any more."""
+        array = self.array
+        if array.high < UNBOUNDED:
+            return array.high
+        return max(len(array.prefix), array.low, *(one.start for one in array.contains), 0)
+
+
+class ArrayNode(Node):
+    """The items from some state on, and the closing bracket."""
+
+    __slots__ = ("_expanded", "plan", "state")
+
+    def __init__(self, plan: ArrayPlan, state: ArrayState) -> None:
+        self.plan = plan
+        self.state = state
+        self._expanded: tuple[Sequence, ...] | None = None
+
+    def expand(self) -> tuple[Sequence, ...]:
+        """Close, or one more item."""
+        if self._expanded is None:
+            self._expanded = tuple(self._sequences())
+        return self._expanded
+
+    def _sequences(self) -> Iterator[Sequence]:
+        plan, state = self.plan, self.state
+        marks = plan.writer.marks
+        if plan.may_close(state):
+            yield (marks.close_empty_array if state.first else marks.close_array,)
+        before: Sequence = () if state.first else (marks.comma,)
+        for shape, after in plan.items(state):
+            if plan.array.unique:
+                yield (*before, UniqueItem(plan, shape, after))
+            else:
+                yield (*before, plan.writer.node(shape), plan.node(after))
+
+    def shortest(self) -> bytes:
+        """A shortest way to close the array."""
+        plan, marks, writer = self.plan, self.plan.writer.marks, self.plan.writer
+        text, state = b"", self.state
+        while not plan.may_close(state):
+            shape, after = max(
+                plan.items(state), key=lambda move: (sum(move[1].counts), -len(writer.shortest(move[0])))
+            )
+            item = writer.shortest(shape)
+            text += (b"" if state.first else writer.text(marks.comma)) + item
+            seen = state.seen | {parse_value(item)} if plan.array.unique else state.seen
+            state = replace(after, seen=seen)
+        return text + writer.text(marks.close_empty_array if state.first else marks.close_array)
+
+
+class UniqueItem(Captured):
+    """An item that differs from those before; afterwards it is one of those."""
+
+    __slots__ = ("_after", "_plan", "_sketch", "body")
+
+    def __init__(self, plan: ArrayPlan, shape: Shape, after: ArrayState) -> None:
+        self.body: Sequence = (plan.writer.node(shape),)
+        self._plan = plan
+        self._after = after
+        self._sketch: Rule | None = None
+
+    def then(self, text: bytes) -> Sequence:
+        """The items after this one."""
+        return (self._plan.node(replace(self._after, seen=self._after.seen | {parse_value(text)})),)
+
+    def sketch(self) -> Sequence:
+        """Close, or a comma: the item after it depends on what this one was."""
+        if self._sketch is None:
+            plan, after = self._plan, self._after
+            marks, more = plan.writer.marks, len(after.seen) + 2
+            ways: list[Sequence] = []
+            if plan.may_close(after):
+                ways.append((marks.close_array,))
+            if after.index < plan.array.high:
+                endless = plan.writer.variety(plan.array.item(after.index), more) >= more and not plan.array.contains
+                ways.append((marks.comma, UNKNOWN) if endless else (UNKNOWN,))
+            self._sketch = Rule("after a unique item", tuple(ways))
+        return (self._sketch,)
+
+    def refused(self) -> tuple[bytes, ...]:
+        """Nothing: the body's shape excludes the items seen before."""
+        return ()

@@ -1,0 +1,98 @@
+"""compile_json_schema: a schema in, a grammar of exactly its instances out, or a refusal.
+
+    Document (documents.py)   the text, checked; references resolved
+    Shapes   (shapes.py)      the boolean algebra
+    Writer   (nodes.py)       the grammar, lazily
+
+Compiling does three things eagerly, because afterwards it is too late to refuse: every keyword is
+checked, every pattern that can be reached is compiled, and the question whether anything satisfies
+the schema at all is answered. All else happens where a matcher goes.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from constrained.automata.ecma import pattern_dfa
+from constrained.errors import LimitExceeded, Unsatisfiable, Where
+from constrained.matcher import CompiledGrammar
+from constrained.vocabulary.vocabulary import Vocabulary
+from grammars.json_schema.documents import Document
+from grammars.json_schema.nodes import Writer
+from grammars.json_schema.options import JsonSchemaOptions
+from grammars.json_schema.scalars import placed
+from grammars.json_schema.shapes import Says, Shape, Shapes
+from grammars.json_schema.survey import SchemaLimits
+
+
+@dataclass(frozen=True, slots=True)
+class CompileLimits:
+    """What compiling a schema may cost. seconds: of wall time; schema: of the document itself."""
+
+    seconds: float = 10.0
+    schema: SchemaLimits = SchemaLimits()
+
+
+def compile_json_schema(
+    schema: Mapping[str, Any] | bool | str,
+    vocabulary: Vocabulary,
+    options: JsonSchemaOptions | None = None,
+    *,
+    limits: CompileLimits | None = None,
+) -> CompiledGrammar:
+    """The grammar of the JSON texts that validate against `schema` (data, or its JSON text).
+
+    Raises InvalidGrammar for a malformed schema, UnsupportedFeature for what cannot be enforced
+    exactly (such as a remote reference), Unsatisfiable where no instance exists, LimitExceeded.
+    All of them name the place by JSON pointer.
+    """
+    options = options or JsonSchemaOptions()
+    limits = limits or CompileLimits()
+    document = Document.parse(schema, limits=limits.schema)
+    writer = write(document, options, limits)
+    return CompiledGrammar(writer.node(writer.shapes.root()), vocabulary, _fingerprint(schema, options, vocabulary))
+
+
+def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits) -> Writer:
+    """The writer of a checked document; raises as `compile_json_schema`."""
+    shapes = Shapes(document, options, limits.seconds)
+    writer = Writer(shapes)
+    try:
+        _compile_patterns(shapes)
+        if not writer.alive(shapes.root()):
+            raise Unsatisfiable("no JSON value satisfies this schema", where=blame(writer, shapes.root()))
+    except RecursionError as error:
+        raise LimitExceeded("the schema is nested too deeply", where="#") from error
+    shapes.stop_clock()
+    return writer
+
+
+def _compile_patterns(shapes: Shapes) -> None:
+    """Patterns are refused here or never."""
+    for location in shapes.document.reachable():
+        facts = shapes.facts(location)
+        if "pattern" in facts:
+            placed(location, "pattern", pattern_dfa, facts["pattern"])
+        for pattern in facts.get("patternProperties", ()):
+            placed(location, "patternProperties", pattern_dfa, pattern)
+
+
+def blame(writer: Writer, shape: Shape) -> Where | str:
+    """The place where a shape without values becomes empty, as deep as a required member leads."""
+    here: Where | str = "#"
+    for literal in shape.literals:
+        if isinstance(literal, Says):
+            here = literal.location.where
+    for plan in writer.ways_of_objects(shape):
+        for name in sorted(plan.obj.required):
+            below = writer.objects.shape_of(plan.obj, name)
+            if below is not shape and not writer.alive(below) and below is not writer.shapes.nothing:
+                return blame(writer, below)
+    return here
+
+
+def _fingerprint(schema: object, options: JsonSchemaOptions, vocabulary: Vocabulary) -> str:
+    text = json.dumps(schema) if not isinstance(schema, str) else schema
+    return hashlib.sha256("\0".join((text, repr(options), vocabulary.fingerprint)).encode()).hexdigest()

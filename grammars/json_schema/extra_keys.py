@@ -1,0 +1,132 @@
+"""Undeclared keys: which texts they are, and how they avoid the keys that came before.
+
+The patterns of an object cut the keys into classes, by which of them match; the values of one class
+have one shape. A key may not be one that is declared or came before. Two ways to say so:
+
+    endless   from every point inside the key, infinitely many keys can still be reached, so a refused
+              text is never the only way on: the key is read by the automaton of the class, shared by
+              all objects, and refused texts are refused at the closing quote (`Captured.refused`)
+    finite    otherwise (maxLength, enum, `^x[0-9]$`): the refused texts are taken out of the automaton
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from constrained.automata.algebra import difference, labelled_union, literals, relabel
+from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
+from constrained.automata.lift import any_text, json_string
+from constrained.grammar import Terminal
+from grammars.json_schema import texts
+from grammars.json_schema.objects import Exists, Obj
+from grammars.json_schema.shapes import Shape
+from grammars.json_schema.texts import Texts
+from grammars.json_schema.values import json_key
+
+if TYPE_CHECKING:
+    from grammars.json_schema.nodes import Writer
+
+_MANY = 1 << 30
+
+
+@dataclass(frozen=True)
+class KeyClass:
+    """Undeclared keys that the patterns treat alike."""
+
+    names: Texts
+    shape: Shape
+    declared: tuple[str, ...]
+
+    @cached_property
+    def endless(self) -> bool:
+        """Can refused texts simply be refused at their end?"""
+        automaton = texts.automaton(self.names)
+        return isinstance(automaton, Dfa) and _endless(automaton)
+
+    def with_names(self, names: Texts) -> "KeyClass":
+        """The keys of the class that are among `names`."""
+        return self if names is self.names else replace(self, names=names)
+
+    def terminal(self, extras: frozenset[bytes]) -> Terminal | None:
+        """The automaton to read a key with, after `extras` have come; None when no key is left."""
+        if self.endless:
+            return _terminal(self.names)
+        left = self._left(extras)
+        return None if left.is_empty else Terminal(left, "key")
+
+    def _left(self, extras: frozenset[bytes]) -> Dfa:
+        written = [key for name in self.declared if (key := json_key(name)) is not None]
+        return difference(json_string(texts.decoded(self.names)), literals([*written, *extras]))
+
+    def variety(self, extras: frozenset[bytes]) -> int:
+        """How many keys are left."""
+        return _MANY if self.endless else count_texts(self._left(extras))
+
+    def shows(self, exists: Exists, writer: "Writer") -> bool:
+        """Can a key of the class be the witness of `exists`?"""
+        names = texts.both(self.names, exists.names)
+        return not texts.is_empty(names) and writer.alive(writer.shapes.both(self.shape, exists.shape))
+
+    def shortest(self, refused: frozenset[bytes]) -> bytes:
+        """A shortest key that is not refused."""
+        left = difference(json_string(texts.decoded(self.names)), literals(refused))
+        return left.completion(START)
+
+
+@lru_cache(maxsize=512)
+def _terminal(names: Texts) -> Terminal:
+    return Terminal(texts.automaton(names), "key")
+
+
+@lru_cache(maxsize=512)
+def _endless(automaton: Dfa) -> bool:
+    """Does every row but the last lead to infinitely many texts, that is, to a cycle?"""
+    circling = np.ones(automaton.rows, np.bool_)
+    circling[DEAD] = False
+    while True:
+        further = circling & circling[automaton.step].any(axis=1)
+        if (further == circling).all():
+            break
+        circling = further
+    ends = (automaton.step == DEAD).all(axis=1)
+    return bool((circling | ends)[START:].all()) and bool(circling[START])
+
+
+def count_texts(automaton: Dfa, most: int = _MANY) -> int:
+    """How many texts an automaton accepts, counted up to `most`."""
+    widths = np.bincount(automaton.classes, minlength=automaton.step.shape[1])
+    accepts = automaton.labels != REFUSES
+    counts = np.zeros(automaton.rows, object)
+    counts[START] = 1
+    total = 0
+    for _ in range(automaton.rows):
+        total += int(counts[accepts].sum())
+        ahead = np.zeros(automaton.rows, object)
+        for row in np.flatnonzero(counts):
+            np.add.at(ahead, automaton.step[row], counts[row] * widths.astype(object))
+        ahead[DEAD] = 0
+        counts = ahead
+        if total >= most or not counts.any():
+            return min(total, most)
+    return most
+
+
+def key_classes(obj: Obj, declared: tuple[str, ...], writer: "Writer") -> tuple[KeyClass, ...]:
+    """The classes of undeclared keys of an object that have a value at all."""
+    patterns = list(dict.fromkeys(dfa for clause in obj.clauses for dfa, _ in clause.patterns))
+    if not patterns:
+        shape = writer.shapes.both(*(clause.additional for clause in obj.clauses))
+        found = [KeyClass(obj.names, shape, declared)]
+    else:
+        whole, matched = labelled_union([any_text(), *patterns])
+        found: list[KeyClass] = []
+        for label, parts in enumerate(matched):
+            matching = {dfa for index, dfa in enumerate(patterns, start=1) if index in parts}
+            shapes: list[Shape] = []
+            for clause in obj.clauses:
+                shapes += [shape for dfa, shape in clause.patterns if dfa in matching] or [clause.additional]
+            names = texts.both(obj.names, Texts(dfa=relabel(whole, {label: 0})))
+            found.append(KeyClass(names, writer.shapes.both(*shapes), declared))
+    return tuple(one for one in found if not texts.is_empty(one.names) and one.shape is not writer.shapes.nothing)

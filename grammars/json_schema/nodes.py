@@ -1,0 +1,198 @@
+"""From shapes to grammar: how a value of a shape is written, and whether there is any.
+
+    ShapeNode   null | true | false | string | number | [ ... ] | { ... }
+    ArrayNode   array_nodes.py       the items from some index on
+    ObjectNode  object_nodes.py      the members after some others
+
+`Writer` answers the question behind every "no dead ends": is anything left of this shape
+(`alive`)? It is the least fixpoint: a shape that needs itself to be alive is not.
+"""
+
+from collections.abc import Iterator
+
+from constrained.automata.algebra import literal
+from constrained.automata.dfa import START, Dfa
+from constrained.grammar import Automaton, Node, Sequence, Terminal
+from grammars.json_schema import texts
+from grammars.json_schema.array_nodes import ArrayPlan
+from grammars.json_schema.arrays import Arr, Arrays
+from grammars.json_schema.extra_keys import count_texts
+from grammars.json_schema.object_nodes import ObjectPlan
+from grammars.json_schema.objects import Obj, Objects
+from grammars.json_schema.options import punctuation
+from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
+from grammars.json_schema.shapes import Shape, Shapes
+
+NULL, TRUE, FALSE = (Terminal(literal(text), text.decode()) for text in (b"null", b"true", b"false"))
+
+
+class ShapeNode(Node):
+    """Any value of a shape."""
+
+    __slots__ = ("_expanded", "_writer", "shape")
+
+    def __init__(self, shape: Shape, writer: "Writer") -> None:
+        self.shape = shape
+        self._writer = writer
+        self._expanded: tuple[Sequence, ...] | None = None
+
+    def expand(self) -> tuple[Sequence, ...]:
+        """One sequence per scalar type, and per way to be an array or an object."""
+        if self._expanded is None:
+            self._expanded = tuple(self._writer.sequences(self.shape))
+        return self._expanded
+
+    def shortest(self) -> bytes:
+        """A shortest text of the shape."""
+        return self._writer.shortest(self.shape)
+
+
+class Writer:
+    """Writes the values of one document's shapes."""
+
+    def __init__(self, shapes: Shapes) -> None:
+        self.shapes = shapes
+        self.options = shapes.options
+        self.marks = punctuation(shapes.options.whitespace)
+        self.arrays = Arrays(shapes)
+        self.objects = Objects(shapes)
+        self._terminals: dict[object, Terminal] = {}
+        self._array_plans: dict[Arr, ArrayPlan] = {}
+        self._object_plans: dict[Obj, ObjectPlan] = {}
+        self._open: set[Shape] = set()
+        self._assumed = False
+        self._shortest: dict[Shape, bytes] = {}
+        self._writing: set[Shape] = set()
+
+    # ------------------------------------------------------------------ alternatives
+
+    def ways_of_arrays(self, shape: Shape) -> list[ArrayPlan]:
+        """The ways to be an array, as plans."""
+        if shape.arrays is None:
+            shape.arrays = [self._array_plan(one) for one in self.shapes.alternatives(self.arrays, shape)]
+        return list(shape.arrays)
+
+    def ways_of_objects(self, shape: Shape) -> list[ObjectPlan]:
+        """The ways to be an object, as plans."""
+        if shape.objects is None:
+            shape.objects = [self._object_plan(one) for one in self.shapes.alternatives(self.objects, shape)]
+        return list(shape.objects)
+
+    def _array_plan(self, one: Arr) -> ArrayPlan:
+        return self._array_plans.setdefault(one, ArrayPlan(one, self))
+
+    def _object_plan(self, one: Obj) -> ObjectPlan:
+        return self._object_plans.setdefault(one, ObjectPlan(one, self))
+
+    # ------------------------------------------------------------------ is anything left?
+
+    def alive(self, shape: Shape) -> bool:
+        """Does any value have this shape?"""
+        if shape.alive is not None:
+            return shape.alive
+        if shape in self._open:
+            self._assumed = True
+            return False
+        self.shapes.check_time()
+        outer, self._assumed = self._assumed, False
+        self._open.add(shape)
+        try:
+            found = self._has_scalar(shape) or any(plan.alive() for plan in self._structured(shape))
+        finally:
+            self._open.discard(shape)
+        if found or not self._assumed or not self._open:
+            shape.alive = found  # "no" is certain only if it did not rest on an open question
+        self._assumed = outer or (self._assumed and not found)
+        return found
+
+    def _has_scalar(self, shape: Shape) -> bool:
+        of = self.shapes.language
+        return (
+            bool(of(NULLS, shape))
+            or bool(of(BOOLEANS, shape))
+            or not texts.is_empty(of(TEXTS, shape))
+            or not of(NUMBERS, shape).is_empty
+        )
+
+    def _structured(self, shape: Shape) -> "Iterator[ArrayPlan | ObjectPlan]":
+        yield from self.ways_of_arrays(shape)
+        yield from self.ways_of_objects(shape)
+
+    # ------------------------------------------------------------------ writing
+
+    def node(self, shape: Shape) -> ShapeNode:
+        """The grammar of a shape; one object per shape."""
+        if shape.node is None:
+            shape.node = ShapeNode(shape, self)
+        return shape.node
+
+    def sequences(self, shape: Shape) -> Iterator[Sequence]:
+        """The alternatives of a shape's node; none of them is empty."""
+        of = self.shapes.language
+        if of(NULLS, shape):
+            yield (NULL,)
+        for flag in of(BOOLEANS, shape):
+            yield (TRUE if flag else FALSE,)
+        strings = of(TEXTS, shape)
+        if not texts.is_empty(strings):
+            yield (self._terminal(texts.automaton(strings), "string"),)
+        numbers = of(NUMBERS, shape)
+        if not numbers.is_empty:
+            yield (self._terminal(numbers, "number"),)
+        for plan in self._structured(shape):
+            if plan.alive():
+                yield plan.sequence()
+
+    def _terminal(self, automaton: Automaton, name: str) -> Terminal:
+        found = self._terminals.get(automaton)
+        if found is None:
+            found = self._terminals[automaton] = Terminal(automaton, name)
+        return found
+
+    def text(self, terminal: Terminal) -> bytes:
+        """The shortest text of a terminal."""
+        return terminal.automaton.completion(START)
+
+    def shortest(self, shape: Shape) -> bytes:
+        """A shortest text of a shape that is alive."""
+        found = self._find_shortest(shape)
+        assert found is not None
+        return found
+
+    def _find_shortest(self, shape: Shape) -> bytes | None:
+        """None while the shape is being looked for inside itself: a shortest text never needs that."""
+        if shape in self._shortest:
+            return self._shortest[shape]
+        if shape in self._writing:
+            return None
+        self._writing.add(shape)
+        try:
+            texts_ = [
+                self.text(one) for (one, *more) in self.sequences(shape) if isinstance(one, Terminal) and not more
+            ]
+            if not texts_:
+                texts_ = [plan.shortest() for plan in self._structured(shape) if plan.alive()]
+        finally:
+            self._writing.discard(shape)
+        found = min(texts_, key=len)
+        self._shortest[shape] = found
+        return found
+
+    # ------------------------------------------------------------------ counting
+
+    def variety(self, shape: Shape, enough: int) -> int:
+        """How many values have this shape, counted up to `enough`; never more than there are."""
+        of = self.shapes.language
+        found = len(of(NULLS, shape)) + len(of(BOOLEANS, shape))
+        strings, numbers = of(TEXTS, shape), of(NUMBERS, shape)
+        if strings.is_everything or numbers is NUMBERS.everything:
+            return enough
+        if not texts.is_empty(strings):
+            automaton = texts.automaton(strings)
+            found += count_texts(automaton, enough) if isinstance(automaton, Dfa) else enough
+        found += count_texts(numbers, enough) - (numbers.accepts(b"0") and numbers.accepts(b"-0"))
+        for plan in self._structured(shape):
+            if found >= enough:
+                break
+            found += plan.variety(enough) if plan.alive() else 0
+        return min(found, enough)

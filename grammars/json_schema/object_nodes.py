@@ -1,0 +1,428 @@
+"""The object automaton: which key may come next, and when the object may close.
+
+    ObjectState(first, place, seen, extras, count, pending)
+        place    of the next declared key that may come (0 throughout when any order is allowed)
+        seen     declared keys that have come and still matter, as a bit set
+        extras   undeclared keys that have come (their texts, quotes included)
+        count    of keys, as far as it matters
+        pending  `exists` conditions still to be met
+
+Declared keys are one labelled automaton (a `Switch`); undeclared keys are one `ExtraKey` per class of
+keys that the patterns treat alike, captured so that no key comes twice.
+
+No dead ends: a key is offered only if its value can be completed, and if after it the object can still
+be closed (`can_finish`): required keys are still ahead, dependencies can be met, and all of it fits
+into `maxProperties`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from constrained.automata.algebra import literals
+from constrained.automata.counted import UNBOUNDED
+from constrained.grammar import UNKNOWN, Captured, Node, Sequence, Switch
+from grammars.json_schema import texts
+from grammars.json_schema.extra_keys import KeyClass, key_classes
+from grammars.json_schema.objects import Obj
+from grammars.json_schema.shapes import Shape
+from grammars.json_schema.values import json_key
+
+if TYPE_CHECKING:
+    from grammars.json_schema.nodes import Writer
+
+_MOST_NODES = 20_000  # interned per plan, before they are dropped
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectState:
+    """Where in an object we are, between two members."""
+
+    first: bool = True
+    place: int = 0
+    seen: int = 0
+    extras: frozenset[bytes] = frozenset()
+    count: int = 0
+    pending: frozenset[int] = frozenset()
+
+
+class ObjectPlan:
+    """How the objects of one alternative are written."""
+
+    def __init__(self, obj: Obj, writer: "Writer") -> None:
+        self.obj = obj
+        self.writer = writer
+        self.ordered = writer.options.key_order == "schema"
+        self._nodes: dict[ObjectState, ObjectNode] = {}
+
+    # ------------------------------------------------------------------ what is declared
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The keys with a name: declared, required, or in a condition; in the schema's order."""
+        obj = self.obj
+        found = dict.fromkeys(name for clause in obj.clauses for name in clause.properties)
+        found |= dict.fromkeys(sorted(obj.required))
+        for name, needed in obj.dependent:
+            found |= dict.fromkeys((name, *sorted(needed)))
+        if self._open and obj.names.chosen is not None:
+            found |= dict.fromkeys(sorted(obj.names.chosen))
+        return tuple(name for name in found if obj.names.has(name))
+
+    @cached_property
+    def shapes(self) -> tuple[Shape, ...]:
+        """The shapes of their values."""
+        return tuple(self.writer.objects.shape_of(self.obj, name) for name in self.names)
+
+    @cached_property
+    def _declares(self) -> bool:
+        return any(clause.properties for clause in self.obj.clauses)
+
+    @cached_property
+    def _open(self) -> bool:
+        """Are undeclared keys welcome, where the schema allows them?"""
+        obj = self.obj
+        return (
+            self.writer.options.additional_properties == "schema"
+            or any(clause.explicit for clause in obj.clauses)
+            or not self._declares
+            or bool(obj.exists)
+        )
+
+    @cached_property
+    def classes(self) -> tuple[KeyClass, ...]:
+        """The undeclared keys, by what their values must be."""
+        return key_classes(self.obj, self.names, self.writer) if self._open else ()
+
+    @cached_property
+    def required(self) -> int:
+        """Bit set of the required names; -1 where one of them cannot be a key at all."""
+        index = {name: place for place, name in enumerate(self.names)}
+        if not self.obj.required <= index.keys():
+            return -1
+        return sum(1 << index[name] for name in self.obj.required)
+
+    @cached_property
+    def needs(self) -> dict[int, int]:
+        """Place of a key -> bit set of the keys that must come with it; -1 where one cannot be."""
+        index = {name: place for place, name in enumerate(self.names)}
+        found: dict[int, int] = {}
+        for name, needed in self.obj.dependent:
+            if name in index:
+                bits = sum(1 << index[one] for one in needed) if needed <= index.keys() else -1
+                found[index[name]] = found.get(index[name], 0) | bits
+        return found
+
+    # ------------------------------------------------------------------ states
+
+    @cached_property
+    def start(self) -> ObjectState:
+        """Before the first member."""
+        return ObjectState(pending=frozenset(range(len(self.obj.exists))))
+
+    @cached_property
+    def _counted(self) -> int:
+        """Counts matter up to here."""
+        return self.obj.high if self.obj.high < UNBOUNDED else self.obj.low
+
+    @cached_property
+    def _remembered(self) -> int:
+        """In schema order, the names whose having come matters later: those in dependencies."""
+        if not self.ordered:
+            return -1
+        bits = 0
+        for place, needed in self.needs.items():
+            bits |= 1 << place | (needed if needed >= 0 else 0)
+        return bits
+
+    def alive(self) -> bool:
+        """Is there any such object?"""
+        return self.can_finish(self.start)
+
+    def sequence(self) -> Sequence:
+        """How one is written."""
+        return (self.writer.marks.open_object, self.node(self.start))
+
+    def node(self, state: ObjectState) -> "ObjectNode":
+        """What follows from `state`; one object per state."""
+        found = self._nodes.get(state)
+        if found is None:
+            if len(self._nodes) >= _MOST_NODES:
+                self._nodes.clear()
+            found = self._nodes[state] = ObjectNode(self, state)
+        return found
+
+    # ------------------------------------------------------------------ liveness
+
+    def possible(self, place: int) -> bool:
+        """Can the key at `place` have a value?"""
+        return self.writer.alive(self.shapes[place])
+
+    def missing(self, state: ObjectState) -> int:
+        """Bit set of the names that must still come; -1 where that cannot be met."""
+        if self.required < 0:
+            return -1
+        needed = self._closure(self.required & ~((1 << state.place) - 1) | state.seen) & ~state.seen
+        ahead = ~((1 << state.place) - 1)
+        return -1 if needed & ~ahead else needed
+
+    def _closure(self, names: int) -> int:
+        """`names` and everything that must come with them."""
+        if not self.needs:
+            return names
+        before = -1
+        while before != names:
+            before = names
+            for place, needed in self.needs.items():
+                if names >> place & 1:
+                    names |= needed
+        return names
+
+    def can_finish(self, state: ObjectState) -> bool:
+        """Can the object be closed some time from `state`?"""
+        obj = self.obj
+        missing = self.missing(state)
+        if missing < 0 or (missing >> len(self.names)) or not all(self.possible(place) for place in _bits(missing)):
+            return False
+        least = state.count + missing.bit_count()
+        if least > obj.high:
+            return False
+        if state.pending and not self._can_show(state, missing, obj.high - least):
+            return False
+        return least >= obj.low or self._can_fill(state, missing, obj.low - least)
+
+    def _can_fill(self, state: ObjectState, missing: int, wanted: int) -> bool:
+        """Can `wanted` more keys come than must?"""
+        for one in self.classes:
+            if one.endless and self.writer.alive(one.shape):
+                return True
+        for place in self._ahead(state):
+            if not missing >> place & 1 and self.possible(place) and self._affordable(state, place):
+                wanted -= 1
+                if wanted <= 0:
+                    return True
+        finite = sum(one.variety(state.extras) for one in self.classes if self.writer.alive(one.shape))
+        return finite >= wanted
+
+    def _affordable(self, state: ObjectState, place: int) -> bool:
+        """May the key at `place` come at all: can what must come with it still come?"""
+        bits = self._closure(1 << place)
+        if bits < 0:
+            return False
+        behind = bits & ((1 << state.place) - 1) & ~state.seen
+        return not behind and all(self.possible(one) for one in _bits(bits & ~state.seen))
+
+    def _can_show(self, state: ObjectState, missing: int, room: int) -> bool:
+        """Can every pending `exists` still be met? Each by a key of its own."""
+        both, alive = self.writer.shapes.both, self.writer.alive
+        taken = 0
+        for number in sorted(state.pending):
+            exists = self.obj.exists[number]
+            carriers = [
+                place
+                for place in self._ahead(state)
+                if not taken >> place & 1
+                and exists.names.has(self.names[place])
+                and alive(both(self.shapes[place], exists.shape))
+                and self._affordable(state, place)
+            ]
+            needed = next((place for place in carriers if missing >> place & 1), None)
+            if needed is not None:
+                taken |= 1 << needed
+                continue
+            room -= 1
+            extra = any(one.shows(exists, self.writer) for one in self.classes)
+            if room < 0 or not (carriers or extra):
+                return False
+            taken |= 1 << carriers[0] if carriers and not extra else 0
+        return True
+
+    def _ahead(self, state: ObjectState) -> Iterator[int]:
+        """The places of the names that have not come and still may, by their order alone."""
+        for place in range(state.place, len(self.names)):
+            if not state.seen >> place & 1:
+                yield place
+
+    def variety(self, enough: int) -> int:
+        """How many such objects there are, counted up to `enough`; never more than there are."""
+        obj = self.obj
+        if any(one.endless and self.writer.alive(one.shape) for one in self.classes):
+            return enough
+        if obj.low or obj.high < len(self.names) or self.needs or obj.exists:
+            return 1
+        total = 1
+        for place, shape in enumerate(self.shapes):
+            optional = not self.required >> place & 1
+            total = min(enough, total * (self.writer.variety(shape, enough) + optional))
+        return total
+
+    def shortest(self) -> bytes:
+        """A shortest such object."""
+        return self.writer.text(self.writer.marks.open_object) + self.node(self.start).shortest()
+
+    # ------------------------------------------------------------------ moves
+
+    def may_close(self, state: ObjectState) -> bool:
+        """May the object end here?"""
+        return state.count >= self.obj.low and not state.pending and self.missing(state) == 0
+
+    def members(self, state: ObjectState) -> Iterator[tuple[int, Shape, ObjectState]]:
+        """The declared keys that may come next, the shape of their value, and the state after them."""
+        missing = self.missing(state)
+        for place in self._ahead(state):
+            for shape, pending in self._showing(state, self.names[place], self.shapes[place]):
+                seen = (state.seen | 1 << place) & self._remembered
+                after = ObjectState(
+                    False, place + 1 if self.ordered else 0, seen, state.extras, self._more(state), pending
+                )
+                if self.writer.alive(shape) and self.can_finish(after):
+                    yield place, shape, after
+            if self.ordered and missing >> place & 1:
+                return
+
+    def _more(self, state: ObjectState) -> int:
+        return min(state.count + 1, self._counted)
+
+    def _showing(self, state: ObjectState, name: str, shape: Shape) -> Iterator[tuple[Shape, frozenset[int]]]:
+        """The ways a member may serve the pending conditions: not at all, or as witness of one."""
+        yield shape, state.pending
+        for number in state.pending:
+            exists = self.obj.exists[number]
+            if exists.names.has(name):
+                yield self.writer.shapes.both(shape, exists.shape), state.pending - {number}
+
+    def extras(self, state: ObjectState) -> Iterator["ExtraKey"]:
+        """The undeclared keys that may come next."""
+        if not self.classes or (self.ordered and self.missing(state)):
+            return
+        after = replace(state, first=False, count=self._more(state), place=len(self.names) if self.ordered else 0)
+        for one in self.classes:
+            ways = [(one.names, one.shape, state.pending)]
+            for number in state.pending:
+                exists = self.obj.exists[number]
+                shape = self.writer.shapes.both(one.shape, exists.shape)
+                ways.append((texts.both(one.names, exists.names), shape, state.pending - {number}))
+            for names, shape, pending in ways:
+                target = replace(after, pending=pending)
+                if self.writer.alive(shape) and self.can_finish(target):
+                    key = ExtraKey.of(self, one.with_names(names), shape, target)
+                    if key is not None:
+                        yield key
+
+    @cached_property
+    def keys(self) -> dict[bytes, int]:
+        """The declared keys as they are written -> their places."""
+        return {key: place for place, name in enumerate(self.names) if (key := json_key(name)) is not None}
+
+    @cached_property
+    def written(self) -> tuple[bytes | None, ...]:
+        """The declared keys as they are written."""
+        return tuple(json_key(name) for name in self.names)
+
+
+def _bits(bits: int) -> Iterator[int]:
+    place = 0
+    while bits:
+        if bits & 1:
+            yield place
+        bits >>= 1
+        place += 1
+
+
+class ObjectNode(Node):
+    """The members from some state on, and the closing brace."""
+
+    __slots__ = ("_expanded", "plan", "state")
+
+    def __init__(self, plan: ObjectPlan, state: ObjectState) -> None:
+        self.plan = plan
+        self.state = state
+        self._expanded: tuple[Sequence, ...] | None = None
+
+    def expand(self) -> tuple[Sequence, ...]:
+        """Close, a declared key, or an undeclared one."""
+        if self._expanded is None:
+            self._expanded = tuple(self._sequences())
+        return self._expanded
+
+    def _sequences(self) -> Iterator[Sequence]:
+        plan, state = self.plan, self.state
+        marks = plan.writer.marks
+        if plan.may_close(state):
+            yield (marks.close_empty_object if state.first else marks.close_object,)
+        before: Sequence = () if state.first else (marks.comma,)
+        labels: dict[bytes, int] = {}
+        targets: list[Sequence] = []
+        for place, shape, after in plan.members(state):
+            key = plan.written[place]
+            value: Sequence = (marks.colon, plan.writer.node(shape), plan.node(after))
+            if key is None:
+                continue
+            if key in labels:  # a second way to read the same key: its own switch
+                yield (*before, Switch(literals({key: 0}), (value,), "key"))
+            else:
+                labels[key] = len(targets)
+                targets.append(value)
+        if labels:
+            yield (*before, Switch(literals(labels, minimal=False), tuple(targets), "key"))
+        for extra in plan.extras(state):
+            yield (*before, extra)
+
+    def shortest(self) -> bytes:
+        """A shortest way to close the object."""
+        plan, writer, marks = self.plan, self.plan.writer, self.plan.writer.marks
+        text, state = b"", self.state
+        while not plan.may_close(state):
+            comma = b"" if state.first else writer.text(marks.comma)
+            moves = [
+                (bool(plan.missing(state) >> place & 1) or len(after.pending) < len(state.pending), key, shape, after)
+                for place, shape, after in plan.members(state)
+                if (key := plan.written[place]) is not None
+            ]
+            if moves:
+                _, key, shape, state = max(moves, key=lambda move: (move[0], -len(move[1] + writer.shortest(move[2]))))
+            else:
+                extra = min(plan.extras(state), key=lambda one: len(one.after.pending))
+                key, shape = extra.shortest_key(), extra.shape
+                state = replace(extra.after, extras=extra.after.extras | {key})
+            text += comma + key + writer.text(marks.colon) + writer.shortest(shape)
+        return text + writer.text(marks.close_empty_object if state.first else marks.close_object)
+
+
+class ExtraKey(Captured):
+    """An undeclared key with its value; afterwards it may not come again."""
+
+    __slots__ = ("_declared", "_keys", "_plan", "_value", "after", "body", "shape")
+
+    def __init__(self, plan: ObjectPlan, keys: KeyClass, body: Sequence, shape: Shape, after: ObjectState) -> None:
+        self.body = body
+        self.shape = shape
+        self.after = after
+        self._plan = plan
+        self._keys = keys
+        self._value: Sequence = (plan.writer.marks.colon, plan.writer.node(shape))
+
+    @classmethod
+    def of(cls, plan: ObjectPlan, keys: KeyClass, shape: Shape, after: ObjectState) -> "ExtraKey | None":
+        """The extra keys of a class that have not come; None when there are none left."""
+        terminal = keys.terminal(after.extras)
+        return None if terminal is None else cls(plan, keys, (terminal,), shape, after)
+
+    def then(self, text: bytes) -> Sequence | None:
+        """Its value, and the members after it."""
+        if text in self._plan.keys or text in self.after.extras:
+            return None
+        return (*self._value, self._plan.node(replace(self.after, extras=self.after.extras | {text})))
+
+    def sketch(self) -> Sequence:
+        """Its value; the members after it depend on the key."""
+        return (*self._value, UNKNOWN)
+
+    def refused(self) -> frozenset[bytes]:
+        """The declared keys, and those that came before."""
+        return self._plan.keys.keys() | self.after.extras
+
+    def shortest_key(self) -> bytes:
+        """A shortest key that may come."""
+        return self._keys.shortest(self.refused())

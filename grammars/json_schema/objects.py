@@ -1,0 +1,337 @@
+"""Objects: what schemas say about them, as alternatives.
+
+Obj(clauses, required, low, high, names, dependent, exists)
+
+clauses    one per schema: properties, patterns, and a shape for every other key. The value of key
+           k has the shape of k in *every* clause, so an intersection is a concatenation
+required   keys that must be there              names      the language of the keys
+low, high  how many keys                        dependent  key -> keys that must come with it
+exists     "some key in this language has a value of this shape": what negations leave
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import combinations
+
+from constrained.automata.counted import UNBOUNDED
+from constrained.automata.dfa import Dfa
+from constrained.automata.ecma import pattern_dfa
+from constrained.errors import UnsupportedFeature
+from grammars.json_schema import texts
+from grammars.json_schema.documents import Location, Scope
+from grammars.json_schema.scalars import TEXTS, WIDE, Facts, chosen, placed, types
+from grammars.json_schema.shapes import Shape, Shapes
+from grammars.json_schema.texts import ANY_TEXT, Texts
+from grammars.json_schema.values import Members, Value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clause:
+    """What one schema says about the values of keys.
+
+    `explicit`: it speaks of undeclared keys, so they are welcome where it allows them.
+    """
+
+    properties: Mapping[str, Shape]
+    patterns: tuple[tuple[Dfa, Shape], ...]
+    additional: Shape
+    explicit: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exists:
+    """Some key among `names` has a value of `shape`."""
+
+    names: Texts
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedKeys:
+    """The keys that have been evaluated: by name, by pattern, or all."""
+
+    names: frozenset[str] = frozenset()
+    patterns: frozenset[Dfa] = frozenset()
+    all: bool = False
+
+
+NO_KEYS = EvaluatedKeys()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Obj:
+    """One way to be an object."""
+
+    clauses: tuple[Clause, ...] = ()
+    required: frozenset[str] = frozenset()
+    low: int = 0
+    high: int = UNBOUNDED
+    names: Texts = ANY_TEXT
+    dependent: tuple[tuple[str, frozenset[str]], ...] = ()
+    exists: tuple[Exists, ...] = ()
+    evaluated: EvaluatedKeys = field(default=NO_KEYS)
+
+
+class Objects:
+    """The object side of `Shapes`; see `shapes.Structure`."""
+
+    def __init__(self, shapes: Shapes) -> None:
+        self._shapes = shapes
+        self._anything = Obj()
+
+    @property
+    def anything(self) -> Obj:
+        """Every object."""
+        return self._anything
+
+    def both(self, a: Obj, b: Obj) -> Obj | None:
+        """What satisfies both."""
+        low, high = max(a.low, b.low), min(a.high, b.high)
+        required = a.required | b.required
+        if low > high or len(required) > high:
+            return None
+        evaluated = EvaluatedKeys(
+            a.evaluated.names | b.evaluated.names,
+            a.evaluated.patterns | b.evaluated.patterns,
+            a.evaluated.all or b.evaluated.all,
+        )
+        return Obj(
+            a.clauses + b.clauses,
+            required,
+            low,
+            high,
+            texts.both(a.names, b.names),
+            a.dependent + b.dependent,
+            a.exists + b.exists,
+            evaluated,
+        )
+
+    def shape_of(self, one: Obj, name: str) -> Shape:
+        """The shape of the value of key `name`."""
+        return self._shapes.both(*self._parts(one, name))
+
+    def _parts(self, one: Obj, name: str) -> Iterator[Shape]:
+        encoded = name.encode("utf-8", "surrogatepass")
+        for clause in one.clauses:
+            matched = [shape for dfa, shape in clause.patterns if dfa.accepts(encoded)]
+            if name in clause.properties:
+                matched.append(clause.properties[name])
+            yield from matched or (clause.additional,)
+
+    # ------------------------------------------------------------------ values
+
+    def among(self, values: frozenset[Value]) -> list[Obj]:
+        """The objects among `values`."""
+        return [self._exactly(dict(value.pairs)) for value in values if isinstance(value, Members)]
+
+    def _exactly(self, members: Mapping[str, Value]) -> Obj:
+        properties = {name: self._shapes.among(frozenset({value})) for name, value in members.items()}
+        return Obj((Clause(properties, (), self._shapes.nothing, False),), frozenset(members))
+
+    def not_among(self, values: frozenset[Value]) -> list[Obj]:
+        """The objects that differ from each of `values` somewhere.
+
+        A tree over the keys: the value here is none of theirs, or the key is missing, or the value is
+        that of some of them, and then the rest must differ from those. Its size is that of `values`.
+        """
+        objects = [dict(value.pairs) for value in values if isinstance(value, Members)]
+        keys = sorted({key for members in objects for key in members})
+        return self._differ(objects, keys, Obj())
+
+    def _differ(self, objects: list[dict[str, Value]], keys: list[str], so_far: Obj) -> list[Obj]:
+        shapes = self._shapes
+        if not objects:
+            return [so_far]
+        if not keys:
+            same = frozenset(objects[0])
+            extra = Exists(texts.other(Texts(chosen=same)), shapes.anything)
+            return [replace(so_far, exists=(*so_far.exists, extra))]
+        key, *later = keys
+        here = frozenset(members[key] for members in objects if key in members)
+        found = self._differ(
+            [m for m in objects if key not in m], later, self._with(so_far, key, shapes.nothing, False)
+        )
+        found += [self._with(so_far, key, shapes.among(here, False), True)]
+        for value in here:
+            same_value = [members for members in objects if members.get(key) == value]
+            narrowed = self._with(so_far, key, shapes.among(frozenset({value})), True)
+            found += self._differ(same_value, later, narrowed)
+        return found
+
+    def _with(self, one: Obj, name: str, shape: Shape, required: bool) -> Obj:
+        """`one`, and key `name` has `shape` (and is there)."""
+        clause = Clause({name: shape}, (), self._shapes.anything, False)
+        needed = one.required | {name} if required else one.required
+        return replace(one, clauses=(*one.clauses, clause), required=needed)
+
+    # ------------------------------------------------------------------ keywords
+
+    def excluded(self, facts: Facts) -> bool:
+        """Does `type` exclude objects?"""
+        allowed = types(facts)
+        return allowed is not None and "object" not in allowed
+
+    def own(self, location: Location, facts: Facts, scope: Scope) -> list[Obj]:
+        """What the object keywords of one schema leave."""
+        if self.excluded(facts):
+            return []
+        clause = self._clause(location, facts, scope)
+        evaluated = EvaluatedKeys(
+            frozenset(clause.properties), frozenset(dfa for dfa, _ in clause.patterns), "additionalProperties" in facts
+        )
+        one = Obj(
+            (clause,) if clause.properties or clause.explicit or clause.additional is not self._shapes.anything else (),
+            frozenset(facts.get("required", ())),
+            int(facts.get("minProperties", 0)),
+            int(facts.get("maxProperties", UNBOUNDED)),
+            self._names(location, facts, scope),
+            tuple(self._dependent(facts)),
+            (),
+            evaluated if self._shapes.tracks_evaluated else NO_KEYS,
+        )
+        values = chosen(facts)
+        if values is None:
+            return [one]
+        return [both for exact in self.among(values) if (both := self.both(exact, one)) is not None]
+
+    def _clause(self, location: Location, facts: Facts, scope: Scope) -> Clause:
+        of = self._shapes.of
+        additional = self._shapes.anything
+        if "additionalProperties" in facts:
+            additional = of(location.child("additionalProperties"), scope)
+        return Clause(
+            {name: of(location.child("properties", name), scope) for name in facts.get("properties", ())},
+            tuple(
+                (self._pattern(location, name), of(location.child("patternProperties", name), scope))
+                for name in facts.get("patternProperties", ())
+            ),
+            additional,
+            "additionalProperties" in facts or bool(facts.get("patternProperties")),
+        )
+
+    def _pattern(self, location: Location, pattern: str) -> Dfa:
+        return placed(location, "patternProperties", pattern_dfa, pattern)
+
+    def _names(self, location: Location, facts: Facts, scope: Scope) -> Texts:
+        if "propertyNames" not in facts:
+            return ANY_TEXT
+        return self._shapes.language(TEXTS, self._shapes.of(location.child("propertyNames"), scope))
+
+    def _dependent(self, facts: Facts) -> Iterator[tuple[str, frozenset[str]]]:
+        for keyword in ("dependentRequired", "dependencies"):
+            for name, needed in facts.get(keyword, {}).items():
+                if isinstance(needed, list):
+                    yield name, frozenset(needed)
+                elif isinstance(needed, str):
+                    yield name, frozenset({needed})
+
+    def _dependent_schemas(self, location: Location, facts: Facts) -> Iterator[tuple[str, Location]]:
+        for keyword in ("dependentSchemas", "dependencies"):
+            for name, schema in facts.get(keyword, {}).items():
+                if not isinstance(schema, list | str):
+                    yield name, location.child(keyword, name)
+
+    def conditions(self, location: Location, facts: Facts, scope: Scope) -> list[Obj]:
+        """`dependentSchemas`: the key is missing, or it is there and the schema holds."""
+        found = [self._anything]
+        for name, at in self._dependent_schemas(location, facts):
+            absent = self._with(self._anything, name, self._shapes.nothing, False)
+            there = self._with(self._anything, name, self._shapes.anything, True)
+            holds = self._shapes.alternatives(self, self._shapes.of(at, scope))
+            found = self._shapes.cross(self, found, [absent, *self._shapes.cross(self, [there], holds)])
+        return found
+
+    def evaluated(self, found: list[Obj], location: Location, facts: Facts, scope: Scope) -> list[Obj]:
+        """Apply `unevaluatedProperties`."""
+        if "unevaluatedProperties" not in facts:
+            return found
+        left = self._shapes.of(location.child("unevaluatedProperties"), scope)
+        return [self._spare(one, left) for one in found]
+
+    def _spare(self, one: Obj, left: Shape) -> Obj:
+        if one.evaluated.all:
+            return one
+        anything = self._shapes.anything
+        spared = Clause(
+            dict.fromkeys(one.evaluated.names, anything),
+            tuple((dfa, anything) for dfa in one.evaluated.patterns),
+            left,
+            True,
+        )
+        return replace(one, clauses=(*one.clauses, spared), evaluated=EvaluatedKeys(all=True))
+
+    # ------------------------------------------------------------------ negation
+
+    def negated(self, location: Location, facts: Facts, scope: Scope) -> list[Obj]:
+        """The ways to violate one of the object keywords of a schema."""
+        shapes, anything = self._shapes, self._anything
+        if "unevaluatedProperties" in facts:
+            raise UnsupportedFeature(
+                "the negation of 'unevaluatedProperties'", where=location.where / "unevaluatedProperties"
+            )
+        lacking = partial(self._with, anything, shape=shapes.nothing, required=False)
+        found = [lacking(name=name) for name in facts.get("required", ())]
+        for name in facts.get("properties", ()):
+            wrong = shapes.of(location.child("properties", name), scope, False)
+            found.append(self._with(anything, name, wrong, True))
+        declared = Texts(chosen=frozenset(facts.get("properties", ())))
+        for pattern in facts.get("patternProperties", ()):
+            matching = Texts(dfa=self._pattern(location, pattern))
+            wrong = shapes.of(location.child("patternProperties", pattern), scope, False)
+            found.append(Obj(exists=(Exists(matching, wrong),)))
+            declared = texts.either(declared, matching)
+        if "additionalProperties" in facts:
+            wrong = shapes.of(location.child("additionalProperties"), scope, False)
+            found.append(Obj(exists=(Exists(texts.other(declared), wrong),)))
+        if "propertyNames" in facts:
+            names = shapes.language(TEXTS, shapes.of(location.child("propertyNames"), scope), WIDE)
+            found.append(Obj(exists=(Exists(texts.other(names), shapes.anything),)))
+        if int(facts.get("minProperties", 0)) > 0:
+            found.append(Obj(high=int(facts["minProperties"]) - 1))
+        if "maxProperties" in facts:
+            found.append(Obj(low=int(facts["maxProperties"]) + 1))
+        for name, needed in self._dependent(facts):
+            there = self._with(anything, name, shapes.anything, True)
+            found += [self._with(there, one, shapes.nothing, False) for one in needed]
+        for name, at in self._dependent_schemas(location, facts):
+            there = self._with(anything, name, shapes.anything, True)
+            found += shapes.cross(self, [there], shapes.alternatives(self, shapes.of(at, scope, False)))
+        values = chosen(facts)
+        return found if values is None else found + self.not_among(values)
+
+    # ------------------------------------------------------------------ exclusion
+
+    def exclusive(self, branches: Sequence[Sequence[Obj]]) -> bool:
+        """Can no object be in two of the branches? Decided by required keys with different constants."""
+        if len(branches) > 8:
+            return self._discriminated(branches)
+        return all(self._disjoint(a, b) for one, two in combinations(branches, 2) for a in one for b in two)
+
+    def _disjoint(self, a: Obj, b: Obj) -> bool:
+        nothing = self._shapes.nothing
+        if max(a.low, b.low) > min(a.high, b.high):
+            return True
+        for one, two in ((a, b), (b, a)):
+            if any(self.shape_of(two, name) is nothing for name in one.required):
+                return True
+        return any(
+            self._shapes.apart(self.shape_of(a, name), self.shape_of(b, name)) for name in a.required & b.required
+        )
+
+    def _discriminated(self, branches: Sequence[Sequence[Obj]]) -> bool:
+        """Many branches: is there one key whose constants tell all of them apart?"""
+        everywhere = frozenset.intersection(*(one.required for branch in branches for one in branch))
+        return any(self._tells_apart(name, branches) for name in sorted(everywhere))
+
+    def _tells_apart(self, name: str, branches: Sequence[Sequence[Obj]]) -> bool:
+        seen: set[Value] = set()
+        for branch in branches:
+            here: set[Value] = set()
+            for one in branch:
+                values = self._shapes.constants(self.shape_of(one, name))
+                if values is None or values & seen:
+                    return False
+                here |= values
+            seen |= here
+        return True

@@ -1,0 +1,249 @@
+"""Strings, numbers, booleans and null: what a schema says about each is one language.
+
+A scalar type's languages are closed under the boolean operations, so every combinator of the schema
+is an operation on them, and `not` is the complement:
+
+    allOf -> both    anyOf -> either    not -> other    if/then/else -> (if and then) or (not if and else)
+
+Two roundings.  Some languages are written narrower than they are (integers without "1.0", formats as
+a sound subset). Under a complement that would be wider, so each language comes in two roundings,
+NARROW (what we write) and WIDE (nothing valid is missing), and a complement swaps them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, Generic, TypeVar
+
+from constrained.automata import algebra
+from constrained.automata.dfa import Dfa
+from constrained.automata.ecma import pattern_dfa
+from constrained.errors import GrammarError
+from grammars.json_schema import numbers, texts
+from grammars.json_schema.documents import Location
+from grammars.json_schema.formats import FORMATS, NUMBER_FORMATS, base64_dfa
+from grammars.json_schema.options import JsonSchemaOptions
+from grammars.json_schema.texts import Texts
+from grammars.json_schema.values import Flag, Null, Number, Text, Value, value_of
+
+L = TypeVar("L")
+Facts = Mapping[str, Any]  # the keywords of a location that restrict, by name
+
+NARROW, WIDE = False, True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scalar(Generic[L]):
+    """One scalar type: its languages, and what a single schema's own keywords say."""
+
+    everything: L
+    nothing: L
+    both: Callable[[L, L], L]
+    either: Callable[[L, L], L]
+    other: Callable[[L], L]
+    is_empty: Callable[[L], bool]
+    own: Callable[[Location, Facts, JsonSchemaOptions, bool], L]  # location, its facts, options, rounding
+    among: Callable[[frozenset[Value], bool], L]  # the values of this type, rounding
+
+    def all_of(self, parts: list[L]) -> L:
+        """In every part."""
+        return reduce(self.both, parts, self.everything)
+
+    def any_of(self, parts: list[L]) -> L:
+        """In some part."""
+        return reduce(self.either, parts, self.nothing)
+
+    def exactly_one(self, narrow: list[L], wide: list[L]) -> L:
+        """In exactly one of the parts, each given in the rounding wanted and in the opposite one."""
+        one, some = self.nothing, self.nothing
+        for part, opposite in zip(narrow, wide, strict=True):
+            one = self.either(self.both(one, self.other(opposite)), self.both(part, self.other(some)))
+            some = self.either(some, opposite)
+        return one
+
+
+def types(facts: Facts) -> frozenset[str] | None:
+    """The types that `type` allows; None without it."""
+    declared = facts.get("type")
+    if declared is None:
+        return None
+    return frozenset([declared] if isinstance(declared, str) else declared)
+
+
+def chosen(facts: Facts) -> frozenset[Value] | None:
+    """The values that `enum` and `const` leave; None without either."""
+    found: frozenset[Value] | None = None
+    if "enum" in facts:
+        found = frozenset(value_of(value) for value in facts["enum"])
+    if "const" in facts:
+        only = frozenset({value_of(facts["const"])})
+        found = only if found is None else found & only
+    return found
+
+
+# ---------------------------------------------------------------------- strings
+
+
+def _own_texts(location: Location, facts: Facts, options: JsonSchemaOptions, wide: bool) -> Texts:
+    allowed = types(facts)
+    if allowed is not None and "string" not in allowed:
+        return texts.NO_TEXT
+    found = Texts(low=int(facts.get("minLength", 0)), high=int(facts.get("maxLength", texts.UNBOUNDED)))
+    if "pattern" in facts:
+        found = texts.both(found, Texts(dfa=placed(location, "pattern", pattern_dfa, facts["pattern"])))
+    if "format" in facts and options.formats == "assert":
+        found = texts.both(found, _format(facts["format"], wide))
+    if facts.get("contentEncoding") == "base64":
+        found = texts.both(found, Texts(dfa=base64_dfa()))
+    values = chosen(facts)
+    return found if values is None else texts.both(among_texts(values, wide), found)
+
+
+def _format(name: str, wide: bool) -> Texts:
+    record = FORMATS.get(name)
+    if record is None or (wide and not record.exact):
+        return texts.ANY_TEXT
+    return Texts(dfa=record.dfa())
+
+
+def among_texts(values: frozenset[Value], wide: bool) -> Texts:
+    """The strings among `values`."""
+    return Texts(chosen=frozenset(value.value for value in values if isinstance(value, Text)))
+
+
+TEXTS: Scalar[Texts] = Scalar(
+    texts.ANY_TEXT, texts.NO_TEXT, texts.both, texts.either, texts.other, texts.is_empty, _own_texts, among_texts
+)
+
+
+def placed(location: Location, keyword: str, compile_: Callable[[Any], Dfa], value: Any) -> Dfa:
+    """Compile a keyword's value; errors get its place."""
+    try:
+        return compile_(value)
+    except GrammarError as error:
+        raise type(error)(error.message, where=location.where / keyword, hint=error.hint) from error
+
+
+# ---------------------------------------------------------------------- numbers
+
+
+def _own_numbers(location: Location, facts: Facts, options: JsonSchemaOptions, wide: bool) -> Dfa:
+    allowed = types(facts)
+    if allowed is not None and not allowed & {"number", "integer"}:
+        return algebra.empty()
+    integer = allowed is not None and "number" not in allowed
+    fractions = location.dialect.number > 4 and (wide or options.decimal_integers)
+    bounds = _bounds(location, facts)
+    if "format" in facts and options.formats == "assert" and not wide:
+        bounds = _tighter(bounds, facts["format"])
+    step = facts.get("multipleOf")
+    try:
+        found = numbers.number_dfa(
+            integer=integer,
+            bounds=bounds,
+            multiples=frozenset() if step is None else frozenset({numbers.as_decimal(step)}),
+            decimal_integers=fractions,
+        )
+    except GrammarError as error:
+        raise type(error)(error.message, where=location.where, hint=error.hint) from error
+    values = chosen(facts)
+    return found if values is None else algebra.intersect(among_numbers(values, wide), found)
+
+
+def _bounds(location: Location, facts: Facts) -> numbers.NumberBounds | None:
+    low, high = facts.get("minimum"), facts.get("maximum")
+    low_exclusive, high_exclusive = facts.get("exclusiveMinimum"), facts.get("exclusiveMaximum")
+    if location.dialect.exclusive_bounds_are_flags:
+        flags = low_exclusive is True, high_exclusive is True
+    else:
+        flags = (
+            low_exclusive is not None and (low is None or low_exclusive >= low),
+            high_exclusive is not None and (high is None or high_exclusive <= high),
+        )
+        low, high = low_exclusive if flags[0] else low, high_exclusive if flags[1] else high
+    if low is None and high is None:
+        return None
+    return numbers.NumberBounds(
+        None if low is None else numbers.as_decimal(low),
+        flags[0],
+        None if high is None else numbers.as_decimal(high),
+        flags[1],
+    )
+
+
+def _tighter(bounds: numbers.NumberBounds | None, name: str) -> numbers.NumberBounds | None:
+    """The bounds within the range of a number format such as int32."""
+    limits = NUMBER_FORMATS.get(name)
+    if limits is None:
+        return bounds
+    bounds = bounds or numbers.NumberBounds()
+    low, low_exclusive, high, high_exclusive = bounds.low, bounds.low_exclusive, bounds.high, bounds.high_exclusive
+    if low is None or low < limits[0]:
+        low, low_exclusive = limits[0], False
+    if high is None or high > limits[1]:
+        high, high_exclusive = limits[1], False
+    return numbers.NumberBounds(low, low_exclusive, high, high_exclusive)
+
+
+def among_numbers(values: frozenset[Value], wide: bool) -> Dfa:
+    """The numbers among `values`: in every spelling, or the usual one."""
+    found = [value for value in values if isinstance(value, Number)]
+    if wide:
+        return numbers.one_of(frozenset(value.value for value in found))
+    return algebra.literals([text.encode() for value in found for text in value.texts()])
+
+
+def _other_number(language: Dfa) -> Dfa:
+    return algebra.difference(numbers.decimals(), language)
+
+
+def _both_numbers(a: Dfa, b: Dfa) -> Dfa:
+    return b if a is numbers.any_number() else a if b is numbers.any_number() else algebra.intersect(a, b)
+
+
+NUMBERS: Scalar[Dfa] = Scalar(
+    numbers.any_number(),
+    algebra.empty(),
+    _both_numbers,
+    algebra.union,
+    _other_number,
+    lambda language: language.is_empty,
+    _own_numbers,
+    among_numbers,
+)
+
+
+# ---------------------------------------------------------------------- booleans and null
+
+Few = frozenset[bool | None]
+
+
+def _few(everything: Few, name: str, among: Callable[[frozenset[Value], bool], Few]) -> Scalar[Few]:
+    def own(location: Location, facts: Facts, options: JsonSchemaOptions, wide: bool) -> Few:
+        allowed, values = types(facts), chosen(facts)
+        if allowed is not None and name not in allowed:
+            return frozenset()
+        return everything if values is None else among(values, wide)
+
+    return Scalar(
+        everything,
+        frozenset[bool | None](),
+        lambda a, b: a & b,
+        lambda a, b: a | b,
+        lambda a: everything - a,
+        lambda a: not a,
+        own,
+        among,
+    )
+
+
+def _flags(values: frozenset[Value], wide: bool) -> Few:
+    return frozenset(value.value for value in values if isinstance(value, Flag))
+
+
+def _nulls(values: frozenset[Value], wide: bool) -> Few:
+    return frozenset(None for value in values if isinstance(value, Null))
+
+
+BOOLEANS = _few(frozenset({True, False}), "boolean", _flags)
+NULLS = _few(frozenset({None}), "null", _nulls)

@@ -1,0 +1,468 @@
+"""Schemas as a boolean algebra: shapes, and the alternatives they leave for each type.
+
+    literal       (schema location, polarity): "validates against it" or "does not"; also "is one of
+                  these values", "is none of them", "has one of these shapes"
+    shape         a set of literals that must all hold; interned, so recursion is a shape that meets itself
+    alternative   one way a value of one type satisfies a shape:
+                      strings, numbers, booleans, null    one language (scalars.py)
+                      arrays, objects                     a list of `Arr` or `Obj` (arrays.py, objects.py)
+
+Children of alternatives are shapes again, and nothing below the first level is looked at before a
+matcher (or the question whether anything is left) gets there. So intersecting two recursive schemas
+costs nothing where nobody goes.
+
+Arrays and objects are pushed to disjunctive form:
+
+    allOf, siblings -> cross product      anyOf -> concatenation       $ref -> its target
+    if/then/else    -> if and then, or not if and else
+    oneOf           -> one branch and none of the others (plain anyOf where branches exclude each other)
+    not             -> De Morgan; a keyword's own negation is one list of alternatives (`negated`)
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Final, Protocol, TypeVar
+
+from constrained.errors import InvalidGrammar, LimitExceeded
+from grammars.json_schema.dialects import Kind
+from grammars.json_schema.documents import Document, Location, Scope
+from grammars.json_schema.options import JsonSchemaOptions
+from grammars.json_schema.scalars import NARROW, Facts, Scalar, chosen, types
+from grammars.json_schema.values import Value
+
+L = TypeVar("L")
+A = TypeVar("A")
+
+MOST_ALTERNATIVES = 4096  # of one shape and type
+MOST_COMBINED = 6  # branches of an anyOf whose combinations are told apart for unevaluated*
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """Validates (or, negative, does not validate) against the schema at `location`."""
+
+    location: Location
+    positive: bool
+    scope: Scope = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """Is (or, negative, is not) one of these values."""
+
+    values: frozenset[Value]
+    positive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """Has at least one of these shapes."""
+
+    shapes: "frozenset[Shape]"
+
+
+Literal = Says | Among | Either
+
+
+class Shape:
+    """A set of literals that must all hold, with what has been found out about it. Interned by `Shapes`."""
+
+    __slots__ = ("alive", "arrays", "literals", "node", "objects", "scalars")
+
+    def __init__(self, literals: frozenset[Literal]) -> None:
+        self.literals: Final = literals
+        self.scalars: dict[tuple[int, bool], Any] = {}
+        self.arrays: Sequence[Any] | None = None
+        self.objects: Sequence[Any] | None = None
+        self.alive: bool | None = None
+        self.node: Any = None
+
+
+class Structure(Protocol[A]):
+    """Arrays or objects: what one schema's own keywords leave, and how alternatives combine."""
+
+    @property
+    def anything(self) -> A:
+        """Every value of the type."""
+        ...
+
+    def both(self, a: A, b: A) -> A | None:
+        """What satisfies both; None where that is obviously nothing."""
+        ...
+
+    def among(self, values: frozenset[Value]) -> list[A]:
+        """The values of the type among `values`."""
+        ...
+
+    def not_among(self, values: frozenset[Value]) -> list[A]:
+        """The values of the type that are not among `values`."""
+        ...
+
+    def own(self, location: Location, facts: Facts, scope: Scope) -> list[A]:
+        """What the type's own keywords leave."""
+        ...
+
+    def conditions(self, location: Location, facts: Facts, scope: Scope) -> list[A]:
+        """What conditional keywords (dependentSchemas) leave."""
+        ...
+
+    def evaluated(self, found: list[A], location: Location, facts: Facts, scope: Scope) -> list[A]:
+        """`found`, with unevaluated* applied."""
+        ...
+
+    def excluded(self, facts: Facts) -> bool:
+        """Does `type` exclude the type altogether?"""
+        ...
+
+    def negated(self, location: Location, facts: Facts, scope: Scope) -> list[A]:
+        """The ways to violate one of the type's own keywords, or a conditional one."""
+        ...
+
+    def exclusive(self, branches: Sequence[Sequence[A]]) -> bool:
+        """Can no value be in two of the branches? (False when unsure.)"""
+        ...
+
+
+class Shapes:
+    """All shapes of one document, and the algebra on them."""
+
+    def __init__(self, document: Document, options: JsonSchemaOptions, seconds: float) -> None:
+        self.document: Final = document
+        self.options: Final = options
+        self.anything: Final = Shape(frozenset())
+        self.nothing: Final = Shape(frozenset({Among(frozenset(), True)}))
+        self.nothing.alive, self.anything.alive = False, True
+        self._shapes: dict[frozenset[Literal], Shape] = {
+            shape.literals: shape for shape in (self.anything, self.nothing)
+        }
+        self._facts: dict[Location, Facts] = {}
+        self._languages: dict[tuple[int, Literal, bool], Any] = {}
+        self._open: set[tuple[object, Literal]] = set()
+        self._deadline = time.monotonic() + seconds
+        self._seconds = seconds
+        self.tracks_evaluated: Final = any(
+            isinstance(location.value, dict)
+            and ("unevaluatedProperties" in location.value or "unevaluatedItems" in location.value)
+            for location in document.reachable()
+        )
+
+    # ------------------------------------------------------------------ shapes
+
+    def facts(self, location: Location) -> Facts:
+        """The keywords that restrict at `location`, by its dialect."""
+        found = self._facts.get(location)
+        if found is None:
+            kind = location.dialect.kind
+            found = self._facts[location] = {
+                keyword: value
+                for keyword, value in location.keywords.items()
+                if kind(keyword) in (Kind.CONSTRAINT, Kind.REFERENCE)
+            }
+        return found
+
+    def intern(self, literals: frozenset[Literal]) -> Shape:
+        """The shape of these literals."""
+        found = self._shapes.get(literals)
+        if found is None:
+            found = self._shapes[literals] = Shape(literals)
+        return found
+
+    def root(self) -> Shape:
+        """The shape of the whole document."""
+        return self.of(self.document.root, ())
+
+    def of(self, location: Location, scope: Scope, positive: bool = True) -> Shape:
+        """The shape of one schema, entered from `scope`."""
+        if location.value is positive or (positive and not self.facts(location) and location.value is not False):
+            return self.anything
+        if isinstance(location.value, bool) or not self.facts(location):
+            return self.nothing
+        return self.intern(frozenset({Says(location, positive, self.enter(location, scope))}))
+
+    def enter(self, location: Location, scope: Scope) -> Scope:
+        """The dynamic scope at `location`."""
+        return location.resource.enter(scope) if self.document.is_dynamic else ()
+
+    def among(self, values: frozenset[Value], positive: bool = True) -> Shape:
+        """One of these values, or none of them."""
+        if not values:
+            return self.nothing if positive else self.anything
+        return self.intern(frozenset({Among(values, positive)}))
+
+    def both(self, *shapes: Shape) -> Shape:
+        """All of these shapes at once."""
+        literals = frozenset[Literal]().union(*(shape.literals for shape in shapes))
+        return self.nothing if self.nothing.literals <= literals else self.intern(literals)
+
+    def either(self, *shapes: Shape) -> Shape:
+        """At least one of these shapes."""
+        if self.anything in shapes:
+            return self.anything
+        chosen = frozenset(shapes) - {self.nothing}
+        if len(chosen) <= 1:
+            return next(iter(chosen), self.nothing)
+        return self.intern(frozenset({Either(chosen)}))
+
+    def constants(self, shape: Shape) -> frozenset[Value] | None:
+        """Values that `shape` must be among, where it says so itself; None where it does not."""
+        found: frozenset[Value] | None = None
+        for literal in shape.literals:
+            values: frozenset[Value] | None = None
+            if isinstance(literal, Among) and literal.positive:
+                values = literal.values
+            elif isinstance(literal, Says) and literal.positive:
+                values = chosen(self.facts(literal.location))
+            if values is not None:
+                found = values if found is None else found & values
+        return found
+
+    def apart(self, a: Shape, b: Shape) -> bool:
+        """Do two shapes exclude each other at first sight: by their constants, or by `type`?"""
+        left, right = self.constants(a), self.constants(b)
+        if left is not None and right is not None:
+            return not left & right
+        ours, theirs = self._types(a), self._types(b)
+        return ours is not None and theirs is not None and not ours & theirs
+
+    def _types(self, shape: Shape) -> frozenset[str] | None:
+        found: frozenset[str] | None = None
+        for literal in shape.literals:
+            if isinstance(literal, Says) and literal.positive:
+                allowed = types(self.facts(literal.location))
+                if allowed is not None:
+                    allowed = frozenset("number" if name == "integer" else name for name in allowed)
+                    found = allowed if found is None else found & allowed
+        return found
+
+    def check_time(self) -> None:
+        """Raise LimitExceeded once the time for compiling is over."""
+        if time.monotonic() > self._deadline:
+            raise LimitExceeded(f"compiling takes longer than {self._seconds:g} s", where="#")
+
+    def stop_clock(self) -> None:
+        """Compiling is over: what follows happens on the way, and is not timed."""
+        self._deadline = float("inf")
+
+    # ------------------------------------------------------------------ scalars
+
+    def language(self, domain: Scalar[L], shape: Shape, wide: bool = NARROW) -> L:
+        """The language of one scalar type in `shape`."""
+        key = (id(domain), wide)
+        if key not in shape.scalars:
+            shape.scalars[key] = domain.all_of([self._literal(domain, one, wide) for one in shape.literals])
+        return shape.scalars[key]
+
+    def _literal(self, domain: Scalar[L], literal: Literal, wide: bool) -> L:
+        match literal:
+            case Among(values, positive):
+                if positive:
+                    return domain.among(values, wide)
+                return domain.other(domain.among(values, not wide))
+            case Either(shapes):
+                return domain.any_of([self.language(domain, shape, wide) for shape in shapes])
+            case Says(location, positive, scope):
+                key = (id(domain), Says(location, True, scope), wide == positive)
+                if key not in self._languages:
+                    with self._progress(domain, literal):
+                        self._languages[key] = self._schema(domain, location, scope, key[2])
+                return self._languages[key] if positive else domain.other(self._languages[key])
+
+    def _schema(self, domain: Scalar[L], location: Location, scope: Scope, narrow: bool) -> L:
+        """The language of one schema, in one rounding."""
+        wide = not narrow
+        facts = self.facts(location)
+        if location.value is False:
+            return domain.nothing
+
+        def of(below: Location, rounding: bool = wide) -> L:
+            return self.language(domain, self.of(below, scope), rounding)
+
+        found = domain.own(location, facts, self.options, wide)
+        if domain.is_empty(found):
+            return found
+        parts = [found]
+        parts += [of(target) for target in self.targets(location, facts, scope)]
+        parts += [of(branch) for branch in self.branches(location, facts, "allOf")]
+        if "anyOf" in facts:
+            parts.append(domain.any_of([of(branch) for branch in self.branches(location, facts, "anyOf")]))
+        if "oneOf" in facts:
+            branches = self.branches(location, facts, "oneOf")
+            parts.append(domain.exactly_one([of(one) for one in branches], [of(one, not wide) for one in branches]))
+        if "not" in facts:
+            parts.append(domain.other(of(location.child("not"), not wide)))
+        if "if" in facts and ("then" in facts or "else" in facts):
+            condition = location.child("if")
+            then = of(location.child("then")) if "then" in facts else domain.everything
+            otherwise = of(location.child("else")) if "else" in facts else domain.everything
+            refuted = domain.other(of(condition, not wide))
+            parts.append(domain.either(domain.both(of(condition), then), domain.both(refuted, otherwise)))
+        return domain.all_of(parts)
+
+    def branches(self, location: Location, facts: Facts, keyword: str) -> list[Location]:
+        """The schemas in a list such as `anyOf`."""
+        return [location.child(keyword, index) for index in range(len(facts.get(keyword, ())))]
+
+    def targets(self, location: Location, facts: Facts, scope: Scope) -> list[Location]:
+        """What the references of a schema stand for."""
+        names = [name for name in ("$ref", "$dynamicRef", "$recursiveRef") if name in facts]
+        return [location.reference(name, scope) for name in names]
+
+    # ------------------------------------------------------------------ arrays and objects
+
+    def alternatives(self, domain: "Structure[A]", shape: Shape) -> Sequence[A]:
+        """The ways a value of one structured type satisfies `shape`."""
+        found: list[A] = [domain.anything]
+        for literal in sorted(shape.literals, key=_cheapest_first):
+            found = self.cross(domain, found, self._ways(domain, literal))
+            if not found:
+                break
+        return found
+
+    def cross(self, domain: "Structure[A]", left: Sequence[A], right: Sequence[A]) -> list[A]:
+        """Every left alternative with every right one."""
+        if len(left) == 1 and left[0] is domain.anything:
+            return list(right)
+        if len(right) == 1 and right[0] is domain.anything:
+            return list(left)
+        self.check_time()
+        if len(left) * len(right) > MOST_ALTERNATIVES:
+            raise LimitExceeded(f"more than {MOST_ALTERNATIVES} combinations of alternatives", where="#")
+        return [both for a in left for b in right if (both := domain.both(a, b)) is not None]
+
+    def _ways(self, domain: "Structure[A]", literal: Literal) -> Sequence[A]:
+        match literal:
+            case Among(values, positive):
+                return domain.among(values) if positive else domain.not_among(values)
+            case Either(shapes):
+                return [way for shape in shapes for way in self.alternatives(domain, shape)]
+            case Says(location, positive, scope):
+                with self._progress(domain, literal):
+                    return (self._satisfied if positive else self._violated)(domain, location, scope)
+
+    def _satisfied(self, domain: "Structure[A]", location: Location, scope: Scope) -> list[A]:
+        facts = self.facts(location)
+
+        def of(below: Location, positive: bool = True) -> Sequence[A]:
+            return self.alternatives(domain, self.of(below, scope, positive))
+
+        found = domain.own(location, facts, scope)
+        for target in self.targets(location, facts, scope):
+            found = self.cross(domain, found, of(target)) if found else found
+        for branch in self.branches(location, facts, "allOf"):
+            found = self.cross(domain, found, of(branch)) if found else found
+        if found and "anyOf" in facts:
+            branches = [of(branch) for branch in self.branches(location, facts, "anyOf")]
+            found = self.cross(domain, found, self._any_of(domain, branches))
+        if found and "oneOf" in facts:
+            found = self.cross(domain, found, self._one_of(domain, location, facts, of))
+        if found and "not" in facts:
+            found = self.cross(domain, found, of(location.child("not"), False))
+        if found and "if" in facts and (self.tracks_evaluated or "then" in facts or "else" in facts):
+            condition = location.child("if")
+            then = of(location.child("then")) if "then" in facts else [domain.anything]
+            otherwise = of(location.child("else")) if "else" in facts else [domain.anything]
+            ways = self.cross(domain, of(condition), then) + self.cross(domain, of(condition, False), otherwise)
+            found = self.cross(domain, found, ways)
+        found = self.cross(domain, found, domain.conditions(location, facts, scope)) if found else found
+        return domain.evaluated(found, location, facts, scope)
+
+    def _any_of(self, domain: "Structure[A]", branches: Sequence[Sequence[A]]) -> list[A]:
+        """One branch; where it matters what several have evaluated together, also their combinations."""
+        live = [branch for branch in branches if branch]
+        ways = [way for branch in live for way in branch]
+        if self.tracks_evaluated and 1 < len(live) <= MOST_COMBINED:
+            for size in range(2, len(live) + 1):
+                for chosen in combinations(live, size):
+                    together: list[A] = [domain.anything]
+                    for branch in chosen:
+                        together = self.cross(domain, together, branch)
+                    ways += together
+        return ways
+
+    def _one_of(
+        self, domain: "Structure[A]", location: Location, facts: Facts, of: "Callable[..., Sequence[A]]"
+    ) -> list[A]:
+        branches = [(branch, ways) for branch in self.branches(location, facts, "oneOf") if (ways := of(branch))]
+        if domain.exclusive([ways for _, ways in branches]):
+            return [way for _, ways in branches for way in ways]
+        found: list[A] = []
+        for branch, ways in branches:
+            left = list(ways)
+            for other, other_ways in branches:
+                if other is not branch and not domain.exclusive([left, other_ways]):
+                    left = self.cross(domain, left, of(other, False))
+            found += left
+        return found
+
+    def _violated(self, domain: "Structure[A]", location: Location, scope: Scope) -> list[A]:
+        facts = self.facts(location)
+
+        def of(below: Location, positive: bool = False) -> Sequence[A]:
+            return self.alternatives(domain, self.of(below, scope, positive))
+
+        def all_of(parts: Sequence[Sequence[A]]) -> list[A]:
+            found: list[A] = [domain.anything]
+            for part in parts:
+                found = self.cross(domain, found, part)
+            return found
+
+        if domain.excluded(facts):
+            return [domain.anything]
+        found = domain.negated(location, facts, scope)
+        found += [way for target in self.targets(location, facts, scope) for way in of(target)]
+        found += [way for branch in self.branches(location, facts, "allOf") for way in of(branch)]
+        if "anyOf" in facts:
+            found += all_of([of(branch) for branch in self.branches(location, facts, "anyOf")])
+        if "oneOf" in facts:
+            branches = self.branches(location, facts, "oneOf")
+            found += all_of([of(branch) for branch in branches])
+            found += [way for one, two in combinations(branches, 2) for way in all_of([of(one, True), of(two, True)])]
+        if "not" in facts:
+            found += of(location.child("not"), True)
+        if "if" in facts:
+            condition = location.child("if")
+            if "then" in facts:
+                found += all_of([of(condition, True), of(location.child("then"))])
+            if "else" in facts:
+                found += all_of([of(condition), of(location.child("else"))])
+        if len(found) > MOST_ALTERNATIVES:
+            raise LimitExceeded(f"more than {MOST_ALTERNATIVES} ways to violate a schema", where=location.where)
+        return found
+
+    def _progress(self, domain: object, literal: Literal) -> "_Progress":
+        return _Progress(self._open, (domain, literal))
+
+
+class _Progress:
+    """Marks a literal as being looked into; one that is met inside itself says nothing but itself."""
+
+    __slots__ = ("_key", "_open")
+
+    def __init__(self, open_: set[tuple[object, Literal]], key: tuple[object, Literal]) -> None:
+        self._open, self._key = open_, key
+
+    def __enter__(self) -> None:
+        if self._key in self._open:
+            literal = self._key[1]
+            where = literal.location.where if isinstance(literal, Says) else ""
+            raise InvalidGrammar(
+                "this schema refers to itself without going into the value",
+                where=where,
+                hint="a recursive $ref belongs below properties or items",
+            )
+        self._open.add(self._key)
+
+    def __exit__(self, *_: object) -> None:
+        self._open.discard(self._key)
+
+
+def _cheapest_first(literal: Literal) -> int:
+    match literal:
+        case Among(_, positive):
+            return 0 if positive else 3
+        case Says(_, positive):
+            return 1 if positive else 2
+        case Either():
+            return 4

@@ -1,0 +1,159 @@
+"""Languages of strings: pattern, format, length, enum and not, in one value.
+
+    Texts(chosen)               a finite set of texts: `enum`, `const`
+    Texts(dfa, low, high)       the texts of an automaton (None: any text) of low..high characters
+
+Lengths stay numbers as long as nothing but intersections happens to them, so that they can become
+a counter (constrained/automata/counted.py); unions and complements multiply them out.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from constrained.automata.algebra import Builder, difference, empty, intersect, literals, union
+from constrained.automata.counted import UNBOUNDED, Counted, Meter, string_meter
+from constrained.automata.dfa import Dfa
+from constrained.automata.lift import any_string, any_text, json_string
+from constrained.errors import LimitExceeded
+from constrained.grammar import Automaton
+from grammars.json_schema.values import json_key
+
+_LONGEST_PRODUCT = 4096  # characters that a length may be multiplied out to
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A set of decoded strings."""
+
+    chosen: frozenset[str] | None = None
+    dfa: Dfa | None = None
+    low: int = 0
+    high: int = UNBOUNDED
+
+    @property
+    def is_everything(self) -> bool:
+        """Any text at all?"""
+        return self.chosen is None and self.dfa is None and self.low == 0 and self.high >= UNBOUNDED
+
+    def has(self, text: str) -> bool:
+        """Is `text` in the set? (Lone surrogates never are: they cannot be written.)"""
+        if self.chosen is not None:
+            return text in self.chosen and json_key(text) is not None
+        try:
+            encoded = text.encode()
+        except UnicodeEncodeError:
+            return False
+        return self.low <= len(text) <= self.high and (self.dfa is None or self.dfa.accepts(encoded))
+
+
+ANY_TEXT = Texts()
+NO_TEXT = Texts(chosen=frozenset())
+
+
+def both(a: Texts, b: Texts) -> Texts:
+    """Texts in both sets."""
+    if a.is_everything or b is NO_TEXT:
+        return b
+    if b.is_everything or a is NO_TEXT:
+        return a
+    if a.chosen is not None:
+        return Texts(chosen=frozenset(text for text in a.chosen if b.has(text)))
+    if b.chosen is not None:
+        return both(b, a)
+    dfa = a.dfa if b.dfa is None or a.dfa is b.dfa else b.dfa if a.dfa is None else intersect(a.dfa, b.dfa)
+    return Texts(dfa=dfa, low=max(a.low, b.low), high=min(a.high, b.high))
+
+
+def either(a: Texts, b: Texts) -> Texts:
+    """Texts in at least one of the sets."""
+    if a.is_everything or is_empty(b):
+        return a
+    if b.is_everything or is_empty(a):
+        return b
+    if a.chosen is not None and b.chosen is not None:
+        return Texts(chosen=a.chosen | b.chosen)
+    return Texts(dfa=union(decoded(a), decoded(b)))
+
+
+def other(a: Texts) -> Texts:
+    """Texts not in the set."""
+    if a.is_everything:
+        return NO_TEXT
+    if is_empty(a):
+        return ANY_TEXT
+    if a.chosen is None and a.dfa is None and (a.low == 0 or a.high >= UNBOUNDED):
+        return Texts(low=a.high + 1) if a.low == 0 else Texts(high=a.low - 1)
+    return Texts(dfa=difference(any_text(), decoded(a)))
+
+
+def is_empty(a: Texts) -> bool:
+    """Is no text in the set?"""
+    if a.chosen is not None:
+        return not any(json_key(text) is not None for text in a.chosen)
+    if a.low > a.high:
+        return True
+    if a.dfa is None:
+        return False
+    return automaton(a).is_empty
+
+
+@lru_cache(maxsize=1024)
+def decoded(a: Texts) -> Dfa:
+    """The automaton of the texts themselves (UTF-8); lengths multiplied out."""
+    if a.chosen is not None:
+        return literals([text.encode() for text in a.chosen if json_key(text) is not None])
+    if a.low > a.high:
+        return empty()
+    if a.low == 0 and a.high >= UNBOUNDED:
+        return any_text() if a.dfa is None else a.dfa
+    lengths = _lengths(a.low, a.high)
+    return lengths if a.dfa is None else intersect(a.dfa, lengths)
+
+
+@lru_cache(maxsize=1024)
+def automaton(a: Texts) -> Automaton:
+    """The automaton of their JSON strings."""
+    if a.chosen is not None:
+        return literals([key for text in a.chosen if (key := json_key(text)) is not None])
+    if a.low == 0 and a.high >= UNBOUNDED:
+        return any_string() if a.dfa is None else json_string(a.dfa)
+    meter = _meter(any_text() if a.dfa is None else a.dfa)
+    return json_string(decoded(a)) if meter is None else Counted(meter, a.low, a.high)
+
+
+@lru_cache(maxsize=512)
+def _meter(dfa: Dfa) -> Meter | None:
+    return string_meter(dfa)
+
+
+def _lengths(low: int, high: int) -> Dfa:
+    """Texts of low..high characters: a chain of little machines that read one UTF-8 character."""
+    bounded = high < UNBOUNDED
+    last = high if bounded else low
+    if last > _LONGEST_PRODUCT:
+        raise LimitExceeded(f"a length of {last} inside a union or complement", hint=f"at most {_LONGEST_PRODUCT}")
+    draw = Builder()
+    rows = [draw.row(0 if length >= low else -1) for length in range(last + 1)]
+    for length, row in enumerate(rows):
+        if length == last and bounded:
+            break
+        after = rows[min(length + 1, last)]
+        two, three, four = (draw.row() for _ in range(3))  # that many bytes but one are still to come
+        low_e0, high_ed, low_f0, high_f4 = (draw.row() for _ in range(4))
+        tail = range(0x80, 0xC0)
+        draw.edge(row, range(0x80), after)
+        draw.edge(row, range(0xC2, 0xE0), two)
+        draw.edge(row, range(0xE1, 0xF0), three)
+        draw.edge(row, range(0xF1, 0xF4), four)
+        for first, second, begin, target in (
+            (0xE0, low_e0, range(0xA0, 0xC0), two),
+            (0xED, high_ed, range(0x80, 0xA0), two),
+            (0xF0, low_f0, range(0x90, 0xC0), three),
+            (0xF4, high_f4, range(0x80, 0x90), three),
+        ):
+            draw.edge(row, first, second)
+            draw.edge(second, begin, target)
+        draw.edge(two, tail, after)
+        draw.edge(three, tail, two)
+        draw.edge(four, tail, three)
+    return draw.finish()

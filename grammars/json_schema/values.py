@@ -1,0 +1,91 @@
+"""JSON values as JSON Schema compares them: 1 is 1.0, true is not 1, objects have no order.
+
+A `Value` is hashable: scalars are tagged, arrays are tuples, objects are sorted tuples of pairs.
+
+    {"b": [1.0, true], "a": null}
+    Members((("a", NULL), ("b", Items((Number(1), Flag(True))))))
+"""
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from grammars.json_schema.numbers import as_decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """null"""
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """true or false"""
+
+    value: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number, whatever its spelling."""
+
+    value: Decimal
+
+    def texts(self) -> frozenset[str]:
+        """How it is written: without a fraction when it is whole, else with the digits it needs."""
+        if self.value == self.value.to_integral_value():
+            return frozenset({str(int(self.value))})
+        return frozenset({format(self.value.normalize(), "f")})
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """An array."""
+
+    values: "tuple[Value, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """An object; pairs sorted by name."""
+
+    pairs: "tuple[tuple[str, Value], ...]"
+
+
+Value = Null | Flag | Number | Text | Items | Members
+
+
+def value_of(data: Any) -> Value:
+    """The value of plain Python JSON data."""
+    if data is None:
+        return Null()
+    if isinstance(data, bool):
+        return Flag(data)
+    if isinstance(data, int | float | Decimal):
+        return Number(as_decimal(data))
+    if isinstance(data, str):
+        return Text(data)
+    if isinstance(data, list):
+        return Items(tuple(value_of(item) for item in data))
+    return Members(tuple(sorted((name, value_of(value)) for name, value in data.items())))
+
+
+def parse_value(text: bytes) -> Value:
+    """The value of a JSON text."""
+    return value_of(json.loads(text, parse_float=Decimal))
+
+
+def json_key(name: str) -> bytes | None:
+    """The one way a string is written (see lift.py); None for a lone surrogate, which has none."""
+    try:
+        return json.dumps(name, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return None
