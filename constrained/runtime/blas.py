@@ -15,16 +15,17 @@ LIBRARY = "libopenblas.so.0"
 
 
 def prefer_openblas() -> bool:
-    """Load OpenBLAS for the whole process if that can still help; return whether it is loaded now.
+    """Load OpenBLAS for the whole process if that can still help; return whether it was loaded.
 
-    Sets OPENBLAS_NUM_THREADS=1 unless it is set: the products of one token are too small to share,
-    and the idle threads' spinning slows MLX's own.
+    It gets one thread unless OPENBLAS_NUM_THREADS says otherwise: the products of one token are too small
+    to share.
     """
     if sys.platform != "linux" or "mlx.core" in sys.modules:
         return False
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        ctypes.CDLL(LIBRARY, mode=ctypes.RTLD_GLOBAL)
+        library = ctypes.CDLL(LIBRARY, mode=ctypes.RTLD_GLOBAL)
     except OSError:
         return False
+    if "OPENBLAS_NUM_THREADS" not in os.environ:
+        library.openblas_set_num_threads(1)
     return True

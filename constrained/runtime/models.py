@@ -15,6 +15,7 @@ from constrained.runtime.packaged_model import packaged_model
 from constrained.vocabulary.vocabulary import Vocabulary
 
 Prompt = str | list[int]
+REASON_LENGTH = 300  # characters of somebody else's error message that are passed on
 
 
 class LanguageModel(Protocol):
@@ -46,7 +47,7 @@ def load_model(name: str | None = None, *, report: Callable[[str], None] = lambd
         loaded = cast("tuple[Any, ...]", mlx_lm.load(place))
     # mlx-lm, transformers and the hub raise dozens of types, and all of them mean the same here.
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        reason = " ".join(str(error).split())[:REASON_LENGTH] or type(error).__name__
         source = "" if local else "no such directory, and the hub: "
         raise ModelError(f"cannot load the model {name or place}: {source}{reason}") from error
     return LoadedModel(loaded[0], loaded[1])

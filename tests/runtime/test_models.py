@@ -57,7 +57,11 @@ def test_a_directory_without_configuration_is_not_a_model(asked, tmp_path):
 
 @pytest.mark.parametrize(
     ("error", "reason"),
-    [(ValueError("no such type\nmore lines"), "no such type"), (KeyError(), "KeyError"), (OSError("disk"), "disk")],
+    [
+        (ValueError("no such type:\n  more lines"), "no such type: more lines"),
+        (KeyError(), "KeyError"),
+        (OSError("disk"), "disk"),
+    ],
 )
 def test_whatever_mlx_lm_raises_is_one_line(monkeypatch, error, reason):
     def fails(name: str) -> None:
