@@ -58,6 +58,16 @@ class ArrayPlan:
         """Is there any such array?"""
         return self.can_finish(self.start)
 
+    def children(self) -> Iterator[Shape]:
+        """The shapes that items may have."""
+        array, both = self.array, self.writer.shapes.both
+        for item in (*array.prefix, array.rest):
+            yield item
+            for one in array.contains:
+                yield both(item, one.shape)
+                if one.high < UNBOUNDED:
+                    yield both(item, one.lacks)
+
     def sequence(self) -> Sequence:
         """How one is written."""
         return (self.writer.marks.open_array, self.node(self.start))

@@ -199,15 +199,18 @@ class Arrays:
         assert both is not None  # `spared` bounds nothing
         return both
 
+    def unannotated(self, one: Arr) -> Arr:
+        """`one` without what it has evaluated."""
+        return one if one.evaluated == NO_ITEMS else replace(one, evaluated=NO_ITEMS)
+
     # ------------------------------------------------------------------ negation
 
     def negated(self, location: Location, facts: Facts, scope: Scope) -> list[Arr]:
         """The ways to violate one of the array keywords of a schema."""
         shapes, anything = self._shapes, self._shapes.anything
-        if facts.get("uniqueItems") is True or "unevaluatedItems" in facts:
-            keyword = "unevaluatedItems" if "unevaluatedItems" in facts else "uniqueItems"
-            raise UnsupportedFeature(f"the negation of {keyword!r}", where=location.where / keyword)
-        found: list[Arr] = []
+        if facts.get("uniqueItems") is True:
+            raise UnsupportedFeature("the negation of 'uniqueItems'", where=location.where / "uniqueItems")
+        found = self._left_wrong(location, scope) if "unevaluatedItems" in facts else []
         prefix_at, rest_at = self._items(location, facts)
         for index, at in enumerate(prefix_at):
             wrong = (anything,) * index + (shapes.of(at, scope, False),)
@@ -227,6 +230,20 @@ class Arrays:
                 found.append(Arr((), anything, contains=(replace(has, low=has.high + 1, high=UNBOUNDED),)))
         values = chosen(facts)
         return found if values is None else found + self.not_among(values)
+
+    def _left_wrong(self, location: Location, scope: Scope) -> list[Arr]:
+        """Violate `unevaluatedItems`, with an item that nothing in the schema can have evaluated."""
+        shapes = self._shapes
+        ways = shapes.applied(self, location, scope)
+        if any(way.evaluated.all for way in ways):
+            return []
+        spared = frozenset[Shape]().union(*(way.evaluated.shapes for way in ways))
+        lacking = [has.lacks for way in ways for has in way.contains if has.shape in spared]
+        at = location.child("unevaluatedItems")
+        wrong = shapes.both(shapes.of(at, scope, False), *lacking)
+        right = shapes.either(shapes.of(at, scope), *spared)
+        start = max((way.evaluated.count for way in ways), default=0)
+        return [Arr((), shapes.anything, contains=(Contains(wrong, right, 1, UNBOUNDED, start),))]
 
     def exclusive(self, branches: Sequence[Sequence[Arr]]) -> bool:
         """Can no array be in two of the branches?"""

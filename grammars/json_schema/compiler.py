@@ -29,9 +29,15 @@ from grammars.json_schema.survey import SchemaLimits
 
 @dataclass(frozen=True, slots=True)
 class CompileLimits:
-    """What compiling a schema may cost. seconds: of wall time; schema: of the document itself."""
+    """What compiling a schema may cost.
+
+    seconds  of wall time
+    shapes   combinations of schemas, where they must all be looked at
+    schema   of the document itself
+    """
 
     seconds: float = 10.0
+    shapes: int = 20_000
     schema: SchemaLimits = SchemaLimits()
 
 
@@ -61,6 +67,8 @@ def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits)
     writer = Writer(shapes)
     try:
         _compile_patterns(shapes)
+        if _has_refusable_negations(shapes):
+            writer.explore(shapes.root(), limits.shapes)
         if not writer.alive(shapes.root()):
             raise Unsatisfiable("no JSON value satisfies this schema", where=blame(writer, shapes.root()))
     except RecursionError as error:
@@ -77,6 +85,13 @@ def _compile_patterns(shapes: Shapes) -> None:
             placed(location, "pattern", pattern_dfa, facts["pattern"])
         for pattern in facts.get("patternProperties", ()):
             placed(location, "patternProperties", pattern_dfa, pattern)
+
+
+def _has_refusable_negations(shapes: Shapes) -> bool:
+    """Could a negation be met that is refused (see `negated`)? Then it must be met now."""
+    keywords = {keyword for location in shapes.document.reachable() for keyword in shapes.facts(location)}
+    negating = keywords & {"not", "oneOf", "if", "maxContains", "dependentSchemas", "dependencies"}
+    return bool(negating and keywords & {"uniqueItems", "unevaluatedItems", "unevaluatedProperties"})
 
 
 def blame(writer: Writer, shape: Shape) -> Where | str:

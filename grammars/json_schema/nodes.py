@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from constrained.automata.algebra import literal
 from constrained.automata.dfa import START, Dfa
+from constrained.errors import LimitExceeded
 from constrained.grammar import Automaton, Node, Sequence, Terminal
 from grammars.json_schema import texts
 from grammars.json_schema.array_nodes import ArrayPlan
@@ -117,6 +118,19 @@ class Writer:
     def _structured(self, shape: Shape) -> "Iterator[ArrayPlan | ObjectPlan]":
         yield from self.ways_of_arrays(shape)
         yield from self.ways_of_objects(shape)
+
+    def explore(self, root: Shape, most: int) -> None:
+        """Look at every shape that a value may contain, so that whatever is refused is refused now."""
+        seen, todo = {root}, [root]
+        while todo:
+            self.shapes.check_time()
+            for plan in self._structured(todo.pop()):
+                for shape in plan.children():
+                    if shape not in seen:
+                        seen.add(shape)
+                        todo.append(shape)
+            if len(seen) > most:
+                raise LimitExceeded(f"more than {most} combinations of schemas", where="#")
 
     # ------------------------------------------------------------------ writing
 

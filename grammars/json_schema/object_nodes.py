@@ -124,7 +124,7 @@ class ObjectPlan:
     @cached_property
     def _counted(self) -> int:
         """Counts matter up to here."""
-        return self.obj.high if self.obj.high < UNBOUNDED else self.obj.low
+        return self.obj.high + 1 if self.obj.high < UNBOUNDED else self.obj.low
 
     @cached_property
     def _remembered(self) -> int:
@@ -139,6 +139,13 @@ class ObjectPlan:
     def alive(self) -> bool:
         """Is there any such object?"""
         return self.can_finish(self.start)
+
+    def children(self) -> Iterator[Shape]:
+        """The shapes that values may have."""
+        for shape in (*self.shapes, *(one.shape for one in self.classes)):
+            yield shape
+            for exists in self.obj.exists:
+                yield self.writer.shapes.both(shape, exists.shape)
 
     def sequence(self) -> Sequence:
         """How one is written."""

@@ -11,13 +11,11 @@ exists     "some key in this language has a value of this shape": what negations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import combinations
 
 from constrained.automata.counted import UNBOUNDED
 from constrained.automata.dfa import Dfa
 from constrained.automata.ecma import pattern_dfa
-from constrained.errors import UnsupportedFeature
 from grammars.json_schema import texts
 from grammars.json_schema.documents import Location, Scope
 from grammars.json_schema.scalars import TEXTS, WIDE, Facts, chosen, placed, types
@@ -261,20 +259,23 @@ class Objects:
         )
         return replace(one, clauses=(*one.clauses, spared), evaluated=EvaluatedKeys(all=True))
 
+    def unannotated(self, one: Obj) -> Obj:
+        """`one` without what it has evaluated."""
+        return one if one.evaluated == NO_KEYS else replace(one, evaluated=NO_KEYS)
+
     # ------------------------------------------------------------------ negation
 
     def negated(self, location: Location, facts: Facts, scope: Scope) -> list[Obj]:
         """The ways to violate one of the object keywords of a schema."""
         shapes, anything = self._shapes, self._anything
-        if "unevaluatedProperties" in facts:
-            raise UnsupportedFeature(
-                "the negation of 'unevaluatedProperties'", where=location.where / "unevaluatedProperties"
-            )
-        lacking = partial(self._with, anything, shape=shapes.nothing, required=False)
-        found = [lacking(name=name) for name in facts.get("required", ())]
+        required = frozenset(facts.get("required", ()))
+        found = [
+            self._with(anything, name, shapes.nothing, False) for name in required - {*facts.get("properties", ())}
+        ]
         for name in facts.get("properties", ()):
             wrong = shapes.of(location.child("properties", name), scope, False)
-            found.append(self._with(anything, name, wrong, True))
+            # a required key is missing or wrong: if it is there, it is wrong
+            found.append(self._with(anything, name, wrong, name not in required))
         declared = Texts(chosen=frozenset(facts.get("properties", ())))
         for pattern in facts.get("patternProperties", ()):
             matching = Texts(dfa=self._pattern(location, pattern))
@@ -284,6 +285,8 @@ class Objects:
         if "additionalProperties" in facts:
             wrong = shapes.of(location.child("additionalProperties"), scope, False)
             found.append(Obj(exists=(Exists(texts.other(declared), wrong),)))
+        if "unevaluatedProperties" in facts:
+            found += self._left_wrong(location, scope)
         if "propertyNames" in facts:
             names = shapes.language(TEXTS, shapes.of(location.child("propertyNames"), scope), WIDE)
             found.append(Obj(exists=(Exists(texts.other(names), shapes.anything),)))
@@ -299,6 +302,18 @@ class Objects:
             found += shapes.cross(self, [there], shapes.alternatives(self, shapes.of(at, scope, False)))
         values = chosen(facts)
         return found if values is None else found + self.not_among(values)
+
+    def _left_wrong(self, location: Location, scope: Scope) -> list[Obj]:
+        """Violate `unevaluatedProperties`, with a key that nothing in the schema can have evaluated."""
+        wrong = self._shapes.of(location.child("unevaluatedProperties"), scope, False)
+        spared = Texts(chosen=frozenset())
+        for way in self._shapes.applied(self, location, scope):
+            if way.evaluated.all:
+                return []
+            spared = texts.either(spared, Texts(chosen=way.evaluated.names))
+            for pattern in way.evaluated.patterns:
+                spared = texts.either(spared, Texts(dfa=pattern))
+        return [Obj(exists=(Exists(texts.other(spared), wrong),))]
 
     # ------------------------------------------------------------------ exclusion
 

@@ -93,7 +93,7 @@ def _own_texts(location: Location, facts: Facts, options: JsonSchemaOptions, wid
         found = texts.both(found, Texts(dfa=placed(location, "pattern", pattern_dfa, facts["pattern"])))
     if "format" in facts and options.formats == "assert":
         found = texts.both(found, _format(facts["format"], wide))
-    if facts.get("contentEncoding") == "base64":
+    if facts.get("contentEncoding") == "base64" and options.formats == "assert" and not wide:
         found = texts.both(found, Texts(dfa=base64_dfa()))
     values = chosen(facts)
     return found if values is None else texts.both(among_texts(values, wide), found)
@@ -147,7 +147,9 @@ def _own_numbers(location: Location, facts: Facts, options: JsonSchemaOptions, w
     except GrammarError as error:
         raise type(error)(error.message, where=location.where, hint=error.hint) from error
     values = chosen(facts)
-    return found if values is None else algebra.intersect(among_numbers(values, wide), found)
+    return (
+        found if values is None else algebra.intersect(among_numbers(values, wide or options.decimal_integers), found)
+    )
 
 
 def _bounds(location: Location, facts: Facts) -> numbers.NumberBounds | None:

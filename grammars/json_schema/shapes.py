@@ -112,6 +112,10 @@ class Structure(Protocol[A]):
         """`found`, with unevaluated* applied."""
         ...
 
+    def unannotated(self, one: A) -> A:
+        """`one` without what it has evaluated: a violated schema annotates nothing."""
+        ...
+
     def excluded(self, facts: Facts) -> bool:
         """Does `type` exclude the type altogether?"""
         ...
@@ -194,7 +198,17 @@ class Shapes:
     def both(self, *shapes: Shape) -> Shape:
         """All of these shapes at once."""
         literals = frozenset[Literal]().union(*(shape.literals for shape in shapes))
-        return self.nothing if self.nothing.literals <= literals else self.intern(literals)
+        found = self._shapes.get(literals)
+        if found is None:
+            found = self._shapes[literals] = self.nothing if self._contradict(literals) else Shape(literals)
+        return found
+
+    def _contradict(self, literals: frozenset[Literal]) -> bool:
+        """Do literals exclude each other at first sight?"""
+        for one in literals:
+            if isinstance(one, Says) and one.positive and Says(one.location, False, one.scope) in literals:
+                return True
+        return self.nothing.literals <= literals
 
     def either(self, *shapes: Shape) -> Shape:
         """At least one of these shapes."""
@@ -258,7 +272,7 @@ class Shapes:
         match literal:
             case Among(values, positive):
                 if positive:
-                    return domain.among(values, wide)
+                    return domain.among(values, wide or self.options.decimal_integers)
                 return domain.other(domain.among(values, not wide))
             case Either(shapes):
                 return domain.any_of([self.language(domain, shape, wide) for shape in shapes])
@@ -342,6 +356,10 @@ class Shapes:
                     return (self._satisfied if positive else self._violated)(domain, location, scope)
 
     def _satisfied(self, domain: "Structure[A]", location: Location, scope: Scope) -> list[A]:
+        return domain.evaluated(self.applied(domain, location, scope), location, self.facts(location), scope)
+
+    def applied(self, domain: "Structure[A]", location: Location, scope: Scope) -> list[A]:
+        """What all keywords of a schema leave but unevaluated*."""
         facts = self.facts(location)
 
         def of(below: Location, positive: bool = True) -> Sequence[A]:
@@ -365,8 +383,7 @@ class Shapes:
             otherwise = of(location.child("else")) if "else" in facts else [domain.anything]
             ways = self.cross(domain, of(condition), then) + self.cross(domain, of(condition, False), otherwise)
             found = self.cross(domain, found, ways)
-        found = self.cross(domain, found, domain.conditions(location, facts, scope)) if found else found
-        return domain.evaluated(found, location, facts, scope)
+        return self.cross(domain, found, domain.conditions(location, facts, scope)) if found else found
 
     def _any_of(self, domain: "Structure[A]", branches: Sequence[Sequence[A]]) -> list[A]:
         """One branch; where it matters what several have evaluated together, also their combinations."""
@@ -429,7 +446,7 @@ class Shapes:
                 found += all_of([of(condition), of(location.child("else"))])
         if len(found) > MOST_ALTERNATIVES:
             raise LimitExceeded(f"more than {MOST_ALTERNATIVES} ways to violate a schema", where=location.where)
-        return found
+        return [domain.unannotated(way) for way in found]
 
     def _progress(self, domain: object, literal: Literal) -> "_Progress":
         return _Progress(self._open, (domain, literal))
