@@ -11,8 +11,8 @@ A mask is the union, over the configurations of a state, of two pieces:
              |  `-- beyond: the walk goes on here, from the start of what follows
              `-- an exit
 
-Masks for texts that decide what follows (`Captured`) use the sketch of what follows, and try the
-few tokens that reach beyond the sketch, or could spell a refused text, one by one.
+Masks for texts that decide what follows (`Captured`) use the sketch of what follows. The few tokens
+that reach beyond the sketch, or begin or complete a refused text, are tried one by one.
 """
 
 import threading
@@ -25,8 +25,10 @@ from numpy.typing import NDArray
 from constrained.automata import walk
 from constrained.automata.counted import Counted, Meter
 from constrained.automata.dfa import Dfa
-from constrained.grammar import Automaton
-from constrained.states import Closure, Recall, Rest, State, States, Words
+from constrained.grammar import Automaton, Captured, Control
+from constrained.refusals import FlatTexts, flatten
+from constrained.rests import Recall, Rest
+from constrained.states import State, States, Words
 from constrained.vocabulary.vocabulary import Vocabulary
 
 Nodes = NDArray[np.int32]  # (M,) trie nodes
@@ -58,22 +60,19 @@ class Profile:
     exits: tuple[tuple[int, Nodes, NDArray[np.int32]], ...]  # label, nodes, their costs
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class InToken:
-    """A mark inside the token being walked: the capture began at one of these nodes."""
-
-    nodes: Nodes
-
-
 class Scratch(threading.local):
     """Buffers of one thread, large enough for any walk over the trie."""
 
     def __init__(self, nodes: int, depth: int) -> None:
         self.path = np.zeros(depth + 2, np.int32)
         self.counts = np.zeros(depth + 2, np.int32)
-        self.exits = np.zeros(nodes, np.int32)
-        self.labels = np.zeros(nodes, np.int32)
-        self.costs = np.zeros(nodes, np.int32)
+        self.make_room(nodes)
+
+    def make_room(self, exits: int) -> None:
+        """Have room for so many exits."""
+        self.exits = np.zeros(exits, np.int32)
+        self.labels = np.zeros(exits, np.int32)
+        self.costs = np.zeros(exits, np.int32)
 
 
 ROOT = np.array([-1], np.int32)
@@ -97,32 +96,35 @@ class Walker:
 
     def mask(self, states: States, state: State) -> Words:
         """(W,) the tokens that `state` allows. Shared: do not write to it."""
-        if state.mask is None:
-            state.mask = self._mask(states, state)
-        return state.mask
+        words = state.mask
+        if words is None:
+            words = state.mask = self._mask(states, state)
+        return words
 
     def _mask(self, states: States, state: State) -> Words:
-        words = np.zeros(self.words, np.uint32)
-        doubtful: list[NDArray[np.int32]] = []
+        beyond = _Beyond(self, states)
+        words = beyond.words
         for symbol, row, rest in state.configs:
             inner = self._inner_of(symbol.automaton, row)
             np.bitwise_or(words, inner.words, out=words)
             for label, nodes in inner.exits:
-                self._beyond(states, state, states.leave(symbol, label, rest), nodes, words, doubtful)
+                beyond.follow(states.leave(symbol, label, rest), nodes)
         for control, _ in state.controls:
-            walk.set_bits(words, np.array(sorted(control.tokens), np.int32))
+            walk.set_bits(words, self._tokens_of(control))
         if state.accepting:
             walk.set_bits(words, self._ends)
-        if doubtful:
-            self._try(states, state, doubtful, words)
+        for captured, read in _open_captures(state):
+            self.set_around(ROOT, flatten(states.refusals(captured).beyond(read)), beyond.doubtful)
+        if beyond.doubtful.any():
+            self._try(states, state, beyond.doubtful, words)
         if len(self.trie.duplicates):
             first, other = self.trie.duplicates.T
             walk.set_bits(words, other[(words[first >> 5] >> (first & 31).astype(np.uint32)) & 1 == 1].copy())
         return words
 
-    def _try(self, states: States, state: State, doubtful: list[NDArray[np.int32]], words: Words) -> None:
+    def _try(self, states: States, state: State, doubtful: Words, words: Words) -> None:
         """Decide tokens one by one, by reading them."""
-        for token in {token for tokens in doubtful for token in tokens.tolist()}:
+        for token in np.flatnonzero(np.unpackbits(doubtful.view(np.uint8), bitorder="little")).tolist():
             spelling = self._spellings[token]
             bit = np.uint32(1 << (token & 31))
             if spelling is not None and states.read(state, spelling) is not None:
@@ -130,89 +132,43 @@ class Walker:
             else:
                 words[token >> 5] &= ~bit
 
-    # ------------------------------------------------------------------ beyond a terminal
-
-    def _beyond(
-        self,
-        states: States,
-        state: State,
-        rest: Rest,
-        nodes: Nodes,
-        words: Words,
-        doubtful: list[NDArray[np.int32]],
-    ) -> None:
-        """Allow what `rest` lets pass below `nodes`."""
-        closure = states.close(rest, InToken(nodes), None)
-        if closure.recalls:
-            self._sketch(states, state, closure, nodes, words, doubtful)
-        if closure.unknown:
-            doubtful.append(self._tokens_below(nodes))
-        for (symbol, row), below in closure.configs.items():
-            for label, exits in self._walk(symbol.automaton, row, nodes, words):
-                self._beyond(states, state, states.leave(symbol, label, below), exits, words, doubtful)
-
-    def _sketch(
-        self,
-        states: States,
-        state: State,
-        closure: Closure,
-        nodes: Nodes,
-        words: Words,
-        doubtful: list[NDArray[np.int32]],
-    ) -> None:
-        """A captured text ends at `nodes`, each with a text of its own."""
-        for rest in closure.recalls:
-            recall, below = rest.symbol, rest.below
-            assert isinstance(recall, Recall) and below is not None
-            refused = self._refused(state, recall)
-            if refused:
-                tokens = [token for node in refused for token in self._tokens_at(node)]
-                doubtful.append(np.array(tokens, np.int32))
-                nodes = nodes[~np.isin(nodes, refused)]
-            if len(nodes):
-                self._beyond(states, state, below.push_all(recall.captured.sketch()), nodes, words, doubtful)
-
-    def _refused(self, state: State, recall: Recall) -> list[int]:
-        """The trie nodes at which a text that `recall` refuses is complete."""
-        find = self.trie.find
-        found: list[int] = []
-        for text in recall.captured.refused():
-            if isinstance(recall.mark, InToken):
-                found.extend(find(text, int(start)) for start in recall.mark.nodes)
-            elif isinstance(recall.mark, int):
-                read = (state.tape or b"")[recall.mark :]
-                if text.startswith(read) and len(text) > len(read):
-                    found.append(find(text[len(read) :]))
-        return [node for node in found if node >= 0]
-
-    def _tokens_below(self, nodes: Nodes) -> NDArray[np.int32]:
-        _, _, skip, token = self._trie
-        scratch = self._scratch
-        return scratch.exits[: walk.tokens_below(skip, token, nodes, scratch.exits)].copy()
-
-    def _tokens_at(self, node: int) -> list[int]:
-        token = int(self._trie[3][node])
-        return [*([token] if token >= 0 else []), *self._tokens_below(np.array([node], np.int32)).tolist()]
+    def _tokens_of(self, control: Control) -> NDArray[np.int32]:
+        """The tokens of `control` that this vocabulary has, and that spell nothing."""
+        known = self._spellings
+        tokens = [token for token in control.tokens if 0 <= token < len(known) and known[token] is None]
+        return np.array(tokens, np.int32)
 
     # ------------------------------------------------------------------ walks
 
-    def _walk(self, automaton: Automaton, row: int, nodes: Nodes, words: Words) -> Exits:
+    def walk(self, automaton: Automaton, row: int, nodes: Nodes, words: Words) -> Exits:
         """Walk below `nodes` from `row`; allow what passes, return where it ends."""
         scratch = self._scratch
+        while (found := self._walk_once(scratch, automaton, row, nodes, words)) == walk.FULL:
+            scratch.make_room(2 * len(scratch.exits) + 1)
+        return _by_label(scratch.exits[:found], scratch.labels[:found], len(nodes) > 1)
+
+    def _walk_once(self, scratch: Scratch, automaton: Automaton, row: int, nodes: Nodes, words: Words) -> int:
         if isinstance(automaton, Counted):
             meter, (row, count) = automaton.meter, automaton.split(row)
             dfa = meter.dfa
-            found = walk.walk_counted(
+            return walk.walk_counted(
                 *self._trie, nodes, dfa.classes, dfa.step, dfa.labels, meter.cost, meter.least, meter.most,
                 automaton.low, automaton.high, row, count, walk.DEEP_EXITS, words,
                 scratch.path, scratch.counts, scratch.exits, scratch.labels,
             )  # fmt: skip
-        else:
-            found = walk.walk(
-                *self._trie, nodes, automaton.classes, automaton.step, automaton.labels, row,
-                walk.DEEP_EXITS, words, scratch.path, scratch.exits, scratch.labels,
-            )  # fmt: skip
-        return _by_label(scratch.exits[:found], scratch.labels[:found])
+        return walk.walk(
+            *self._trie, nodes, automaton.classes, automaton.step, automaton.labels, row,
+            walk.DEEP_EXITS, words, scratch.path, scratch.exits, scratch.labels,
+        )  # fmt: skip
+
+    def set_below(self, nodes: Nodes, words: Words) -> None:
+        """Set the bits of all tokens below `nodes`."""
+        _, _, skip, token = self._trie
+        walk.set_below(skip, token, nodes, words)
+
+    def set_around(self, nodes: Nodes, texts: FlatTexts, words: Words) -> None:
+        """Set the bits of all tokens that, below `nodes`, begin or complete one of `texts`."""
+        walk.set_around(*self._trie, nodes, *texts, words)
 
     def _inner_of(self, automaton: Automaton, row: int) -> Inner:
         if isinstance(automaton, Counted):
@@ -221,7 +177,7 @@ class Walker:
         found = self._inner.get(key)
         if found is None:
             words = np.zeros(self.words, np.uint32)
-            found = Inner(words, self._walk(automaton, row, ROOT, words))
+            found = Inner(words, self.walk(automaton, row, ROOT, words))
             self._keep(words.nbytes)
             self._inner[key] = found
         return found
@@ -279,13 +235,56 @@ class Walker:
         return Profile(words, tokens, cheapest, dearest, int(dearest.min(initial=0)), exits)
 
 
-def _by_label(nodes: Nodes, labels: NDArray[np.int32]) -> Exits:
+class _Beyond:
+    """The walks of one mask below the exits of its first terminals."""
+
+    def __init__(self, walker: Walker, states: States) -> None:
+        self.words = np.zeros(walker.words, np.uint32)  # (W,) what is allowed
+        self.doubtful = np.zeros(walker.words, np.uint32)  # (W,) what must be tried
+        self._walker = walker
+        self._states = states
+        self._followed: dict[Rest, Nodes] = {}
+
+    def follow(self, rest: Rest, nodes: Nodes) -> None:
+        """Allow what `rest` lets pass below `nodes`, but do no part of it twice."""
+        before = self._followed.get(rest)
+        if before is not None:
+            nodes = np.setdiff1d(nodes, before, assume_unique=True)
+            if not len(nodes):
+                return
+        self._followed[rest] = nodes if before is None else np.concatenate([before, nodes])
+        states, walker = self._states, self._walker
+        closure = states.close(rest, None)
+        for captured in closure.begun:
+            walker.set_around(nodes, states.refusals(captured).flat, self.doubtful)
+        for ended in closure.recalls:
+            recall, below = ended.symbol, ended.below
+            assert isinstance(recall, Recall)
+            assert below is not None
+            self.follow(below.push_all(recall.captured.sketch()), nodes)
+        if closure.unknown:
+            walker.set_below(nodes, self.doubtful)
+        for (symbol, row), below in closure.configs.items():
+            for label, exits in walker.walk(symbol.automaton, row, nodes, self.words):
+                self.follow(states.leave(symbol, label, below), exits)
+
+
+def _open_captures(state: State) -> set[tuple[Captured, bytes]]:
+    """The captures that are open in `state`, and what they have read."""
+    tape = state.tape
+    if tape is None:
+        return set()
+    return {(recall.captured, tape[recall.mark :]) for _, _, rest in state.configs for recall in rest.recalls()}
+
+
+def _by_label(nodes: Nodes, labels: NDArray[np.int32], repeated: bool) -> Exits:
+    """The exits of each label, as copies; each once, though they may be `repeated`."""
     if not len(nodes):
         return ()
     first = int(labels[0])
     if (labels == first).all():
-        return ((first, nodes.copy()),)
-    return tuple((int(label), nodes[labels == label]) for label in np.unique(labels))
+        return ((first, np.unique(nodes) if repeated else nodes.copy()),)
+    return tuple((int(label), np.unique(nodes[labels == label])) for label in np.unique(labels))
 
 
 _walkers: WeakKeyDictionary[Vocabulary, Walker] = WeakKeyDictionary()

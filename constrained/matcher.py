@@ -99,8 +99,8 @@ class Matcher:
             words = np.zeros(self._grammar.vocabulary.words, np.uint32)
         else:
             state = self._path[-1]
-            if state.mask is None and len(self._states) > self._memo_limit:
-                self._states.forget()
+            if state.mask is None:
+                self._forget_if_full()
             words = self._walker.mask(self._states, state).view()
         words.flags.writeable = False
         return words
@@ -160,12 +160,19 @@ class Matcher:
         try:
             return state.by_token[token]
         except KeyError:
+            self._forget_if_full()
             after = state.by_token[token] = self._read(state, token)
             return after
 
+    def _forget_if_full(self) -> None:
+        if len(self._states) > self._memo_limit:
+            self._states.forget()
+
     def _read(self, state: State, token: int) -> State | None:
         spellings = self._grammar.vocabulary.spellings
-        spelling = spellings[token] if 0 <= token < len(spellings) else None
+        if not 0 <= token < len(spellings):
+            return None
+        spelling = spellings[token]
         if spelling:
             return self._states.read(state, spelling)
         return self._states.pass_control(state, token) if state.controls else None

@@ -66,7 +66,7 @@ class Counted:
     @property
     def is_empty(self) -> bool:
         """Does no text at all match?"""
-        return self.meter.dfa.is_empty or not self._alive(START, 0)
+        return self.low > self.high or self.meter.dfa.is_empty or not self._alive(START, 0)
 
     def split(self, packed: int) -> tuple[int, int]:
         """Packed state -> (row, count)."""
@@ -99,8 +99,17 @@ class Counted:
         plain = self.meter.dfa.only_byte(self.split(row)[0])
         if plain != MANY:
             return plain if plain == NONE or self.after(row, plain) != DEAD else NONE
-        alive = [byte for byte in range(256) if self.after(row, byte) != DEAD]
-        return alive[0] if len(alive) == 1 else MANY if alive else NONE
+        only = NONE
+        for byte in self.meter.dfa.reads(self.split(row)[0]):
+            if self.after(row, byte) != DEAD:
+                if only != NONE:
+                    return MANY
+                only = byte
+        return only
+
+    def reads(self, row: int) -> bytes:
+        """The bytes that the packed state can read, ascending."""
+        return bytes(byte for byte in self.meter.dfa.reads(self.split(row)[0]) if self.after(row, byte) != DEAD)
 
     def completion(self, row: int) -> bytes:
         """A shortest text (in cost, then in bytes) that leads from the packed state to acceptance."""

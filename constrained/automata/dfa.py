@@ -86,7 +86,7 @@ class Dfa:
         only = first[np.argmax(alive, axis=1)]
         return np.where(count == 1, only, np.where(count == 0, NONE, MANY)).tolist()
 
-    # The three questions the matcher asks about a row, a byte at a time. `Counted` answers them too.
+    # The questions the matcher asks about a row. `Counted` answers them too.
 
     def after(self, row: int, byte: int) -> int:
         """The row after `byte`; DEAD when refused."""
@@ -99,6 +99,10 @@ class Dfa:
     def only_byte(self, row: int) -> int:
         """The one byte that `row` can read, NONE if it reads nothing more, MANY if several."""
         return self._only[row]
+
+    def reads(self, row: int) -> bytes:
+        """The bytes that `row` can read, ascending."""
+        return np.flatnonzero(self.step[row][self.classes] != DEAD).astype(np.uint8).tobytes()
 
     def completion(self, row: int) -> bytes:
         """A shortest text that leads from `row` to acceptance."""

@@ -10,6 +10,7 @@ the code:
   and the automaton starts after it.
 """
 
+import re
 from functools import lru_cache
 
 import numpy as np
@@ -17,7 +18,7 @@ from outlines_core import Index, Vocabulary
 
 from constrained.automata.algebra import difference, from_table
 from constrained.automata.dfa import REFUSES, Dfa
-from constrained.errors import InvalidGrammar, LimitExceeded
+from constrained.errors import InvalidGrammar, LimitExceeded, UnsupportedFeature
 
 _END = 256  # the byte vocabulary's end token; it loops on final states and is dropped
 _BEFORE = 0x00  # the extra first byte
@@ -33,8 +34,10 @@ def _bytes() -> Vocabulary:
 def compile_rust(pattern: str, limit: int = _LIMIT) -> Dfa:
     """The automaton of texts (UTF-8) that match the whole of `pattern`, in Rust regex syntax.
 
-    Raises InvalidGrammar for a malformed pattern, LimitExceeded beyond `limit` rows.
+    Raises InvalidGrammar for a malformed pattern, UnsupportedFeature for the verbose flag `x`, and
+    LimitExceeded beyond `limit` rows.
     """
+    _check_groups(pattern)
     index = _index(pattern)
     if index is None:
         # A dead end such as y[^\s\S] is an error to outlines-core, and an empty branch to us. Give
@@ -55,6 +58,33 @@ def compile_rust(pattern: str, limit: int = _LIMIT) -> Dfa:
         if state in number:
             labels[number[state]] = 0
     return from_table(step, labels)
+
+
+_FLAGS = re.compile(r"\?[a-zA-Z]*x[a-zA-Z]*(-[a-zA-Z]*)?[:)]")
+
+
+def _check_groups(pattern: str) -> None:
+    """Refuse what would end the group that `pattern` is put into, such as `a)|(b`."""
+    open_groups = open_classes = at = 0
+    while at < len(pattern):
+        character = pattern[at]
+        if character == "\\":
+            at += 1
+        elif character == "[":
+            open_classes += 1
+            at += pattern[at + 1 : at + 2] == "^"
+            at += pattern[at + 1 : at + 2] == "]"  # literal there
+        elif open_classes:
+            open_classes -= character == "]"
+        elif character == "(":
+            open_groups += 1
+            if _FLAGS.match(pattern, at + 1):
+                raise UnsupportedFeature(f"the flag x: {pattern[:80]!r}")
+        elif character == ")":
+            open_groups -= 1
+            if open_groups < 0:
+                raise InvalidGrammar(f"not a regular expression: {pattern[:80]!r}: a group is closed, but not opened")
+        at += 1
 
 
 def _index(pattern: str) -> Index | None:

@@ -29,6 +29,7 @@ Words = NDArray[np.uint32]  # (W,) bit t % 32 of word t // 32 is token t
 Nodes = NDArray[np.int32]  # (M,) indices into the trie
 
 ALL_EXITS, DEEP_EXITS = False, True  # DEEP: only exits with something below them in the trie
+FULL = -1  # walk(): more exits than there is room for
 
 
 @kernel
@@ -50,8 +51,9 @@ def walk(
 ) -> int:
     """Walk the subtrees below the nodes `below` (-1 is the root) from `row`.
 
-    Sets the bits of allowed tokens in `words`, writes exits to `exits` and `exit_labels` (room for
-    N), and returns how many there are. `path` is scratch, longer than the longest token.
+    Sets the bits of allowed tokens in `words`, writes exits to `exits` and `exit_labels`, and returns
+    how many there are, or FULL if there is no room for them. Below one node there are at most N; nodes
+    below one another find the same exits again. `path` is scratch, longer than the longest token.
     """
     found = 0
     for start in below:
@@ -74,6 +76,8 @@ def walk(
             if spelled >= 0:
                 words[spelled >> 5] |= np.uint32(1) << np.uint32(spelled & 31)
             if labels[after] >= 0 and not (deep and skip[node] == node + 1):
+                if found == exits.shape[0]:
+                    return FULL
                 exits[found] = node
                 exit_labels[found] = labels[after]
                 found += 1
@@ -133,6 +137,8 @@ def walk_counted(
             if spelled >= 0:
                 words[spelled >> 5] |= np.uint32(1) << np.uint32(spelled & 31)
             if labels[after] >= 0 and counted >= low and not (deep and skip[node] == node + 1):
+                if found == exits.shape[0]:
+                    return FULL
                 exits[found] = node
                 exit_labels[found] = labels[after]
                 found += 1
@@ -212,12 +218,50 @@ def clear_bits(words: Words, tokens: NDArray[np.int32]) -> None:
 
 
 @kernel
-def tokens_below(skip: NDArray[np.int32], token: NDArray[np.int32], below: Nodes, found: NDArray[np.int32]) -> int:
-    """Collect the tokens strictly below the nodes; `found` has room for N."""
-    count = 0
+def set_below(skip: NDArray[np.int32], token: NDArray[np.int32], below: Nodes, words: Words) -> None:
+    """Set the bits of the tokens strictly below the nodes (none of them the root)."""
     for start in below:
         for node in range(start + 1, skip[start]):
-            if token[node] >= 0:
-                found[count] = token[node]
-                count += 1
-    return count
+            spelled = token[node]
+            if spelled >= 0:
+                words[spelled >> 5] |= np.uint32(1) << np.uint32(spelled & 31)
+
+
+@kernel
+def set_around(
+    byte: NDArray[np.uint8],
+    depth: NDArray[np.int16],
+    skip: NDArray[np.int32],
+    token: NDArray[np.int32],
+    below: Nodes,
+    text: NDArray[np.uint8],
+    first: NDArray[np.int32],
+    words: Words,
+) -> None:
+    """Set the bits of the tokens that, below the nodes, begin or complete one of some texts.
+
+    Text k is `text[first[k] : first[k + 1]]`. A token begins it when it ends on the way, and
+    completes it when it goes on behind.
+    """
+    for start in below:
+        for k in range(first.shape[0] - 1):
+            node = start
+            lost = False
+            for i in range(first[k], first[k + 1]):
+                child = node + 1
+                end = skip[node] if node >= 0 else byte.shape[0]
+                while child < end and byte[child] < text[i]:
+                    child = skip[child]
+                if child >= end or byte[child] != text[i]:
+                    lost = True
+                    break
+                node = child
+                spelled = token[node]
+                if spelled >= 0:
+                    words[spelled >> 5] |= np.uint32(1) << np.uint32(spelled & 31)
+            if lost or node < 0:
+                continue
+            for complete in range(node, skip[node]):
+                spelled = token[complete]
+                if spelled >= 0:
+                    words[spelled >> 5] |= np.uint32(1) << np.uint32(spelled & 31)
