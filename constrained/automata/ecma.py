@@ -1,0 +1,135 @@
+"""ECMA-262 regular expressions as automata over decoded text: what JSON Schema's `pattern` means.
+
+    text --ecma_parse--> pattern_ast --positions--> subsets or look_around --utf8.spell--> Dfa
+
+The dialect is ECMA-262 with the `u` flag: `\\d \\w \\b` are ASCII, `\\s` is Unicode white space, `.`
+excludes the four line terminators, `$` is the very end, an escaped surrogate pair is one character.
+JSON Schema searches: `pattern` holds when it matches anywhere, so the pattern is wrapped in "anything"
+on both sides, except where it is anchored.
+
+Everything is exact or refused: look-around and anchors too, wherever they stand. Back-references,
+atomic groups and recursion are refused; so are automata beyond a limit of states.
+"""
+
+from functools import lru_cache
+from typing import assert_never
+
+from constrained.automata import look_around, subsets
+from constrained.automata.code_points import Ranges, alphabet
+from constrained.automata.dfa import Dfa
+from constrained.automata.ecma_parse import parse
+from constrained.automata.pattern_ast import (
+    ANYTHING,
+    EMPTY,
+    Assertion,
+    Choice,
+    Gap,
+    Look,
+    One,
+    Pattern,
+    Repeat,
+    Sequence,
+    has_assertions,
+    sequence,
+)
+from constrained.automata.positions import positions
+from constrained.automata.utf8 import spell
+
+__all__ = ["compile_pattern", "counted_whole", "parse", "pattern_dfa"]
+
+_LIMIT = 20_000  # rows
+
+
+@lru_cache(maxsize=512)
+def pattern_dfa(pattern: str, flags: str = "", *, search: bool = True, limit: int = _LIMIT) -> Dfa:
+    """The texts (UTF-8 bytes) in which `pattern` matches somewhere, or as a whole if not `search`.
+
+    `flags` are any of `i`, `m`, `s` (and `u`, which is always on). Raises InvalidGrammar for a
+    malformed pattern, UnsupportedFeature for what is not regular, LimitExceeded beyond `limit` rows.
+    """
+    return compile_pattern(parse(pattern, flags), search=search, limit=limit)
+
+
+def compile_pattern(node: Pattern, *, search: bool = True, limit: int = _LIMIT) -> Dfa:
+    """`pattern_dfa` of a parsed pattern."""
+    if search:
+        node = _from_anywhere(_to_anywhere(node))
+    compiled = positions(node, limit)
+    construct = look_around.determinise if has_assertions(node) else subsets.determinise
+    return spell(*construct(compiled, limit), compiled.letters, limit)
+
+
+def counted_whole(pattern: str, flags: str = "") -> tuple[Dfa, int, int | None] | None:
+    """Recognise `^C{least,most}$` with C a single character: (automaton of C, least, most).
+
+    `+`, `*`, `?` and groups around C or the repeat count too; `most` is None without a bound. Returns
+    None for every other pattern. A caller can count long repeats instead of spelling them out.
+    """
+    match parse(pattern, flags):
+        case Sequence((Assertion(Gap.TEXT_START), One(points), Assertion(Gap.TEXT_END))):
+            return _one(points), 1, 1
+        case Sequence((Assertion(Gap.TEXT_START), Repeat(One(points), least, most), Assertion(Gap.TEXT_END))):
+            return _one(points), least, most
+        case _:
+            return None
+
+
+def _one(points: Ranges) -> Dfa:
+    return spell([[0], [2], [0]], [False, False, True], alphabet([points]), _LIMIT)
+
+
+# ---------------------------------------------------------------- searching
+#
+# `anything pattern anything` is right as it stands, assertions included. But most patterns have
+# assertions only as anchors at their ends, and there "anything" and the anchor cancel out, which
+# leaves a pattern without assertions: the plain subset construction will do.
+
+
+def _from_anywhere(node: Pattern) -> Pattern:
+    """`node` starting anywhere in the text."""
+    return _open(node, Gap.TEXT_START, first=0) or Sequence((ANYTHING, node))
+
+
+def _to_anywhere(node: Pattern) -> Pattern:
+    """`node` ending anywhere in the text."""
+    return _open(node, Gap.TEXT_END, first=-1) or Sequence((node, ANYTHING))
+
+
+def _open(node: Pattern, anchor: Gap, first: int) -> Pattern | None:
+    """`node` with "anything" before (after) it where no anchor forbids; None if that is unclear.
+
+    The anchor may stand first in `node`, or first in an option that stands first, and so on.
+    """
+    if not _asks(node, anchor):
+        return sequence([ANYTHING, node] if first == 0 else [node, ANYTHING])
+    match node:
+        case Assertion():
+            return EMPTY
+        case Sequence(parts):
+            rest = parts[1:] if first == 0 else parts[:-1]
+            head = _open(parts[first], anchor, first)
+            if head is None or any(_asks(part, anchor) for part in rest):
+                return None
+            return Sequence((head, *rest) if first == 0 else (*rest, head))
+        case Choice(options):
+            opened = [_open(option, anchor, first) for option in options]
+            return Choice(tuple(option for option in opened if option is not None)) if None not in opened else None
+        case One() | Repeat() | Look():
+            return None
+        case _:
+            assert_never(node)
+
+
+def _asks(node: Pattern, anchor: Gap) -> bool:
+    """Does `anchor` stand anywhere in `node`?"""
+    match node:
+        case One():
+            return False
+        case Sequence(parts) | Choice(parts):
+            return any(_asks(part, anchor) for part in parts)
+        case Repeat(body) | Look(body):
+            return _asks(body, anchor)
+        case Assertion(gap):
+            return gap is anchor
+        case _:
+            assert_never(node)
