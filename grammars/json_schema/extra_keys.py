@@ -20,7 +20,7 @@ from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.lift import any_text, json_string
 from constrained.grammar import Terminal
 from grammars.json_schema import texts
-from grammars.json_schema.objects import Exists, Obj
+from grammars.json_schema.objects import Obj
 from grammars.json_schema.shapes import Shape
 from grammars.json_schema.texts import Texts
 from grammars.json_schema.values import json_key
@@ -63,11 +63,6 @@ class KeyClass:
     def variety(self, extras: frozenset[bytes]) -> int:
         """How many keys are left."""
         return _MANY if self.endless else count_texts(self._left(extras))
-
-    def shows(self, exists: Exists, writer: "Writer") -> bool:
-        """Can a key of the class be the witness of `exists`?"""
-        names = texts.both(self.names, exists.names)
-        return not texts.is_empty(names) and writer.alive(writer.shapes.both(self.shape, exists.shape))
 
     def shortest(self, refused: frozenset[bytes]) -> bytes:
         """A shortest key that is not refused."""

@@ -27,6 +27,7 @@ from grammars.json_schema import texts
 from grammars.json_schema.extra_keys import KeyClass, key_classes
 from grammars.json_schema.objects import Obj
 from grammars.json_schema.shapes import Shape
+from grammars.json_schema.texts import Texts
 from grammars.json_schema.values import json_key
 
 if TYPE_CHECKING:
@@ -221,29 +222,35 @@ class ObjectPlan:
         return not behind and all(self.possible(one) for one in _bits(bits & ~state.seen))
 
     def _can_show(self, state: ObjectState, missing: int, room: int) -> bool:
-        """Can every pending `exists` still be met? Each by a key of its own."""
-        both, alive = self.writer.shapes.both, self.writer.alive
-        taken = 0
-        for number in sorted(state.pending):
+        """Can every pending `exists` still be met, with at most `room` keys beside the missing ones?"""
+        if not state.pending:
+            return True
+        if room < 0:
+            return False
+        first = min(state.pending)
+        for place in self._ahead(state):
+            served = self._serves(Texts(chosen=frozenset({self.names[place]})), self.shapes[place], first, state)
+            if served and self._affordable(state, place):
+                after = replace(state, seen=state.seen | 1 << place, pending=state.pending - served)
+                if self._can_show(after, missing, room - 1 + (missing >> place & 1)):
+                    return True
+        for one in self.classes:
+            served = self._serves(one.names, one.shape, first, state)
+            if served and self._can_show(replace(state, pending=state.pending - served), missing, room - 1):
+                return True
+        return False
+
+    def _serves(self, names: Texts, shape: Shape, first: int, state: ObjectState) -> frozenset[int]:
+        """The pending conditions that one such key can meet at once, `first` among them; none if not that."""
+        served = frozenset[int]()
+        for number in (first, *sorted(state.pending - {first})):
             exists = self.obj.exists[number]
-            carriers = [
-                place
-                for place in self._ahead(state)
-                if not taken >> place & 1
-                and exists.names.has(self.names[place])
-                and alive(both(self.shapes[place], exists.shape))
-                and self._affordable(state, place)
-            ]
-            needed = next((place for place in carriers if missing >> place & 1), None)
-            if needed is not None:
-                taken |= 1 << needed
-                continue
-            room -= 1
-            extra = any(one.shows(exists, self.writer) for one in self.classes)
-            if room < 0 or not (carriers or extra):
-                return False
-            taken |= 1 << carriers[0] if carriers and not extra else 0
-        return True
+            fewer, narrower = texts.both(names, exists.names), self.writer.shapes.both(shape, exists.shape)
+            if not texts.is_empty(fewer) and self.writer.alive(narrower):
+                names, shape, served = fewer, narrower, served | {number}
+            elif number == first:
+                break
+        return served
 
     def _ahead(self, state: ObjectState) -> Iterator[int]:
         """The places of the names that have not come and still may, by their order alone."""
@@ -278,7 +285,8 @@ class ObjectPlan:
         """The declared keys that may come next, the shape of their value, and the state after them."""
         missing = self.missing(state)
         for place in self._ahead(state):
-            for shape, pending in self._showing(state, self.names[place], self.shapes[place]):
+            name = Texts(chosen=frozenset({self.names[place]}))
+            for _, shape, pending in self._showing(state.pending, name, self.shapes[place]):
                 seen = (state.seen | 1 << place) & self._remembered
                 after = ObjectState(
                     False, place + 1 if self.ordered else 0, seen, state.extras, self._more(state), pending
@@ -291,13 +299,19 @@ class ObjectPlan:
     def _more(self, state: ObjectState) -> int:
         return min(state.count + 1, self._counted)
 
-    def _showing(self, state: ObjectState, name: str, shape: Shape) -> Iterator[tuple[Shape, frozenset[int]]]:
-        """The ways a member may serve the pending conditions: not at all, or as witness of one."""
-        yield shape, state.pending
-        for number in state.pending:
+    def _showing(
+        self, pending: frozenset[int], names: Texts, shape: Shape
+    ) -> Iterator[tuple[Texts, Shape, frozenset[int]]]:
+        """The ways a member may serve the pending conditions: as witness of any of them, or of none."""
+        ways = [(names, shape, pending)]
+        for number in sorted(pending):
             exists = self.obj.exists[number]
-            if exists.names.has(name):
-                yield self.writer.shapes.both(shape, exists.shape), state.pending - {number}
+            ways += [
+                (fewer, self.writer.shapes.both(shape, exists.shape), left - {number})
+                for names, shape, left in ways
+                if not texts.is_empty(fewer := texts.both(names, exists.names))
+            ]
+        yield from ways
 
     def extras(self, state: ObjectState) -> Iterator["ExtraKey"]:
         """The undeclared keys that may come next."""
@@ -305,12 +319,7 @@ class ObjectPlan:
             return
         after = replace(state, first=False, count=self._more(state), place=len(self.names) if self.ordered else 0)
         for one in self.classes:
-            ways = [(one.names, one.shape, state.pending)]
-            for number in state.pending:
-                exists = self.obj.exists[number]
-                shape = self.writer.shapes.both(one.shape, exists.shape)
-                ways.append((texts.both(one.names, exists.names), shape, state.pending - {number}))
-            for names, shape, pending in ways:
+            for names, shape, pending in self._showing(state.pending, one.names, one.shape):
                 target = replace(after, pending=pending)
                 if self.writer.alive(shape) and self.can_finish(target):
                     key = ExtraKey.of(self, one.with_names(names), shape, target)

@@ -94,8 +94,8 @@ class Objects:
             a.evaluated.patterns | b.evaluated.patterns,
             a.evaluated.all or b.evaluated.all,
         )
-        return Obj(
-            a.clauses + b.clauses,
+        both = Obj(
+            tuple(dict.fromkeys(a.clauses + b.clauses)),
             required,
             low,
             high,
@@ -104,6 +104,8 @@ class Objects:
             a.exists + b.exists,
             evaluated,
         )
+        nothing = self._shapes.nothing
+        return None if any(self.shape_of(both, name) is nothing for name in required) else both
 
     def shape_of(self, one: Obj, name: str) -> Shape:
         """The shape of the value of key `name`."""
@@ -318,7 +320,7 @@ class Objects:
     # ------------------------------------------------------------------ exclusion
 
     def exclusive(self, branches: Sequence[Sequence[Obj]]) -> bool:
-        """Can no object be in two of the branches? Decided by required keys with different constants."""
+        """Can no object be in two of the branches? Decided by a required key whose value tells."""
         if len(branches) > 8:
             return self._discriminated(branches)
         return all(self._disjoint(a, b) for one, two in combinations(branches, 2) for a in one for b in two)
@@ -331,7 +333,7 @@ class Objects:
             if any(self.shape_of(two, name) is nothing for name in one.required):
                 return True
         return any(
-            self._shapes.apart(self.shape_of(a, name), self.shape_of(b, name)) for name in a.required & b.required
+            self._shapes.apart(self.shape_of(a, name), self.shape_of(b, name)) for name in a.required | b.required
         )
 
     def _discriminated(self, branches: Sequence[Sequence[Obj]]) -> bool:

@@ -408,8 +408,11 @@ class Shapes:
         for branch, ways in branches:
             left = list(ways)
             for other, other_ways in branches:
-                if other is not branch and not domain.exclusive([left, other_ways]):
-                    left = self.cross(domain, left, of(other, False))
+                if other is not branch:
+                    apart = [domain.exclusive([[way], other_ways]) for way in left]
+                    mixed = [way for way, alone in zip(left, apart, strict=True) if not alone]
+                    left = [way for way, alone in zip(left, apart, strict=True) if alone]
+                    left += self.cross(domain, mixed, of(other, False)) if mixed else []
             found += left
         return found
 

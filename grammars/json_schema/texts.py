@@ -118,11 +118,11 @@ def automaton(a: Texts) -> Automaton:
     if a.low == 0 and a.high >= UNBOUNDED:
         return any_string() if a.dfa is None else json_string(a.dfa)
     meter = _meter(any_text() if a.dfa is None else a.dfa)
-    return json_string(decoded(a)) if meter is None else Counted(meter, a.low, a.high)
+    return Counted(meter, a.low, a.high) if meter.decides(a.low, a.high) else json_string(decoded(a))
 
 
 @lru_cache(maxsize=512)
-def _meter(dfa: Dfa) -> Meter | None:
+def _meter(dfa: Dfa) -> Meter:
     return string_meter(dfa)
 
 
