@@ -11,7 +11,7 @@ minimisation is O(C * S log S) (see tables.py). For the automata of JSON schemas
 that is 10 to 300 microseconds.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,8 +97,11 @@ def literal(text: bytes) -> Dfa:
     return Dfa(classes, step, labels)
 
 
-def literals(texts: Mapping[bytes, int] | Iterable[bytes]) -> Dfa:
-    """One of many texts, each with its label (0 where none is given): a trie, then minimised."""
+def literals(texts: Mapping[bytes, int] | Iterable[bytes], *, minimal: bool = True) -> Dfa:
+    """One of many texts, each with its label (0 where none is given): a trie, then minimised.
+
+    With `minimal=False` the trie itself: trim, quicker to build, and no smaller for distinct labels.
+    """
     labelled = texts if isinstance(texts, Mapping) else dict.fromkeys(texts, 0)
     used = sorted({byte for text in labelled for byte in text})
     classes = np.zeros(256, np.uint8)
@@ -116,7 +119,8 @@ def literals(texts: Mapping[bytes, int] | Iterable[bytes]) -> Dfa:
                 labels.append(REFUSES)
             row = target
         labels[row] = label
-    return canonical(classes, np.array(cells, np.int32), np.array(labels, np.int32))
+    step, names = np.array(cells, np.int32), np.array(labels, np.int32)
+    return canonical(classes, step, names) if minimal else Dfa(classes, step, names)
 
 
 def intersect(a: Dfa, b: Dfa, limit: int = PRODUCT_LIMIT) -> Dfa:
@@ -198,6 +202,16 @@ def concat(a: Dfa, b: Dfa, limit: int = PRODUCT_LIMIT) -> Dfa:
         table.append(targets)
     labels = [max((names[r] for r in inside), default=REFUSES) for _, inside in todo]
     return canonical(classes, np.array(table, np.int32), np.array(labels, np.int32))
+
+
+def within(dfa: Dfa, alphabet: Set[int]) -> Dfa:
+    """The texts over some bytes alone; `dfa` itself if it reads no others."""
+    outside = [byte for byte in range(256) if byte not in alphabet and dfa.step[:, dfa.classes[byte]].any()]
+    if not outside:
+        return dfa
+    step = dfa.by_byte.copy()
+    step[:, outside] = DEAD
+    return from_table(step, dfa.labels)
 
 
 def shortest(dfa: Dfa, row: Row = START) -> bytes | None:

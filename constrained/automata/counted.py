@@ -10,9 +10,10 @@ costs 1:
       body --'"'--> end           3     0     0
 
 A state is a row and a count, alive iff some completion brings the count into the bounds. That test
-must be exact (an offered token never leads nowhere) and cheap: it is two comparisons if the costs
-of the completions of every row form an interval without holes, least..most. `meter` checks this
-and returns None where it does not hold (`(aa)*` with a length); then the caller multiplies out.
+must be exact (an offered token never leads nowhere) and cheap: it is two comparisons, with the
+cheapest and the dearest completion of the row. They suffice when one of the bounds is open, and when
+the bounds are wider apart than any hole between the possible costs (`Meter.decides`; `(aa)*` with
+exactly 7 characters is not decided). Otherwise the caller multiplies out.
 
 The meter does not know the bounds, so all lengths of the same text share it, and its masks
 (mask.py): a token fits iff its cost plus `least` of the row it leads to fits.
@@ -21,7 +22,7 @@ Row and count are packed in one integer, `row + rows * count`, so that to everyb
 state looks like a row. Without an upper bound the count stops at `low`, and states repeat.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -42,17 +43,33 @@ class Meter:
     cost  (S, C) uint8   what each edge costs, 0 or 1
     least (S,)   int32   the cheapest completion of each row
     most  (S,)   int32   the dearest one; UNBOUNDED where there is none
+    gap                  the most costs in a row that some row lacks between its cheapest and its dearest;
+                         UNBOUNDED where that is not known
     """
 
     dfa: Dfa
     cost: NDArray[np.uint8]
     least: NDArray[np.int32]
     most: NDArray[np.int32]
+    gap: int = 0
+
+    _lengths: "list[NDArray[np.int32]]" = field(default_factory=list, repr=False)
+
+    def decides(self, low: int, high: int) -> bool:
+        """Do two comparisons tell whether a completion costs low..high?"""
+        return low == 0 or high >= UNBOUNDED or self.gap <= high - low
 
     @cached_property
     def cells(self) -> memoryview:
         """`cost`, flat, for one look-up at a time."""
         return memoryview(self.cost.reshape(-1))
+
+    def lengths(self, cost: int) -> NDArray[np.int32]:
+        """(N, S), N > cost: bytes of the shortest completion of each row that costs exactly n; -1 if none."""
+        if not self._lengths or len(self._lengths[0]) <= cost:
+            table = _lengths_by_cost(self.dfa.step, self.dfa.labels, self.cost, cost + cost // 2 + 1)
+            self._lengths[:] = [table]
+        return self._lengths[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,32 +129,29 @@ class Counted:
         return bytes(byte for byte in self.meter.dfa.reads(self.split(row)[0]) if self.after(row, byte) != DEAD)
 
     def completion(self, row: int) -> bytes:
-        """A shortest text (in cost, then in bytes) that leads from the packed state to acceptance."""
-        text = bytearray()
+        """A shortest text that leads from the packed state to acceptance."""
         row, count = self.split(row)
-        dfa, meter = self.meter.dfa, self.meter
-        while not (dfa.label(row) != REFUSES and self.low <= count <= self.high):
-            best: tuple[int, int, int, int, int] | None = None
+        dfa, columns = self.meter.dfa, self.meter.dfa.step.shape[1]
+        least, most = max(0, self.low - count), self.high - count
+        # A path that costs more than `least` and visits a row twice between can leave the detour out.
+        lengths = self.meter.lengths(min(most, least + dfa.rows))
+        possible = lengths[least : min(most, least + dfa.rows) + 1, row]
+        cost = least + int(np.argmin(np.where(possible < 0, UNBOUNDED, possible)))
+        if lengths[cost, row] < 0:
+            raise ValueError("a dead state has no completion")
+        text = bytearray()
+        while lengths[cost, row]:
             for byte in range(256):
-                target = dfa.after(row, byte)
-                spent = count + meter.cells[row * dfa.step.shape[1] + int(dfa.classes[byte])]
-                if target == DEAD or not self._alive(target, spent):
-                    continue
-                short = max(0, self.low - spent - int(meter.least[target]))
-                key = (int(meter.least[target]) + spent + short, int(dfa.distance[target]), byte, target, spent)
-                best = min(best, key) if best is not None else key
-            if best is None:
-                raise ValueError("a dead state has no completion")
-            text.append(best[2])
-            row, count = best[3], best[4]
+                target, left = dfa.after(row, byte), cost - self.meter.cells[row * columns + int(dfa.classes[byte])]
+                if target != DEAD and left >= 0 and lengths[left, target] == lengths[cost, row] - 1:
+                    break
+            text.append(byte)
+            row, cost = target, left
         return bytes(text)
 
 
-def string_meter(decoded: Dfa) -> Meter | None:
-    """The JSON strings of `decoded`'s texts, counting characters (code points of the text).
-
-    None when the possible lengths from some row have holes.
-    """
+def string_meter(decoded: Dfa) -> Meter:
+    """The JSON strings of `decoded`'s texts, counting characters (code points of the text)."""
     step, labels = lifted_table(decoded)
     between = np.zeros(len(step), np.int32)  # 1: inside the string, between two characters
     mid_character = (decoded.by_byte[:, 0x80:0xC0] != DEAD).any(axis=1)
@@ -155,23 +169,25 @@ def string_meter(decoded: Dfa) -> Meter | None:
     return meter(dfa, cost)
 
 
-def meter(dfa: Dfa, cost: NDArray[np.uint8]) -> Meter | None:
-    """Measure every row's completions; None when some row's costs are not an interval."""
-    least, most, levels = _measure(dfa.step, dfa.labels, cost, 4 * dfa.rows + 16, UNBOUNDED)
-    return Meter(dfa, cost, least, most) if levels >= 0 else None
+def meter(dfa: Dfa, cost: NDArray[np.uint8]) -> Meter:
+    """Measure every row's completions."""
+    least, most, gap, stable = _measure(dfa.step, dfa.labels, cost, 4 * dfa.rows + 16, UNBOUNDED)
+    return Meter(dfa, cost, least, most, int(gap) if stable else UNBOUNDED)
 
 
 @kernel
 def _measure(
     step: NDArray[np.int32], labels: NDArray[np.int32], cost: NDArray[np.uint8], limit: int, unbounded: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
+) -> tuple[NDArray[np.int32], NDArray[np.int32], int, bool]:
     """Which rows can end with a cost of exactly 0, 1, 2, ...? Until nothing changes any more.
 
-    `can[n]` follows from `can[n - 1]` alone, so once two levels are equal all later ones are.
+    `can[n]` follows from `can[n - 1]` alone, so once two levels are equal all later ones are. Where
+    that never happens, a row that can cost more than there are rows goes through a cycle that costs.
     """
     rows, columns = step.shape
     least = np.full(rows, -1, np.int32)
     most = np.full(rows, -1, np.int32)
+    gap = 0
     before = np.zeros(rows, np.bool_)
     for level in range(limit):
         can = np.zeros(rows, np.bool_)
@@ -189,21 +205,50 @@ def _measure(
                 if yes:
                     can[row] = True
                     changed = True
+        same = level > 0
         for row in range(1, rows):
+            same = same and can[row] == before[row]
             if can[row]:
                 if least[row] < 0:
                     least[row] = level
-                elif most[row] != level - 1:
-                    return least, most, -1
+                else:
+                    gap = max(gap, level - most[row] - 1)
                 most[row] = level
-        same = level > 0
-        for row in range(rows):
-            if can[row] != before[row]:
-                same = False
         if same:
             for row in range(rows):
                 if can[row]:
                     most[row] = unbounded
-            return least, most, level
+            return least, most, gap, True
         before = can
-    return least, most, -1
+    for row in range(rows):
+        if most[row] >= rows:
+            most[row] = unbounded
+    return least, most, gap, False
+
+
+@kernel
+def _lengths_by_cost(
+    step: NDArray[np.int32], labels: NDArray[np.int32], cost: NDArray[np.uint8], levels: int
+) -> NDArray[np.int32]:
+    """(levels, S): see `Meter.lengths`. Level n follows from level n - 1 and, by free edges, from itself."""
+    rows, columns = step.shape
+    lengths = np.full((levels, rows), -1, np.int32)
+    for level in range(levels):
+        changed = True
+        while changed:
+            changed = False
+            for row in range(rows - 1, 0, -1):
+                best = lengths[level, row]
+                if level == 0 and labels[row] >= 0:
+                    best = 0
+                for column in range(columns):
+                    target = step[row, column]
+                    left = level - cost[row, column]
+                    if target == 0 or left < 0 or lengths[left, target] < 0:
+                        continue
+                    if best < 0 or lengths[left, target] + 1 < best:
+                        best = lengths[left, target] + 1
+                if best != lengths[level, row]:
+                    lengths[level, row] = best
+                    changed = True
+    return lengths
