@@ -1,0 +1,212 @@
+"""compile_tools: tools, tool_choice, response_format and reasoning in, the grammar of one turn out.
+
+    start    reasoning body | body
+    body     text | text calls | calls | answer        (turns.py says which of them)
+
+Text and calls are told apart by their openings, so the finished text needs no parsing: `ToolGrammar`
+also makes the framer, from the same `Turn`.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from constrained.errors import GrammarError, InvalidGrammar
+from constrained.grammar import Rule, Sequence
+from constrained.matcher import CompiledGrammar
+from constrained.vocabulary.vocabulary import Vocabulary
+from grammars.json_schema.options import JsonSchemaOptions
+from grammars.tools.arguments import ANY_OBJECT, Schema, compile_arguments, compile_schema
+from grammars.tools.calls import Calls
+from grammars.tools.definitions import Tool, read_choice, read_tools
+from grammars.tools.formats import ToolFormat
+from grammars.tools.framing import Framer
+from grammars.tools.free_text import text
+from grammars.tools.markers import matching, maybe
+from grammars.tools.reasoning import reasoning_format
+from grammars.tools.shortest import shortest_of
+from grammars.tools.tables import FORMATS
+from grammars.tools.turns import Callable, Reasoning, Turn
+
+LINE_BREAKS = matching(r"\n{0,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxed:
+    """A tool whose schema was refused, and whose arguments may therefore be any JSON object."""
+
+    tool: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ToolGrammar(CompiledGrammar):
+    """The grammar of one turn. `report` lists the tools that were relaxed."""
+
+    turn: Turn = field(repr=False)
+
+    def framer(self) -> Framer:
+        """A framer for one text of this grammar."""
+        return Framer(self.turn)
+
+    @property
+    def end_of_reasoning(self) -> str:
+        """What closes the reasoning section: fed to the model when its budget is used up; "" without one."""
+        return "" if self.turn.thoughts is None else self.turn.thoughts.closes
+
+
+def compile_tools(
+    tools: object,
+    vocabulary: Vocabulary,
+    *,
+    tool_choice: object = "auto",
+    parallel_tool_calls: bool = True,
+    format: ToolFormat | str = "generic",  # noqa: A002  the word that users know
+    response_format: Mapping[str, Any] | None = None,
+    reasoning: Reasoning | None = None,
+    options: JsonSchemaOptions | None = None,
+    first_index: int = 0,
+    relax: bool = False,
+) -> ToolGrammar:
+    """The grammar of one turn of a model that may call `tools` (read_tools, read_choice: what is accepted).
+
+    response_format  what an answer without calls must be: OpenAI's `response_format` or `text.format`
+    reasoning        "opened" where the prompt ends inside a section, "free" where one may come, "none";
+                     None: "free" where the tokenizer has tokens for it
+    first_index      calls in the conversation so far, for families that number them (Kimi, Cohere)
+    relax            a tool whose schema is refused takes any object instead, and the grammar's `report` says so
+
+    Raises GrammarError with the place in the request: `tools[3].function.parameters#/properties/a/not`.
+    """
+    family = _family(format)
+    options = options or JsonSchemaOptions()
+    read = read_tools(tools)
+    report: list[Relaxed] = []
+    compiled = tuple(Callable(tool, _arguments(tool, options, report if relax else None)) for tool in read)
+    state, thoughts = reasoning_format(family, vocabulary, reasoning)
+    turn = Turn(
+        family,
+        vocabulary,
+        compiled,
+        read_choice(tool_choice, read, parallel=parallel_tool_calls),
+        _answer(response_format, options),
+        state,
+        thoughts,
+        first_index,
+    )
+    turn.check_names()
+    request = (tools, tool_choice, parallel_tool_calls, family.name, response_format, state, first_index, relax)
+    fingerprint = _fingerprint(request, options, vocabulary)
+    return ToolGrammar(_start(turn), vocabulary, fingerprint, tuple(report), turn=turn)
+
+
+def _family(name: ToolFormat | str) -> ToolFormat:
+    if isinstance(name, ToolFormat):
+        return name
+    if name not in FORMATS:
+        raise InvalidGrammar(f"unknown tool format {name!r}", hint=f"one of {', '.join(FORMATS)}")
+    return FORMATS[name]
+
+
+def _arguments(tool: Tool, options: JsonSchemaOptions, relaxed: list[Relaxed] | None) -> Schema:
+    try:
+        return compile_arguments(tool, options)
+    except GrammarError as error:
+        if relaxed is None:
+            raise
+        relaxed.append(Relaxed(tool.name, str(error)))
+        return compile_schema(ANY_OBJECT, options, tool.where)
+
+
+def _answer(response_format: Mapping[str, Any] | None, options: JsonSchemaOptions) -> Schema | None:
+    """The schema of an answer, in OpenAI's spellings; None for free text."""
+    if response_format is None:
+        return None
+    match response_format.get("type"):
+        case "text":
+            return None
+        case "json_object":
+            return compile_schema(ANY_OBJECT, options, "response_format")
+        case "json_schema":
+            nested = response_format.get("json_schema")
+            fields = cast("Mapping[str, Any]", nested) if isinstance(nested, Mapping) else response_format
+            place = "response_format.json_schema.schema" if fields is nested else "response_format.schema"
+            if not isinstance(fields.get("schema"), Mapping | bool):
+                raise InvalidGrammar("expected a schema", where=place)
+            return compile_schema(fields["schema"], options, place)
+        case other:
+            raise InvalidGrammar(f"unknown type {other!r}", where="response_format.type")
+
+
+def _fingerprint(request: tuple[Any, ...], options: JsonSchemaOptions, vocabulary: Vocabulary) -> str:
+    text_ = "\0".join((json.dumps(request, default=repr), repr(options), vocabulary.fingerprint))
+    return hashlib.sha256(text_.encode()).hexdigest()
+
+
+# ---------------------------------------------------------------------- the turn
+
+
+def _start(turn: Turn) -> Rule:
+    if turn.format.harmony:
+        raise NotImplementedError("harmony")
+    bodies = tuple(_bodies(turn, after_reasoning=False))
+    if turn.thoughts is None:
+        return _rule("turn", bodies)
+    after = _rule("after reasoning", tuple(_bodies(turn, after_reasoning=True)))
+    section = (_thinking(turn), *turn.marks.sequence(turn.thoughts.closes), after)
+    if turn.reasoning == "opened":
+        return _rule("turn", (section,))
+    return _rule("turn", (*bodies, (*turn.marks.sequence(turn.thoughts.opens), *section)))
+
+
+def _rule(name: str, alternatives: tuple[Sequence, ...]) -> Rule:
+    return Rule(name, alternatives, min(map(shortest_of, alternatives), key=len))
+
+
+def _bodies(turn: Turn, *, after_reasoning: bool) -> list[Sequence]:
+    """The ways to go on once there is no reasoning (any more)."""
+    bodies: list[Sequence] = []
+    lead: Sequence = (LINE_BREAKS,) if after_reasoning else ()
+    opens, closes = (turn.marks.sequence(part) for part in turn.format.answer)
+    free = turn.answer is None and not opens
+    if turn.choice.least == 0:
+        if turn.answer is not None:
+            bodies.append((*lead, *opens, turn.answer.value, *closes))
+        else:
+            bodies.append((*(() if free else lead), *opens, _text(turn), *closes))
+    if turn.callable:
+        for form in turn.forms:
+            calls = Calls(turn, form).sequence()
+            if turn.choice.least == 0 and free and not form.at_start:
+                bodies.append((_text(turn), *calls))
+            else:
+                gap: Sequence = (maybe(turn.format.gap.encode()),) if turn.format.gap and not lead else lead
+                bodies.append((*gap, *calls))
+    return bodies
+
+
+def _thinking(turn: Turn) -> Any:
+    """What a section of reasoning may hold: not its own end, and no opening of a call."""
+    assert turn.thoughts is not None
+    ends = turn.marks.atoms(turn.thoughts.closes)
+    banned = [*_banned(turn, at_start=False)]
+    if all(atom < 256 for atom in ends):
+        banned.append(bytes(ends))
+    return text(tuple(sorted(set(banned))))
+
+
+def _text(turn: Turn) -> Any:
+    """Free text: no opening of a call, or of reasoning, is found in it."""
+    banned = set(_banned(turn, at_start=False))
+    for mark in (turn.format.answer[1], turn.thoughts.opens.strip() if turn.thoughts else ""):
+        if mark and all(atom < 256 for atom in turn.marks.atoms(mark)):
+            banned.add(mark.encode())
+    return text(tuple(sorted(banned)), tuple(sorted(set(_banned(turn, at_start=True)))))
+
+
+def _banned(turn: Turn, *, at_start: bool) -> list[bytes]:
+    if not turn.tools:
+        return []
+    return [found for one in turn.openings if one.at_start is at_start and (found := one.as_bytes) is not None]

@@ -1,0 +1,145 @@
+"""Which family is a model of? Its chat template says so, else its tokens, else nothing does.
+
+A template that renders tool calls contains the family's markers; the first rule all of whose words
+occur decides. `tool_parser_type` (a model's own setting for mlx-lm) goes before all rules, except
+where a parser covers several formats.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, cast
+
+from constrained.vocabulary.vocabulary import Vocabulary
+from grammars.tools.formats import ToolFormat
+from grammars.tools.tables import FORMATS
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """All of `words` in the template, and none of `without`."""
+
+    format: str
+    words: tuple[str, ...]
+    without: tuple[str, ...] = ()
+
+
+TEMPLATES = (
+    Rule("minimax-m2", ("<minimax:tool_call>",)),
+    Rule("gemma-4", ("<|tool_call>", "<tool_call|>")),
+    Rule("function-gemma", ("<start_function_call>",)),
+    Rule("longcat", ("<longcat_tool_call>",)),
+    Rule("glm-4.7", ("</arg_key><arg_value>",), ("\n<arg_value>",)),
+    Rule("glm-4.5", ("<arg_key>",)),
+    Rule("deepseek-v3.2", ("｜DSML｜", "function_calls")),
+    Rule("deepseek-r1", ("<｜tool▁call▁begin｜>", "```json")),
+    Rule("deepseek-v3.1", ("<｜tool▁call▁begin｜>",)),
+    Rule("kimi-k2", ("<|tool_calls_section_begin|>",)),
+    Rule("cohere", ("<|START_ACTION|>",)),
+    Rule("lfm2", ("<|tool_call_start|>",)),
+    Rule("lfm2", ("<|tool_list_start|>",)),
+    Rule("seed-oss", ("<seed:tool_call>",)),
+    Rule("qwen3-coder", ("<tool_call>\\n<function=",)),
+    Rule("qwen3-coder", ("<tool_call>\n<function=",)),
+    Rule("mimo", ("<tool_call><function=",)),
+    Rule("qwen3-coder", ("<function=", "<parameter=")),
+    Rule("mistral-v11", ("[TOOL_CALLS]", "[CALL_ID]")),
+    Rule("mistral-v13", ("[TOOL_CALLS]", "[ARGS]")),
+    Rule("mistral-v3", ("[TOOL_CALLS]",)),
+    Rule("gpt-oss", ("<|channel|>", "<|message|>")),
+    Rule("phi-4-mini-functools", ("functools[",)),
+    Rule("phi-4-mini", ("<|/tool_call|>",)),
+    Rule("granite-3", ("<|tool_call|>",)),
+    Rule("olmo-3", ("<function_calls>",)),
+    Rule("smollm2", ("<tool_call>[",)),
+    Rule("exaone", ("<tool_call>{", "[|assistant|]")),
+    Rule("hermes", ("<tool_call>",)),
+    Rule("llama4-pythonic", ("<|python_start|>",)),
+    Rule("llama3-json", ('"parameters": ', '{"name": "')),
+    Rule("pythonic", ("[func_name1(",)),
+)
+
+# Tokens that only one family has, for templates that do not render calls.
+TOKENS = (
+    Rule("kimi-k2", ("<|tool_calls_section_begin|>",)),
+    Rule("gpt-oss", ("<|channel|>", "<|message|>", "<|call|>")),
+    Rule("lfm2", ("<|tool_call_start|>", "<|tool_call_end|>")),
+    Rule("minimax-m2", ("<minimax:tool_call>",)),
+    Rule("gemma-4", ("<|tool_call>", "<tool_call|>")),
+    Rule("function-gemma", ("<start_function_call>",)),
+    Rule("deepseek-v3.2", ("｜DSML｜",)),
+    Rule("deepseek-v3.1", ("<｜tool▁calls▁begin｜>",)),
+    Rule("cohere", ("<|START_ACTION|>",)),
+    Rule("mistral-v13", ("[TOOL_CALLS]", "[ARGS]")),
+    Rule("mistral-v3", ("[TOOL_CALLS]",)),
+    Rule("glm-4.5", ("<tool_call>", "<arg_key>")),
+    Rule("phi-4-mini", ("<|tool_call|>", "<|/tool_call|>")),
+    Rule("granite-3", ("<|tool_call|>",)),
+    Rule("hermes", ("<tool_call>",)),
+    Rule("llama4-pythonic", ("<|python_start|>",)),
+    Rule("llama3-json", ("<|python_tag|>",)),
+)
+
+# mlx-lm's parsers -> the formats they read, the usual one first.
+PARSERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "function_gemma": ("function-gemma",),
+        "gemma4": ("gemma-4",),
+        "glm47": ("glm-4.7", "glm-4.5"),
+        "json_tools": ("hermes", "exaone", "generic"),
+        "kimi_k2": ("kimi-k2",),
+        "longcat": ("longcat",),
+        "minimax_m2": ("minimax-m2",),
+        "mistral": ("mistral-v13", "mistral-v11", "mistral-v3"),
+        "pythonic": ("lfm2", "pythonic", "llama4-pythonic"),
+        "qwen3_coder": ("qwen3-coder", "mimo"),
+    }
+)
+
+
+def detect_format(
+    source: Vocabulary | object, chat_template: str | None = None, tool_parser_type: str | None = None
+) -> ToolFormat:
+    """The tool format of a model; "generic" where nothing says.
+
+    `source` is a vocabulary or a tokenizer (Hugging Face's, or mlx-lm's wrapper); the template and the
+    parser type are taken from a tokenizer where they are not given.
+    """
+    template = chat_template if chat_template is not None else _template_of(source)
+    parser = tool_parser_type if tool_parser_type is not None else _parser_of(source)
+    by_template = _matching(TEMPLATES, template)
+    by_parser = PARSERS.get(parser or "")
+    if by_parser is not None:
+        return FORMATS[by_template if by_template in by_parser else by_parser[0]]
+    return FORMATS[by_template or _matching(TOKENS, _tokens_of(source)) or "generic"]
+
+
+def _matching(rules: tuple[Rule, ...], found: Collection[str]) -> str | None:
+    for rule in rules:
+        if all(word in found for word in rule.words) and not any(word in found for word in rule.without):
+            return rule.format
+    return None
+
+
+def _tokens_of(source: object) -> Collection[str]:
+    if isinstance(source, Vocabulary):
+        return source.control.keys()
+    added = getattr(source, "get_added_vocab", None)
+    return cast("Mapping[str, int]", added()).keys() if callable(added) else ()
+
+
+def _template_of(source: object) -> str:
+    template = getattr(source, "chat_template", None)
+    if isinstance(template, str):
+        return template
+    if isinstance(template, Mapping):  # several templates by name
+        named = cast("Mapping[str, Any]", template)
+        return str(named.get("tool_use") or named.get("default") or "")
+    return "" if template is None else json.dumps(template, default=str)
+
+
+def _parser_of(source: object) -> str | None:
+    settings = getattr(source, "init_kwargs", None)
+    found = cast("Mapping[str, Any]", settings).get("tool_parser_type") if isinstance(settings, Mapping) else None
+    return found if isinstance(found, str) else None

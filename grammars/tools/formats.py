@@ -1,0 +1,131 @@
+"""A model family's tool syntax, as a record. Grammar and framer are both derived from it.
+
+    <tool_call>⏎{"name": "get_weather", "arguments": {"city": "Paris"}}⏎</tool_call>
+    |------- literal ----|--- NAME ---|--- literal --|-- ARGUMENTS ---|-- literal --|
+
+    turn     reasoning?  text?  calls?           answers may be wrapped: `answer`
+    calls    opens  call (between call)*  closes
+    call     literals and slots
+
+A family may write calls in several forms; the model chooses. Which markers are tokens and which are
+text is not said here: it depends on the tokenizer (markers.py). tables.py holds the records.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Slot(Enum):
+    """What a call fills in."""
+
+    NAME = "the tool's name"
+    ARGUMENTS = "its arguments"
+    ID = "a call id that the model makes up: 9 letters or digits"
+    INDEX = "the number of the call in the conversation"
+    SPACE = "a space, or none"
+
+
+Part = str | Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """{"city": "Paris", "days": 3}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """<parameter=city>⏎Paris⏎</parameter>: strings as they are, other values as JSON.
+
+    `between` stands between two parameters. Where `json_colon` is given, it announces a value written
+    as JSON, and `colon` a string; elsewhere a text that could be either is the JSON value.
+    """
+
+    opens: str
+    colon: str
+    closes: str
+    between: str = ""
+    json_colon: str | None = None
+
+    @property
+    def tag(self) -> str:
+        """What a string may not contain."""
+        return self.closes.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Literals:
+    """city='Paris', days=3, flag=True (Python), or city:<|"|>Paris<|"|>,days:3 (Gemma).
+
+    quote     around strings; one character means escapes as in Python, a longer one means none
+    words     null, true, false
+    nested    keys of inner objects are strings (Python) or bare
+    """
+
+    colon: str
+    comma: str
+    quote: str
+    words: tuple[str, str, str]
+    nested_colon: str
+    nested_quoted: bool
+    sorted: bool = False
+
+    @property
+    def escapes(self) -> bool:
+        """Are strings written with escapes?"""
+        return len(self.quote) == 1
+
+
+Arguments = Json | Tags | Literals
+
+PYTHON = Literals("=", ", ", "'", ("None", "True", "False"), ": ", True)
+PYTHON_DOUBLE = Literals("=", ", ", '"', ("None", "True", "False"), ": ", True)
+
+
+@dataclass(frozen=True, slots=True)
+class CallForm:
+    """One way to write the calls of a turn.
+
+    between    None: the form holds one call
+    at_start   calls can only begin a turn (their opening is ordinary text)
+    by_name    what opens a call is recognised with the tool's name only: `[get_weather(`
+    """
+
+    call: tuple[Part, ...]
+    opens: str = ""
+    between: str | None = ""
+    closes: str = ""
+    at_start: bool = False
+    by_name: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningFormat:
+    """A section of reasoning before the answer."""
+
+    opens: str
+    closes: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFormat:
+    """How a model family writes tool calls.
+
+    gap        may stand between reasoning (or the prompt) and the first call
+    answer     around a text answer
+    names      what a tool's name may be in this syntax (a regular expression)
+    call_id    how the family names a call in the conversation, where it has a way: by {name} and {index}
+    harmony    the turn is made of messages with headers (harmony.py); `forms` are those of its calls
+    instructions  what a system prompt must say, for models whose template knows no tools; {tools} one a line
+    """
+
+    name: str
+    forms: tuple[CallForm, ...]
+    arguments: Arguments = Json()
+    gap: str = ""
+    answer: tuple[str, str] = ("", "")
+    reasoning: ReasoningFormat | None = None
+    names: str = r"[^\s\x00-\x1f\"'<>(){}\[\]|=]+"
+    harmony: bool = False
+    call_id: str = ""
+    instructions: str = ""

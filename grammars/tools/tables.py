@@ -1,0 +1,272 @@
+"""The families. One record each; docs/tools.md has the table with their sources and oracles."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from grammars.tools.formats import (
+    PYTHON,
+    PYTHON_DOUBLE,
+    CallForm,
+    Literals,
+    Part,
+    ReasoningFormat,
+    Slot,
+    Tags,
+    ToolFormat,
+)
+
+NAME, ARGUMENTS, ID, INDEX, SPACE = Slot.NAME, Slot.ARGUMENTS, Slot.ID, Slot.INDEX, Slot.SPACE
+
+THINK = ReasoningFormat("<think>", "</think>")
+
+_BEFORE_NAME, _AFTER_NAME = '{"name": "', '", "arguments": '
+_OBJECT: tuple[Part, ...] = (_BEFORE_NAME, NAME, _AFTER_NAME, ARGUMENTS, "}")
+_PYTHON_CALL: tuple[Part, ...] = (NAME, "(", ARGUMENTS, ")")
+
+INSTRUCTIONS = """\
+You may call functions to help with the user's request. They are listed within <tools></tools>:
+<tools>
+{tools}
+</tools>
+
+To call a function, write its name and arguments as a JSON object within <tool_call></tool_call>:
+<tool_call>
+{{"name": "function-name", "arguments": {{"argument": "value"}}}}
+</tool_call>"""
+
+SMOLLM2_INSTRUCTIONS = """\
+You are an expert in composing functions. You are given a question and a set of possible functions.
+Based on the question, you will need to make one or more function calls to achieve the purpose.
+If none of the functions can be used, point it out and refuse to answer.
+If the given question lacks the parameters required by the function, also point it out.
+
+You have access to the following tools:
+<tools>[{tools}]</tools>
+
+The output MUST strictly adhere to the following format, and NO other text MUST be included.
+The example format is as follows. Please make sure the parameter type is correct. If no function call is needed, \
+please make the tool calls an empty list '[]'.
+<tool_call>[
+{{"name": "func_name1", "arguments": {{"argument1": "value1", "argument2": "value2"}}}},
+... (more tool calls as required)
+]</tool_call>"""
+
+
+def _tagged(name: str, opens: str, closes: str, instructions: str = "") -> ToolFormat:
+    """JSON objects, one per pair of tags."""
+    form = CallForm((opens + _BEFORE_NAME, NAME, _AFTER_NAME, ARGUMENTS, "}" + closes), between="\n")
+    return ToolFormat(name, (form,), reasoning=THINK, gap="\n", instructions=instructions)
+
+
+def _function_xml(name: str, opens: str, line: str, closes: str, think: ReasoningFormat = THINK) -> ToolFormat:
+    """<function=NAME> with one tag per parameter; `line` is the line break that some families write."""
+    call: tuple[Part, ...] = (f"{opens}{line}<function=", NAME, f">{line}", ARGUMENTS, f"</function>{line}{closes}")
+    tags = Tags("<parameter=", f">{line}", f"{line}</parameter>{line}")
+    return ToolFormat(name, (CallForm(call, between="\n"),), tags, reasoning=think, gap="\n")
+
+
+def _keys_and_values(name: str, prefix: str, line: str) -> ToolFormat:
+    """GLM's pairs of <arg_key> and <arg_value>."""
+    call: tuple[Part, ...] = (f"<{prefix}tool_call>", NAME, line, ARGUMENTS, f"</{prefix}tool_call>")
+    tags = Tags(f"<{prefix}arg_key>", f"</{prefix}arg_key>{line}<{prefix}arg_value>", f"</{prefix}arg_value>{line}")
+    think = ReasoningFormat(f"<{prefix}think>", f"</{prefix}think>")
+    form = CallForm(call, between=line)
+    return ToolFormat(name, (form,), tags, reasoning=think, gap="\n")
+
+
+def _gemma(name: str, opens: str, closes: str, quote: str, thinks: bool) -> ToolFormat:
+    call: tuple[Part, ...] = (f"{opens}call:", NAME, "{", ARGUMENTS, f"}}{closes}")
+    literals = Literals(":", ",", quote, ("null", "true", "false"), ":", False, sorted=True)
+    think = ReasoningFormat("<|channel>thought\n", "<channel|>") if thinks else None
+    return ToolFormat(name, (CallForm(call),), literals, reasoning=think)
+
+
+def _deepseek(name: str, call: tuple[Part, ...], between: str) -> ToolFormat:
+    form = CallForm(call, "<｜tool▁calls▁begin｜>", between, "<｜tool▁calls▁end｜>")
+    return ToolFormat(name, (form,), reasoning=THINK)
+
+
+def _mistral(name: str, *forms: CallForm) -> ToolFormat:
+    return ToolFormat(name, forms, reasoning=ReasoningFormat("[THINK]", "[/THINK]"))
+
+
+_FORMATS = (
+    # ------------------------------------------------------------------ JSON between tags
+    _tagged("hermes", "<tool_call>\n", "\n</tool_call>"),
+    _tagged("exaone", "<tool_call>", "</tool_call>"),
+    _tagged("generic", "<tool_call>\n", "\n</tool_call>", instructions=INSTRUCTIONS),
+    ToolFormat(
+        "smollm2",
+        (CallForm(_OBJECT, "<tool_call>[", ", ", "]</tool_call>"),),
+        instructions=SMOLLM2_INSTRUCTIONS,
+    ),
+    # ------------------------------------------------------------------ JSON without tags
+    ToolFormat(
+        "llama3-json",
+        (
+            CallForm(('{"name": "', NAME, '", "parameters": ', ARGUMENTS, "}"), between=None, at_start=True),
+            CallForm(
+                ('<|python_tag|>{"type": "function", "name": "', NAME, '", "parameters": ', ARGUMENTS, "}"),
+                between=None,
+            ),
+        ),
+    ),
+    # ------------------------------------------------------------------ JSON lists
+    ToolFormat("granite-3", (CallForm(_OBJECT, "<|tool_call|>[", ", ", "]"),), reasoning=THINK),
+    ToolFormat("phi-4-mini", (CallForm(_OBJECT, "<|tool_call|>[", ", ", "]<|/tool_call|>"),)),
+    ToolFormat("phi-4-mini-functools", (CallForm(_OBJECT, "functools[", ", ", "]"),)),
+    ToolFormat(
+        "cohere",
+        (
+            CallForm(
+                ('    {"tool_call_id": "', INDEX, '", "tool_name": "', NAME, '", "parameters": ', ARGUMENTS, "}"),
+                "<|START_ACTION|>[\n",
+                ",\n",
+                "\n]<|END_ACTION|>",
+            ),
+        ),
+        answer=("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
+        reasoning=ReasoningFormat("<|START_THINKING|>", "<|END_THINKING|>"),
+    ),
+    _mistral(
+        "mistral-v3",
+        # SentencePiece puts a space before the list, tekken does not.
+        *(
+            CallForm(('{"name": "', NAME, '", "arguments": ', ARGUMENTS, ', "id": "', ID, '"}'), opens, ", ", "]")
+            for opens in ("[TOOL_CALLS][", "[TOOL_CALLS] [")
+        ),
+    ),
+    # ------------------------------------------------------------------ name, then JSON
+    _mistral("mistral-v11", CallForm(("[TOOL_CALLS]", NAME, "[CALL_ID]", ID, "[ARGS]", ARGUMENTS))),
+    _mistral("mistral-v13", CallForm(("[TOOL_CALLS]", NAME, "[ARGS]", ARGUMENTS))),
+    _deepseek(
+        "deepseek-r1",
+        ("<｜tool▁call▁begin｜>function<｜tool▁sep｜>", NAME, "\n```json\n", ARGUMENTS, "\n```<｜tool▁call▁end｜>"),
+        "\n",
+    ),
+    _deepseek("deepseek-v3.1", ("<｜tool▁call▁begin｜>", NAME, "<｜tool▁sep｜>", ARGUMENTS, "<｜tool▁call▁end｜>"), ""),
+    ToolFormat(
+        "kimi-k2",
+        (
+            CallForm(
+                (
+                    "<|tool_call_begin|>functions.",
+                    NAME,
+                    ":",
+                    INDEX,
+                    "<|tool_call_argument_begin|>",
+                    ARGUMENTS,
+                    "<|tool_call_end|>",
+                ),
+                "<|tool_calls_section_begin|>",
+                "",
+                "<|tool_calls_section_end|>",
+            ),
+        ),
+        reasoning=THINK,
+        call_id="functions.{name}:{index}",
+    ),
+    ToolFormat(
+        "gpt-oss",
+        (
+            CallForm(
+                (
+                    "<|channel|>commentary to=functions.",
+                    NAME,
+                    SPACE,
+                    "<|constrain|>json<|message|>",
+                    ARGUMENTS,
+                    "<|call|>",
+                ),
+                between=None,
+            ),
+            CallForm(
+                (" to=functions.", NAME, "<|channel|>commentary json<|message|>", ARGUMENTS, "<|call|>"),
+                between=None,
+            ),
+            CallForm(
+                (
+                    " to=functions.",
+                    NAME,
+                    "<|channel|>commentary <|constrain|>json<|message|>",
+                    ARGUMENTS,
+                    "<|call|>",
+                ),
+                between=None,
+            ),
+        ),
+        reasoning=ReasoningFormat("<|channel|>analysis<|message|>", "<|end|>"),
+        harmony=True,
+    ),
+    # ------------------------------------------------------------------ one tag per parameter
+    _function_xml("qwen3-coder", "<tool_call>", "\n", "</tool_call>"),
+    _function_xml("mimo", "<tool_call>", "", "</tool_call>"),
+    ToolFormat(
+        "seed-oss",
+        (
+            CallForm(
+                ("<seed:tool_call>\n<function=", NAME, ">\n", ARGUMENTS, "</function>\n</seed:tool_call>"), between="\n"
+            ),
+        ),
+        Tags("<parameter=", ">", "</parameter>\n"),
+        reasoning=ReasoningFormat("<seed:think>", "</seed:think>"),
+        gap="\n",
+    ),
+    _keys_and_values("glm-4.5", "", "\n"),
+    _keys_and_values("glm-4.7", "", ""),
+    _keys_and_values("longcat", "longcat_", ""),
+    ToolFormat(
+        "minimax-m2",
+        (
+            CallForm(
+                ('<invoke name="', NAME, '">\n', ARGUMENTS, "</invoke>\n"),
+                "<minimax:tool_call>\n",
+                "",
+                "</minimax:tool_call>",
+            ),
+        ),
+        Tags('<parameter name="', '">', "</parameter>\n"),
+        reasoning=THINK,
+        gap="\n",
+    ),
+    ToolFormat(
+        "deepseek-v3.2",
+        (
+            CallForm(
+                ('<｜DSML｜invoke name="', NAME, '">\n', ARGUMENTS, "</｜DSML｜invoke>\n"),
+                "<｜DSML｜function_calls>\n",
+                "",
+                "</｜DSML｜function_calls>",
+            ),
+        ),
+        Tags(
+            '<｜DSML｜parameter name="',
+            '" string="true">',
+            "</｜DSML｜parameter>\n",
+            json_colon='" string="false">',
+        ),
+        reasoning=THINK,
+        gap="\n\n",
+    ),
+    # ------------------------------------------------------------------ literals
+    ToolFormat("pythonic", (CallForm(_PYTHON_CALL, "[", ", ", "]", at_start=True, by_name=True),), PYTHON),
+    ToolFormat(
+        "llama4-pythonic",
+        (
+            CallForm(_PYTHON_CALL, "[", ", ", "]", at_start=True, by_name=True),
+            CallForm(_PYTHON_CALL, "<|python_start|>[", ", ", "]<|python_end|>"),
+        ),
+        PYTHON,
+    ),
+    ToolFormat(
+        "lfm2",
+        (CallForm(_PYTHON_CALL, "<|tool_call_start|>[", ", ", "]<|tool_call_end|>"),),
+        PYTHON_DOUBLE,
+        reasoning=THINK,
+    ),
+    ToolFormat("olmo-3", (CallForm(_PYTHON_CALL, "<function_calls>\n", "\n", "\n</function_calls>"),), PYTHON_DOUBLE),
+    _gemma("gemma-4", "<|tool_call>", "<tool_call|>", '<|"|>', True),
+    _gemma("function-gemma", "<start_function_call>", "<end_function_call>", "<escape>", False),
+)
+
+FORMATS: Mapping[str, ToolFormat] = MappingProxyType({each.name: each for each in _FORMATS})
