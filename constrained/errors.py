@@ -22,7 +22,8 @@ from dataclasses import dataclass
 class Where:
     """A path into the user's document, kept leaf to root so that descending is O(1).
 
-    Printed as a JSON pointer in URI fragment form: `#/properties/a~1b/enum/2`.
+    Printed as a JSON pointer in URI fragment form: `#/properties/a~1b/enum/2`. The key of the root is
+    the document's URI, empty for the user's own.
     """
 
     parent: "Where | None" = None
@@ -37,7 +38,7 @@ class Where:
         while place.parent is not None:
             keys.append(str(place.key).replace("~", "~0").replace("/", "~1"))
             place = place.parent
-        return "/".join(["#", *reversed(keys)])
+        return "/".join([f"{place.key}#", *reversed(keys)])
 
 
 class ConstrainedError(Exception):

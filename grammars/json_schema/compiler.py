@@ -47,18 +47,22 @@ def compile_json_schema(
     options: JsonSchemaOptions | None = None,
     *,
     limits: CompileLimits | None = None,
+    resources: Mapping[str, Any] | None = None,
 ) -> CompiledGrammar:
     """The grammar of the JSON texts that validate against `schema` (data, or its JSON text).
 
+    `resources` are other schemas that references may lead to, by their URI. Nothing is ever fetched.
+
     Raises InvalidGrammar for a malformed schema, UnsupportedFeature for what cannot be enforced
-    exactly (such as a remote reference), Unsatisfiable where no instance exists, LimitExceeded.
-    All of them name the place by JSON pointer.
+    exactly (such as a reference to a schema that is not here), Unsatisfiable where no instance exists,
+    LimitExceeded. All of them name the place by JSON pointer.
     """
     options = options or JsonSchemaOptions()
     limits = limits or CompileLimits()
-    document = Document.parse(schema, limits=limits.schema)
+    document = Document.parse(schema, limits=limits.schema, resources=resources)
     writer = write(document, options, limits)
-    return CompiledGrammar(writer.node(writer.shapes.root()), vocabulary, _fingerprint(schema, options, vocabulary))
+    sources = [schema, *(part for uri in sorted(resources or {}) for part in (uri, (resources or {})[uri]))]
+    return CompiledGrammar(writer.node(writer.shapes.root()), vocabulary, _fingerprint(sources, options, vocabulary))
 
 
 def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits) -> Writer:
@@ -108,6 +112,6 @@ def blame(writer: Writer, shape: Shape) -> Where | str:
     return here
 
 
-def _fingerprint(schema: object, options: JsonSchemaOptions, vocabulary: Vocabulary) -> str:
-    text = json.dumps(schema) if not isinstance(schema, str) else schema
+def _fingerprint(sources: list[Any], options: JsonSchemaOptions, vocabulary: Vocabulary) -> str:
+    text = json.dumps(sources)
     return hashlib.sha256("\0".join((text, repr(options), vocabulary.fingerprint)).encode()).hexdigest()

@@ -1,6 +1,7 @@
 """A schema as a tree of locations, with its references resolved.
 
-    Document   one JSON text: the user's, or a bundled metaschema
+    Document   one JSON text: the user's, one supplied beside it, or a bundled metaschema
+    Library    the documents that references may lead to
     Resource   a part of it with a base URI of its own ("$id"); the whole, when there is no "$id"
     Location   one schema in it: keywords, dialect, resource, place
 
@@ -162,19 +163,55 @@ class Resource:
 
 
 @final
+class Library:
+    """The documents that references may lead to, each read when a reference first does.
+
+    Nothing is ever fetched: they are the main document, those its author supplied, and the
+    metaschemas, which come with `jsonschema`.
+    """
+
+    def __init__(self, supplied: Mapping[str, object], limits: SchemaLimits) -> None:
+        self.documents: Final[list[Document]] = []  # those read so far; the main document is the first
+        self._supplied: Final = {uri.rstrip("#"): schema for uri, schema in supplied.items()}
+        self._limits: Final = limits
+        self._read: Final[dict[str, Document]] = {}
+
+    @property
+    def dialect(self) -> Dialect:
+        """Of documents without "$schema": that of the main document."""
+        return self.documents[0].root.dialect if self.documents else DEFAULT
+
+    def resources(self, uri: str) -> "list[Resource]":
+        """Those with this URI: what is named so inside the documents read, else the document at it."""
+        named = [each for document in self.documents for each in document.resources_named(uri)]
+        if named:
+            return named
+        document = self._at(uri)
+        return [] if document is None else [document.root.resource]
+
+    def _at(self, uri: str) -> "Document | None":
+        if uri not in self._read and uri in self._supplied:
+            where = Where(None, uri)
+            schema = _read_schema(self._supplied[uri], self._limits)
+            self._read[uri] = Document(schema, self._limits, uri, where, self)
+        return self._read.get(uri) or _metaschema(uri)
+
+
+@final
 class Document:
     """One JSON text and the locations in it. Make one with `Document.parse`; share it freely."""
 
-    def __init__(self, value: Json, limits: SchemaLimits, uri: str, where: Where) -> None:
+    def __init__(self, value: Json, limits: SchemaLimits, uri: str, where: Where, library: Library) -> None:
         if not isinstance(value, dict | bool):
             raise InvalidGrammar(f"a schema is an object or a boolean, not {kind_of(value)}", where=where)
-        dialect, outermost = DEFAULT, Region(uri, None)
+        dialect, outermost = library.dialect, Region(uri, None)
         if not isinstance(value, bool) and "$schema" in value:
             dialect = dialect_named(value["$schema"], where / "$schema")
         survey = Survey(where, limits)
         survey.visit(value, None, outermost, dialect)
         regions = [outermost, *survey.regions]
         self.where: Final = where  # of the root
+        self.library: Final = library
         self._survey: Final = survey
         self._resources: Final = {region: Resource(region.uri, self, region) for region in regions}
         # The root's own "$id" makes a second region at the same path; the last one counts.
@@ -185,24 +222,34 @@ class Document:
         self._targets: Final[dict[tuple[Resource, str], tuple[Location, str | None]]] = {}
         self._unnamed: Final[dict[Location, None]] = {}  # locations below words that are no keyword there
         self.root: Final = Location(value, dialect, self._by_path[()], None, (), {})
+        library.documents.append(self)
 
     @classmethod
-    def parse(cls, schema: object, *, limits: SchemaLimits | None = None) -> "Document":
+    def parse(
+        cls,
+        schema: object,
+        *,
+        limits: SchemaLimits | None = None,
+        resources: Mapping[str, object] | None = None,
+    ) -> "Document":
         """Read a schema: JSON text, or its Python values (which are copied).
 
+        `resources` are other documents that references may lead to, by their URI; `limits` are for each.
+
         Raises InvalidGrammar for what is no schema, UnsupportedFeature for an unknown dialect and for
-        references to other documents, LimitExceeded beyond `limits`. Each says where.
+        references to documents that were not supplied, LimitExceeded beyond `limits`. Each says where.
         """
         limits = limits or SchemaLimits()
-        read = from_text(schema, limits.max_bytes) if isinstance(schema, str) else from_python(schema, limits.max_bytes)
-        document = cls(read, limits, "", Where())
+        library = Library(resources or {}, limits)
+        document = cls(_read_schema(schema, limits), limits, "", Where(), library)
         document._check_references()
         return document
 
     @property
     def is_dynamic(self) -> bool:
         """Can a reference here mean different schemas on different ways to it?"""
-        documents = {self, *(target.resource.document for target, _ in self._targets.values())}
+        documents = {*self.library.documents}
+        documents |= {target.resource.document for each in documents for target, _ in each._targets.values()}
         return any(region.dynamic_anchors for each in documents for region in each._resources)
 
     def locations(self) -> Iterator[Location]:
@@ -236,7 +283,8 @@ class Document:
             if kind is Kind.REFERENCE:
                 yield location.reference(keyword)
                 # Which one it will be depends on the way; any resource's anchor may be meant.
-                resources = [*self._resources.values(), *location.resource.document._resources.values()]
+                documents = dict.fromkeys([*self.library.documents, location.resource.document])
+                resources = [each for document in documents for each in document._resources.values()]
                 yield from (location.reference(keyword, (each,)) for each in resources if keyword != "$ref")
             elif kind is Kind.CONSTRAINT and keyword in dialect.rules:
                 yield from (location.child(keyword, *to) for to, _ in subschemas(dialect.rules[keyword].role, value))
@@ -244,11 +292,12 @@ class Document:
     def _check_references(self) -> None:
         """Raise for the nearest reference that can be reached and leads nowhere."""
         broken = False
-        for region, reference in self._survey.references:  # grows while references lead to unvisited places
-            try:
-                self.target(self._resources[region], reference, self.where)
-            except GrammarError:
-                broken = True  # which does not matter in a definition that nobody uses
+        for document in self.library.documents:  # grows while references lead to documents not read yet
+            for region, reference in document._survey.references:  # and to places not visited
+                try:
+                    document.target(document._resources[region], reference, document.where)
+                except GrammarError:
+                    broken = True  # which does not matter in a definition that nobody uses
         if broken:
             for _ in self.reachable():
                 pass
@@ -275,16 +324,18 @@ class Document:
             return resource.document.follow(resource.root, reference, fragment, where), None
         return resource.anchored(fragment, reference, where), fragment
 
+    def resources_named(self, uri: str) -> "list[Resource]":
+        """The parts of this document with this URI."""
+        return self._by_uri.get(uri, [])
+
     def _resource(self, uri: str, reference: str, where: Where) -> "Resource":
-        """The resource with this URI, here or among the bundled metaschemas."""
-        if found := self._by_uri.get(uri):
-            if any(each.root.value != found[0].root.value for each in found):
-                raise references.ambiguous(reference, where)
-            return found[0]
-        metaschema = _metaschema(uri)
-        if metaschema is None:
+        """The resource with this URI: here, in a supplied document, or among the bundled metaschemas."""
+        found = self.resources_named(uri) or self.library.resources(uri)
+        if not found:
             raise references.remote(reference, uri, self.root.value, where)
-        return metaschema.root.resource
+        if any(each.root.value != found[0].root.value for each in found):
+            raise references.ambiguous(reference, where)
+        return found[0]
 
     def follow(self, start: Location, reference: str, fragment: str, where: Where) -> Location:
         """The schema that a JSON pointer leads to from `start`, for an error `reference` at `where`."""
@@ -343,8 +394,12 @@ def _keys_to_schema(above: Location, names: Sequence[Step]) -> list[Step]:
     return [names[0], found[0]] if found is not None and not isinstance(found[1], list) else []
 
 
+def _read_schema(schema: object, limits: SchemaLimits) -> Json:
+    return from_text(schema, limits.max_bytes) if isinstance(schema, str) else from_python(schema, limits.max_bytes)
+
+
 @cache
 def _metaschema(uri: str) -> Document | None:
     """The official metaschema with this URI, as a document of its own."""
     value = references.bundled(uri)
-    return None if value is None else Document(value, _UNLIMITED, uri, Where(None, uri))
+    return None if value is None else Document(value, _UNLIMITED, uri, Where(None, uri), Library({}, _UNLIMITED))

@@ -11,7 +11,7 @@ from constrained.grammar import Terminal
 Whitespace = Literal["json", "compact", "flexible"]
 KeyOrder = Literal["schema", "any"]
 AdditionalProperties = Literal["declared", "schema"]
-Formats = Literal["assert", "annotate"]
+Formats = Literal["assert", "standard", "annotate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,9 @@ class JsonSchemaOptions:
     key_order              "schema" declared keys in the schema's order, others after; "any"
     additional_properties  "declared" extra keys only where the schema speaks of them, or declares no
                            key at all; "schema" as the standard says: anywhere, unless forbidden
-    formats                "assert" enforce `format` where it is well defined; "annotate" ignore it
+    formats                "assert" enforce `format` where it is well defined, in the sense that all validators
+                           share; "standard" likewise, and everything that its standard allows (leap
+                           seconds, ...); "annotate" ignore it
     decimal_integers       also write integers as 1.0 or 1e2 where the schema's draft calls those integers
     """
 

@@ -22,7 +22,7 @@ from constrained.errors import GrammarError
 from grammars.json_schema import numbers, texts
 from grammars.json_schema.documents import Location
 from grammars.json_schema.formats import FORMATS, NUMBER_FORMATS, base64_dfa
-from grammars.json_schema.options import JsonSchemaOptions
+from grammars.json_schema.options import Formats, JsonSchemaOptions
 from grammars.json_schema.texts import Texts
 from grammars.json_schema.values import Flag, Null, Number, Text, Value, value_of
 
@@ -91,19 +91,19 @@ def _own_texts(location: Location, facts: Facts, options: JsonSchemaOptions, wid
     found = Texts(low=int(facts.get("minLength", 0)), high=int(facts.get("maxLength", texts.UNBOUNDED)))
     if "pattern" in facts:
         found = texts.both(found, Texts(dfa=placed(location, "pattern", pattern_dfa, facts["pattern"])))
-    if "format" in facts and options.formats == "assert":
-        found = texts.both(found, _format(facts["format"], wide))
-    if facts.get("contentEncoding") == "base64" and options.formats == "assert" and not wide:
+    if "format" in facts and options.formats != "annotate":
+        found = texts.both(found, _format(facts["format"], options.formats, wide))
+    if facts.get("contentEncoding") == "base64" and options.formats != "annotate" and not wide:
         found = texts.both(found, Texts(dfa=base64_dfa()))
     values = chosen(facts)
     return found if values is None else texts.both(among_texts(values, wide), found)
 
 
-def _format(name: str, wide: bool) -> Texts:
-    record = FORMATS.get(name)
-    if record is None or (wide and not record.exact):
+def _format(name: str, formats: Formats, wide: bool) -> Texts:
+    known = FORMATS.get(name)
+    if known is None:
         return texts.ANY_TEXT
-    return Texts(dfa=record.dfa())
+    return Texts(dfa=known.superset() if wide else known.dfa("standard" if formats == "standard" else "common"))
 
 
 def among_texts(values: frozenset[Value], wide: bool) -> Texts:
@@ -134,7 +134,7 @@ def _own_numbers(location: Location, facts: Facts, options: JsonSchemaOptions, w
     integer = allowed is not None and "number" not in allowed
     fractions = location.dialect.number > 4 and (wide or options.decimal_integers)
     bounds = _bounds(location, facts)
-    if "format" in facts and options.formats == "assert" and not wide:
+    if "format" in facts and options.formats != "annotate" and not wide:
         bounds = _tighter(bounds, facts["format"])
     step = facts.get("multipleOf")
     try:

@@ -283,9 +283,8 @@ class Shapes:
                         self._languages[key] = self._schema(domain, location, scope, key[2])
                 return self._languages[key] if positive else domain.other(self._languages[key])
 
-    def _schema(self, domain: Scalar[L], location: Location, scope: Scope, narrow: bool) -> L:
+    def _schema(self, domain: Scalar[L], location: Location, scope: Scope, wide: bool) -> L:
         """The language of one schema, in one rounding."""
-        wide = not narrow
         facts = self.facts(location)
         if location.value is False:
             return domain.nothing

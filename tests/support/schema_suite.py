@@ -51,6 +51,12 @@ def groups(draft: str) -> Iterator[Group]:
                 yield Group(draft, file, group["description"], schema, tuple(group["tests"]))
 
 
+def remotes() -> Mapping[str, Any]:
+    """The suite's remote documents, by the URI that its references use."""
+    found = {path: contents for path, contents in _files().items() if path.parts[0] == "remotes"}
+    return MappingProxyType({_SERVED_AT + str(PurePosixPath(*path.parts[1:])): found[path] for path in found})
+
+
 def with_remotes(group: Group) -> dict[str, Any]:
     """The group's schema with the suite's remote documents embedded, so that nothing is remote."""
     legacy = group.draft in _DECLARED
