@@ -409,14 +409,14 @@ class ObjectNode(Node):
 class ExtraKey(Captured):
     """An undeclared key with its value; afterwards it may not come again."""
 
-    __slots__ = ("_declared", "_keys", "_plan", "_value", "after", "body", "shape")
+    __slots__ = ("_plan", "_value", "after", "body", "keys", "shape")
 
     def __init__(self, plan: ObjectPlan, keys: KeyClass, body: Sequence, shape: Shape, after: ObjectState) -> None:
         self.body = body
         self.shape = shape
         self.after = after
         self._plan = plan
-        self._keys = keys
+        self.keys = keys
         self._value: Sequence = (plan.writer.marks.colon, plan.writer.node(shape))
 
     @classmethod
@@ -437,8 +437,8 @@ class ExtraKey(Captured):
 
     def refused(self) -> frozenset[bytes]:
         """The declared keys, and those that came before."""
-        return self._plan.keys.keys() | self.after.extras
+        return self.after.extras.union(self._plan.keys)
 
     def shortest_key(self) -> bytes:
         """A shortest key that may come."""
-        return self._keys.shortest(self.refused())
+        return self.keys.shortest(self.refused())
