@@ -102,7 +102,7 @@ def literals(texts: Mapping[bytes, int] | Iterable[bytes], *, minimal: bool = Tr
 
     With `minimal=False` the trie itself: trim, quicker to build, and no smaller for distinct labels.
     """
-    labelled = texts if isinstance(texts, Mapping) else dict.fromkeys(texts, 0)
+    labelled = dict(texts) if isinstance(texts, Mapping) else dict.fromkeys(texts, 0)
     used = sorted({byte for text in labelled for byte in text})
     classes = np.zeros(256, np.uint8)
     classes[used] = np.arange(1, len(used) + 1) % 256  # 256 used bytes: class 0 is one of them
@@ -155,7 +155,7 @@ def labelled_union(parts: Sequence[Dfa], limit: int = PRODUCT_LIMIT) -> tuple[Df
         right = (part.labels[pairs[:, 1]] != REFUSES).astype(np.int32)
         keys, label = np.unique(left * 2 + right, return_inverse=True)  # -2 = refused by both
         met = [
-            (frozenset[int]() if key // 2 == REFUSES else names[key // 2]) | (frozenset({index} if key % 2 else ()))
+            (names[key // 2] if key // 2 != REFUSES else frozenset[int]()) | frozenset[int]([index] * (key % 2))
             for key in keys.tolist()
         ]
         shift = 1 if met and not met[0] else 0  # the refusing pairs sort first
@@ -177,17 +177,18 @@ def plain(dfa: Dfa) -> Dfa:
     return canonical(dfa.classes, dfa.step, np.minimum(dfa.labels, np.int32(0)))
 
 
+_Subset = tuple[int, frozenset[int]]  # a row of one automaton, rows of another
+
+
 def concat(a: Dfa, b: Dfa, limit: int = PRODUCT_LIMIT) -> Dfa:
     """A text of `a` followed by a text of `b`, labelled as in `b`, by the subset construction."""
     left_column, right_column, classes = _columns(a, b)
     step_a, step_b = a.step[:, left_column].tolist(), b.step[:, right_column].tolist()
     ends, names = (a.labels != REFUSES).tolist(), b.labels.tolist()
-    Subset = tuple[int, frozenset[int]]  # a row of `a`, rows of `b`
-
-    def enter(row: int, inside: set[int]) -> Subset:
+    def enter(row: int, inside: set[int]) -> _Subset:
         return row, frozenset(inside | {START} if ends[row] else inside) - {DEAD}
 
-    number: dict[Subset, int] = {(0, frozenset()): 0, enter(START, set()): 1}
+    number: dict[_Subset, int] = {(0, frozenset()): 0, enter(START, set()): 1}
     todo, table = list(number), list[list[int]]()
     for row, inside in todo:
         targets = list[int]()

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constrained.automata import tables
-from constrained.automata.dfa import DEAD, MANY, NONE, REFUSES, START, Dfa
+from constrained.automata.dfa import DEAD, MANY, NONE, REFUSES, START, Dfa, flat
 from constrained.automata.jit import kernel
 from constrained.automata.lift import lifted_table
 
@@ -60,9 +60,9 @@ class Meter:
         return low == 0 or high >= UNBOUNDED or self.gap <= high - low
 
     @cached_property
-    def cells(self) -> memoryview:
+    def cells(self) -> "memoryview[int]":
         """`cost`, flat, for one look-up at a time."""
-        return memoryview(self.cost.reshape(-1))
+        return flat(self.cost)
 
     def lengths(self, cost: int) -> NDArray[np.int32]:
         """(N, S), N > cost: bytes of the shortest completion of each row that costs exactly n; -1 if none."""
@@ -141,12 +141,13 @@ class Counted:
             raise ValueError("a dead state has no completion")
         text = bytearray()
         while lengths[cost, row]:
-            for byte in range(256):
-                target, left = dfa.after(row, byte), cost - self.meter.cells[row * columns + int(dfa.classes[byte])]
-                if target != DEAD and left >= 0 and lengths[left, target] == lengths[cost, row] - 1:
-                    break
+            byte, row, cost = next(
+                (byte, target, left)
+                for byte in dfa.reads(row)
+                if (left := cost - self.meter.cells[row * columns + int(dfa.classes[byte])]) >= 0
+                and lengths[left, target := dfa.after(row, byte)] == lengths[cost, row] - 1
+            )
             text.append(byte)
-            row, cost = target, left
         return bytes(text)
 
 

@@ -21,7 +21,7 @@ labelled automaton tells *which* of several languages matched (see `algebra.labe
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NewType
+from typing import Any, NewType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,11 @@ REFUSES = -1  # the label of a row that does not accept
 NONE, MANY = -1, -2  # what a row reads next, when it is not one byte
 
 # Shapes: S rows, C byte classes.
+
+
+def flat(array: NDArray[Any]) -> "memoryview[int]":
+    """The array's cells in a row, for looking them up one by one (faster than through numpy)."""
+    return np.ascontiguousarray(array).reshape(-1).data
 
 
 @dataclass(frozen=True, slots=False, eq=False)
@@ -65,16 +70,16 @@ class Dfa:
         return np.ascontiguousarray(self.step[:, self.classes])
 
     @cached_property
-    def _cells(self) -> memoryview:
-        return memoryview(np.ascontiguousarray(self.step).reshape(-1))
+    def _cells(self) -> "memoryview[int]":
+        return flat(self.step)
 
     @cached_property
     def _column(self) -> bytes:
         return self.classes.tobytes()
 
     @cached_property
-    def _accepting(self) -> memoryview:
-        return memoryview(np.ascontiguousarray(self.labels))
+    def _accepting(self) -> "memoryview[int]":
+        return flat(self.labels)
 
     @cached_property
     def _only(self) -> list[int]:

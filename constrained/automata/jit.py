@@ -9,7 +9,7 @@ for read-only arrays.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from numba import njit
 
@@ -18,4 +18,4 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def kernel(function: Function) -> Function:
     """Compile `function` with numba on first call; cached on disk, GIL released."""
-    return njit(cache=True, nogil=True)(function)  # pyright: ignore[reportUnknownVariableType]
+    return cast(Function, njit(cache=True, nogil=True)(function))
