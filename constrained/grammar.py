@@ -64,7 +64,12 @@ class Node(ABC):
 
     @abstractmethod
     def shortest(self) -> bytes:
-        """A shortest text of this node."""
+        """A shortest text of this node; control tokens in it spell nothing."""
+
+    def completion(self) -> "Completion":
+        """A shortest text with its control tokens. To be overridden by nodes that need control tokens."""
+        text = self.shortest()
+        return (text,) if text else ()
 
 
 class Captured(ABC):
@@ -99,24 +104,36 @@ class Unknown:
 
 UNKNOWN = Unknown()
 
+Completion = tuple[bytes | int, ...]  # bytes (not empty, no two in a row) and ids of control tokens
+
 Symbol = Terminal | Switch | Control | Node | Captured | Unknown
 Sequence = tuple[Symbol, ...]
 
 
 @dataclass(eq=False, slots=True)
 class Rule(Node):
-    """A node with a name and alternatives given by hand; assign `alternatives` to tie a recursion."""
+    """A node with a name and alternatives given by hand; assign `alternatives` to tie a recursion.
+
+    The alternatives may be empty languages, and the rule unsolved, until `completion.solve` has seen it.
+    """
 
     name: str
     alternatives: tuple[Sequence, ...] = ()
     text: bytes | None = field(default=None, repr=False)
+    solved: Completion | None = field(default=None, repr=False)
 
     def expand(self) -> Iterable[Sequence]:
         """The alternatives as given."""
         return self.alternatives
 
     def shortest(self) -> bytes:
-        """As found by `constrained.completion.solve`."""
+        """As given, or as found by `completion.solve`."""
         if self.text is None:
             raise ValueError(f"rule {self.name!r} has not been solved")
         return self.text
+
+    def completion(self) -> Completion:
+        """As found by `completion.solve`."""
+        if self.solved is None:
+            raise ValueError(f"rule {self.name!r} has not been solved")
+        return self.solved

@@ -16,9 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from constrained.completion import Shortest
 from constrained.errors import TokenRefused
-from constrained.grammar import Symbol
+from constrained.finishing import Finishing, text_of
+from constrained.grammar import Completion, Symbol
 from constrained.mask import walker_for
+from constrained.segments import fewest_tokens
 from constrained.states import State, States
 from constrained.vocabulary.vocabulary import Vocabulary
 
@@ -42,6 +45,7 @@ class CompiledGrammar:
     report: Sequence[Any] = ()
     memo_bytes: int = MEMO_BYTES
     _states: list[States] = field(default_factory=list, repr=False)
+    _finishing: list[Finishing] = field(default_factory=list, repr=False)
 
     @property
     def states(self) -> States:
@@ -50,21 +54,35 @@ class CompiledGrammar:
             self._states.append(States(self.start))
         return self._states[0]
 
+    @property
+    def finishing(self) -> Finishing:
+        """The shortest completions of its states."""
+        finishing = self._finishing[-1:]
+        if not finishing:
+            finishing = [Finishing(self.states, Shortest())]
+            self._finishing[:] = finishing
+        return finishing[0]
+
     def matcher(self) -> "Matcher":
         """A new matcher at the start of the grammar."""
         return Matcher(self)
+
+    def forget_if_full(self) -> None:
+        """Drop what is memoised if it has outgrown `memo_bytes`."""
+        if len(self.states) > self.memo_bytes // (STATE_BYTES + 4 * self.vocabulary.words):
+            self.states.forget()
+            self._finishing.clear()
 
 
 class Matcher:
     """Where one text is in a grammar. Not for sharing between threads; forks are independent."""
 
-    __slots__ = ("_grammar", "_memo_limit", "_path", "_states", "_tokens", "_walker")
+    __slots__ = ("_grammar", "_path", "_states", "_tokens", "_walker")
 
     def __init__(self, grammar: CompiledGrammar) -> None:
         self._grammar = grammar
         self._states = grammar.states
         self._walker = walker_for(grammar.vocabulary)
-        self._memo_limit = grammar.memo_bytes // (STATE_BYTES + 4 * grammar.vocabulary.words)
         self._path: list[State] = [self._states.start]
         self._tokens: list[int] = []
 
@@ -100,7 +118,7 @@ class Matcher:
         else:
             state = self._path[-1]
             if state.mask is None:
-                self._forget_if_full()
+                self._grammar.forget_if_full()
             words = self._walker.mask(self._states, state).view()
         words.flags.writeable = False
         return words
@@ -155,18 +173,36 @@ class Matcher:
             state = self._states.step(state, byte)
         return bytes(forced)
 
+    def shortest_completion(self) -> bytes:
+        """The bytes of a shortest way to finish; b"" where the text may end. Control tokens spell nothing."""
+        return text_of(self._completion())
+
+    def shortest_tokens(self) -> list[int]:
+        """The tokens of a shortest way to finish (in bytes), the end token included; [] if finished."""
+        if self.is_finished:
+            return []
+        tokens: list[int] = []
+        for piece in self._completion():
+            tokens += fewest_tokens(self._grammar.vocabulary, piece) if isinstance(piece, bytes) else [piece]
+        return [*tokens, self._grammar.vocabulary.eos_token_ids[0]]
+
+    def _completion(self) -> Completion:
+        if self.is_finished:
+            return ()
+        state = self._path[-1]
+        found = state.completion
+        if found is None:
+            found = state.completion = self._grammar.finishing.of_state(state)
+        return found
+
     def _after(self, token: int) -> State | None:
         state = self._path[-1]
         try:
             return state.by_token[token]
         except KeyError:
-            self._forget_if_full()
+            self._grammar.forget_if_full()
             after = state.by_token[token] = self._read(state, token)
             return after
-
-    def _forget_if_full(self) -> None:
-        if len(self._states) > self._memo_limit:
-            self._states.forget()
 
     def _read(self, state: State, token: int) -> State | None:
         spellings = self._grammar.vocabulary.spellings

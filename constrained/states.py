@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from constrained.automata.dfa import DEAD, MANY, NONE, REFUSES, START
 from constrained.errors import LimitExceeded
-from constrained.grammar import Captured, Control, Node, Switch, Symbol, Terminal, Unknown
+from constrained.grammar import Captured, Completion, Control, Node, Switch, Symbol, Terminal, Unknown
 from constrained.refusals import Refusals
 from constrained.rests import Fork, Recall, Rest
 
@@ -87,7 +87,7 @@ class Closure:
 class State:
     """A set of configurations, with everything that has been found out about it."""
 
-    __slots__ = ("accepting", "alive", "by_byte", "by_token", "configs", "controls", "mask", "tape")
+    __slots__ = ("accepting", "alive", "by_byte", "by_token", "completion", "configs", "controls", "mask", "tape")
 
     def __init__(
         self,
@@ -103,6 +103,7 @@ class State:
         self.by_byte: dict[int, State | None] = {}
         self.by_token: dict[int, State | None] = {}
         self.mask: Words | None = None
+        self.completion: Completion | None = None  # a shortest one, see finishing.py
         self.alive: bool | None = True if tape is None else None  # None: not looked into yet
 
     def forget(self) -> None:
@@ -311,11 +312,14 @@ class States:
             found = self._refusals.setdefault(captured, Refusals(captured.refused()))
         return found
 
-    def _if_alive(self, state: State | None) -> State | None:
-        """`state`, unless all its texts are refused by the captures that are open."""
-        if state is not None and state.alive is None:
+    def is_alive(self, state: State) -> bool:
+        """Is there a text of `state` that the captures that are open do not refuse?"""
+        if state.alive is None:
             self._look_ahead(state)
-        return state if state is not None and state.alive else None
+        return bool(state.alive)
+
+    def _if_alive(self, state: State | None) -> State | None:
+        return state if state is not None and self.is_alive(state) else None
 
     def _look_ahead(self, state: State) -> None:
         """Find out whether `state` is alive, and the states met on the way.

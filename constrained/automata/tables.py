@@ -78,6 +78,23 @@ def distances(step: Table, labels: Labels) -> NDArray[np.int32]:
 
 
 @kernel
+def distances_behind(step: Table, behind: NDArray[np.int32]) -> NDArray[np.int32]:
+    """(S,) as `distances`, where ending at a row costs `behind[row]` bytes more (-1: it cannot end there)."""
+    rows, columns = step.shape
+    far = behind.copy()
+    changed = True
+    while changed:
+        changed = False
+        for row in range(rows - 1, 0, -1):
+            for column in range(columns):
+                ahead = far[step[row, column]]
+                if ahead >= 0 and (far[row] < 0 or ahead + 1 < far[row]):
+                    far[row] = ahead + 1
+                    changed = True
+    return far
+
+
+@kernel
 def compress(step: Table) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     """Merge equal columns: ((C,) column -> class, (K,) class -> one of its columns)."""
     rows, columns = step.shape

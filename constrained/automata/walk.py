@@ -265,3 +265,32 @@ def set_around(
                 spelled = token[complete]
                 if spelled >= 0:
                     words[spelled >> 5] |= np.uint32(1) << np.uint32(spelled & 31)
+
+
+@kernel
+def fewest_tokens(
+    byte: NDArray[np.uint8], skip: NDArray[np.int32], token: NDArray[np.int32], text: NDArray[np.uint8]
+) -> NDArray[np.int32]:
+    """(L,) the token to take at each place of `text` so that the fewest spell the rest; -1 if none do.
+
+    The longest of equally good ones. From the end, by dynamic programming.
+    """
+    size = text.shape[0]
+    chosen = np.full(size, -1, np.int32)
+    needed = np.full(size + 1, -1, np.int32)
+    needed[size] = 0
+    for place in range(size - 1, -1, -1):
+        node = -1
+        for end in range(place, size):
+            child = node + 1
+            last = skip[node] if node >= 0 else byte.shape[0]
+            while child < last and byte[child] < text[end]:
+                child = skip[child]
+            if child >= last or byte[child] != text[end]:
+                break
+            node = child
+            after = needed[end + 1]
+            if token[node] >= 0 and after >= 0 and (needed[place] < 0 or after + 1 <= needed[place]):
+                needed[place] = after + 1
+                chosen[place] = token[node]
+    return chosen

@@ -1,0 +1,221 @@
+"""Shortest completions of states: what is needed, at least, to finish from here.
+
+    {"a": tru|      (true|false, row 4, [ObjectRest, End])      e, then what ObjectRest needs: }
+
+A state is a set of configurations, and the shortest of their completions is its own: the way out of a
+terminal, then the completions of the symbols below (completion.py). Where a capture is open, what
+follows depends on how it ends, so the shortest way to end it is taken first. That way is known, but
+for texts that turn out to be refused: then a search goes on from the next best.
+"""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from itertools import count, groupby
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constrained.automata import tables
+from constrained.automata.counted import Counted
+from constrained.automata.dfa import REFUSES, Dfa
+from constrained.errors import LimitExceeded
+from constrained.grammar import Completion, Control, Sequence, Switch, Symbol, Terminal
+from constrained.rests import Recall, Rest
+from constrained.states import State, States
+
+STATE_LIMIT = 20_000  # states looked at for a captured text that is not refused
+
+
+def length(completion: Completion) -> int:
+    """Bytes, and one for each control token."""
+    return sum(len(piece) if isinstance(piece, bytes) else 1 for piece in completion)
+
+
+def joined(parts: Iterable[Completion]) -> Completion:
+    """Completions in a row as one."""
+    found: list[bytes | int] = []
+    for is_text, run in groupby(
+        (piece for part in parts for piece in part), key=lambda piece: isinstance(piece, bytes)
+    ):
+        pieces = list(run)
+        found += [b"".join(piece for piece in pieces if isinstance(piece, bytes))] if is_text else pieces
+    return tuple(found)
+
+
+def text_of(completion: Completion) -> bytes:
+    """Its bytes alone."""
+    return b"".join(piece for piece in completion if isinstance(piece, bytes))
+
+
+def of_text(text: bytes) -> Completion:
+    """Bytes alone, as a completion."""
+    return (text,) if text else ()
+
+
+class SymbolCompletions(Protocol):
+    """The shortest completions of symbols; see `completion.Shortest`."""
+
+    def of_symbol(self, symbol: Symbol) -> Completion:
+        """A shortest completion of `symbol`."""
+        ...
+
+    def of_sequence(self, sequence: Sequence) -> Completion:
+        """A shortest completion of the symbols in a row."""
+        ...
+
+
+_StateWay = tuple[int, Terminal | Switch | Control, int, Rest]  # length, then a configuration
+
+
+class Finishing:
+    """The shortest completions of the states of one grammar."""
+
+    def __init__(self, states: States, symbols: SymbolCompletions) -> None:
+        self._states = states
+        self._symbols = symbols
+        self._rests: dict[Rest, int] = {}
+        self._switches: dict[Switch, NDArray[np.int32]] = {}
+
+    def of_state(self, state: State) -> Completion:
+        """A shortest completion of `state`; where captures are open, after the shortest way to end one."""
+        parts: list[Completion] = []
+        while not state.accepting:
+            ways = list(self._ways(state, in_captures=False))
+            if ways:
+                least = min(way[0] for way in ways)
+                return joined([*parts, min((self._written(way) for way in ways if way[0] == least), key=repr)])
+            text, state = self._end_capture(state)
+            parts.append((text,))
+        return joined(parts)
+
+    # ------------------------------------------------------------------ configurations
+
+    def _ways(self, state: State, *, in_captures: bool) -> Iterator[_StateWay]:
+        """The configurations of `state` in (not in) captures, each with its length up to the end of a capture."""
+        for symbol, row, rest in state.configs:
+            if rest.captures == in_captures:
+                yield self._length_of_row(symbol, row) + self._length_of_rest(rest), symbol, row, rest
+        for control, rest in state.controls:
+            if rest.captures == in_captures:
+                yield 1 + self._length_of_rest(rest), control, 0, rest
+
+    def _written(self, way: _StateWay) -> Completion:
+        _, symbol, row, rest = way
+        return joined([self._of_row(symbol, row), *self._of_rest(rest)])
+
+    def _length_of_row(self, symbol: Terminal | Switch, row: int) -> int:
+        automaton = symbol.automaton
+        if isinstance(automaton, Counted):
+            return length(self._of_row(symbol, row))
+        lengths = self._lengths_of_switch(symbol) if isinstance(symbol, Switch) else automaton.distance
+        return int(lengths[row])
+
+    def _of_row(self, symbol: Terminal | Switch | Control, row: int) -> Completion:
+        if isinstance(symbol, Control):
+            return (min(symbol.tokens),)
+        automaton = symbol.automaton
+        if isinstance(symbol, Terminal):
+            return of_text(automaton.completion(row))
+        text = automaton.completion(row) if isinstance(automaton, Counted) else self._way_out(symbol, automaton, row)
+        for byte in text:
+            row = automaton.after(row, byte)
+        return joined([of_text(text), self._symbols.of_sequence(symbol.targets[automaton.label(row)])])
+
+    def _lengths_of_switch(self, switch: Switch) -> NDArray[np.int32]:
+        """(S,) the shortest completion of each row, with the target that it leads to."""
+        found = self._switches.get(switch)
+        if found is None:
+            assert isinstance(switch.automaton, Dfa)
+            step, labels = switch.automaton.step, switch.automaton.labels
+            targets = np.array([length(self._symbols.of_sequence(target)) for target in switch.targets], np.int32)
+            behind = np.where(labels == REFUSES, np.int32(-1), targets[labels])
+            found = self._switches[switch] = tables.distances_behind(step, behind)
+        return found
+
+    def _way_out(self, switch: Switch, automaton: Dfa, row: int) -> bytes:
+        """The text from `row` to the label with the shortest completion."""
+        lengths = self._lengths_of_switch(switch)
+        text = bytearray()
+        while lengths[row] != self._behind(switch, automaton.label(row)):
+            ahead = lengths[automaton.by_byte[row]]
+            byte = int(np.argmax(ahead == lengths[row] - 1))
+            text.append(byte)
+            row = automaton.after(row, byte)
+        return bytes(text)
+
+    def _behind(self, switch: Switch, label: int) -> int:
+        return -1 if label == REFUSES else length(self._symbols.of_sequence(switch.targets[label]))
+
+    # ------------------------------------------------------------------ rests
+
+    def _length_of_rest(self, rest: Rest) -> int:
+        """The length of the shortest completion of `rest`, or up to where a capture ends."""
+        todo = [rest]
+        while todo:
+            one = todo[-1]
+            below = _below(one)
+            unknown = [part for part in below if part not in self._rests]
+            if unknown:
+                todo.extend(unknown)
+                continue
+            own = 0 if one.symbol is None or isinstance(one.symbol, Recall) else self._length_of(one.symbol)
+            self._rests[one] = own + min((self._rests[part] for part in below), default=0)
+            todo.pop()
+        return self._rests[rest]
+
+    def _length_of(self, symbol: Symbol) -> int:
+        return length(self._symbols.of_symbol(symbol))
+
+    def _of_rest(self, rest: Rest) -> Iterator[Completion]:
+        while below := _below(rest):
+            if rest.symbol is not None:
+                assert not isinstance(rest.symbol, Recall)
+                yield self._symbols.of_symbol(rest.symbol)
+            rest = min(below, key=self._length_of_rest)
+
+    # ------------------------------------------------------------------ captures
+
+    def _end_capture(self, state: State) -> tuple[bytes, State]:
+        """All is in captures: a shortest text that ends one of them, and the state after it."""
+        depth = _captures_around(state)
+        best = min(self._ways(state, in_captures=True), key=lambda way: way[0])
+        text = text_of(self._written(best))
+        after = self._states.read(state, text)
+        if after is not None and _captures_around(after) < depth:
+            return text, after
+        return self._search(state, depth)
+
+    def _search(self, start: State, depth: int) -> tuple[bytes, State]:
+        """Best first; the lengths ahead are exact, but for texts that turn out to be refused."""
+        order = count()
+        todo = [(0, next(order), b"", start)]
+        seen = {start}
+        while todo and len(seen) < STATE_LIMIT:
+            _, _, text, state = heapq.heappop(todo)
+            if _captures_around(state) < depth:
+                return text, state
+            for byte in sorted({byte for symbol, row, _ in state.configs for byte in symbol.automaton.reads(row)}):
+                after = self._states.step(state, byte)
+                if after is None or after in seen:
+                    continue
+                seen.add(after)
+                ended = _captures_around(after) < depth
+                ahead = 0 if ended else min(way[0] for way in self._ways(after, in_captures=True))
+                heapq.heappush(todo, (len(text) + 1 + ahead, next(order), text + bytes((byte,)), after))
+        raise LimitExceeded(f"no text that is not refused within {STATE_LIMIT} states")
+
+
+def _below(rest: Rest) -> tuple[Rest, ...]:
+    """What may stand below the first symbol of `rest`; nothing below the end of a capture."""
+    if isinstance(rest.symbol, Recall):
+        return ()
+    return (rest.below,) if rest.below is not None else tuple(one for one in rest.forks() if one is not rest)
+
+
+def _captures_around(state: State) -> int:
+    """How many captures are open in every configuration."""
+    if state.accepting:
+        return 0
+    rests = [*(rest for _, _, rest in state.configs), *(rest for _, rest in state.controls)]
+    return min(sum(1 for _ in rest.recalls()) if rest.captures else 0 for rest in rests)
