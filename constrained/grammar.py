@@ -84,6 +84,10 @@ class Captured(ABC):
 
     body: "Sequence"
 
+    # From every point inside the body, infinitely many texts can still be reached. Then a refused text
+    # is never the only way on, and nobody has to look ahead for dead ends.
+    endless: bool = False
+
     @abstractmethod
     def then(self, text: bytes) -> "Sequence | None":
         """What follows after the body matched `text`; None if that text is refused."""

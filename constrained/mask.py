@@ -104,6 +104,8 @@ class Walker:
     def _mask(self, states: States, state: State) -> Words:
         beyond = _Beyond(self, states)
         words = beyond.words
+        for captured, read in _open_captures(state):
+            beyond.refuse(captured, ROOT, flatten(states.refusals(captured).beyond(read)))
         for symbol, row, rest in state.configs:
             inner = self._inner_of(symbol.automaton, row)
             np.bitwise_or(words, inner.words, out=words)
@@ -113,8 +115,6 @@ class Walker:
             walk.set_bits(words, self._tokens_of(control))
         if state.accepting:
             walk.set_bits(words, self._ends)
-        for captured, read in _open_captures(state):
-            self.set_around(ROOT, flatten(states.refusals(captured).beyond(read)), beyond.doubtful)
         if beyond.doubtful.any():
             self._try(states, state, beyond.doubtful, words)
         if len(self.trie.duplicates):
@@ -169,6 +169,17 @@ class Walker:
     def set_around(self, nodes: Nodes, texts: FlatTexts, words: Words) -> None:
         """Set the bits of all tokens that, below `nodes`, begin or complete one of `texts`."""
         walk.set_around(*self._trie, nodes, *texts, words)
+
+    def find_below(self, nodes: Nodes, texts: FlatTexts) -> Nodes:
+        """The nodes below `nodes` at which one of `texts` is complete."""
+        byte, _, skip, _ = self._trie
+        found = np.empty(len(nodes) * (len(texts[1]) - 1), np.int32)
+        return found[: walk.find_below(byte, skip, nodes, *texts, found)]
+
+    def set_at(self, nodes: Nodes, words: Words) -> None:
+        """Set the bits of the tokens that end at `nodes`."""
+        tokens = self._trie[3][nodes]
+        walk.set_bits(words, tokens[tokens >= 0])
 
     def _inner_of(self, automaton: Automaton, row: int) -> Inner:
         if isinstance(automaton, Counted):
@@ -244,6 +255,22 @@ class _Beyond:
         self._walker = walker
         self._states = states
         self._followed: dict[Rest, Nodes] = {}
+        self._refused: dict[Captured, Nodes] = {}
+
+    def refuse(self, captured: Captured, nodes: Nodes, texts: FlatTexts) -> None:
+        """A capture that refuses `texts` reads on below `nodes`.
+
+        Where it is endless, nothing leaves it at the end of a refused text, and only the token that
+        ends there is in doubt. Otherwise every token on the way may lead to a dead end.
+        """
+        if not captured.endless:
+            self._walker.set_around(nodes, texts, self.doubtful)
+        elif len(texts[0]):
+            found = self._walker.find_below(nodes, texts)
+            if len(found):
+                self._walker.set_at(found, self.doubtful)
+                before = self._refused.get(captured)
+                self._refused[captured] = found if before is None else np.concatenate([before, found])
 
     def follow(self, rest: Rest, nodes: Nodes) -> None:
         """Allow what `rest` lets pass below `nodes`, but do no part of it twice."""
@@ -256,12 +283,15 @@ class _Beyond:
         states, walker = self._states, self._walker
         closure = states.close(rest, None)
         for captured in closure.begun:
-            walker.set_around(nodes, states.refusals(captured).flat, self.doubtful)
+            self.refuse(captured, nodes, states.refusals(captured).flat)
         for ended in closure.recalls:
             recall, below = ended.symbol, ended.below
             assert isinstance(recall, Recall)
             assert below is not None
-            self.follow(below.push_all(recall.captured.sketch()), nodes)
+            refused = self._refused.get(recall.captured)
+            left = nodes if refused is None else np.setdiff1d(nodes, refused)
+            if len(left):
+                self.follow(below.push_all(recall.captured.sketch()), left)
         if closure.unknown:
             walker.set_below(nodes, self.doubtful)
         for (symbol, row), below in closure.configs.items():

@@ -228,6 +228,38 @@ def set_below(skip: NDArray[np.int32], token: NDArray[np.int32], below: Nodes, w
 
 
 @kernel
+def find_below(
+    byte: NDArray[np.uint8],
+    skip: NDArray[np.int32],
+    below: Nodes,
+    text: NDArray[np.uint8],
+    first: NDArray[np.int32],
+    found: Nodes,
+) -> int:
+    """The nodes below `below` at which one of some texts (as in `set_around`) is complete; how many.
+
+    `found` has room for as many as there are texts, times nodes.
+    """
+    count = 0
+    for start in below:
+        for k in range(first.shape[0] - 1):
+            node = start
+            for i in range(first[k], first[k + 1]):
+                child = node + 1
+                end = skip[node] if node >= 0 else byte.shape[0]
+                while child < end and byte[child] < text[i]:
+                    child = skip[child]
+                if child >= end or byte[child] != text[i]:
+                    node = -2
+                    break
+                node = child
+            if node >= 0:
+                found[count] = node
+                count += 1
+    return count
+
+
+@kernel
 def set_around(
     byte: NDArray[np.uint8],
     depth: NDArray[np.int16],

@@ -71,7 +71,7 @@ def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits)
     writer = Writer(shapes)
     try:
         _compile_patterns(shapes)
-        if _has_refusable_negations(shapes):
+        if _must_explore(shapes):
             writer.explore(shapes.root(), limits.shapes)
         if not writer.alive(shapes.root()):
             raise Unsatisfiable("no JSON value satisfies this schema", where=blame(writer, shapes.root()))
@@ -91,11 +91,14 @@ def _compile_patterns(shapes: Shapes) -> None:
             placed(location, "patternProperties", pattern_dfa, pattern)
 
 
-def _has_refusable_negations(shapes: Shapes) -> bool:
-    """Could a negation be met that is refused (see `negated`)? Then it must be met now."""
+def _must_explore(shapes: Shapes) -> bool:
+    """Could something be met later that is refused: a negation that cannot be told, too many alternatives?
+
+    Both come from negations (oneOf and if negate), the latter also from anyOf inside allOf.
+    """
     keywords = {keyword for location in shapes.document.reachable() for keyword in shapes.facts(location)}
     negating = keywords & {"not", "oneOf", "if", "maxContains", "dependentSchemas", "dependencies"}
-    return bool(negating and keywords & {"uniqueItems", "unevaluatedItems", "unevaluatedProperties"})
+    return bool(negating) or {"allOf", "anyOf"} <= keywords
 
 
 def blame(writer: Writer, shape: Shape) -> Where | str:

@@ -409,10 +409,11 @@ class ObjectNode(Node):
 class ExtraKey(Captured):
     """An undeclared key with its value; afterwards it may not come again."""
 
-    __slots__ = ("_plan", "_value", "after", "body", "keys", "shape")
+    __slots__ = ("_plan", "_value", "after", "body", "endless", "keys", "shape")
 
     def __init__(self, plan: ObjectPlan, keys: KeyClass, body: Sequence, shape: Shape, after: ObjectState) -> None:
         self.body = body
+        self.endless = keys.endless
         self.shape = shape
         self.after = after
         self._plan = plan
