@@ -1,0 +1,155 @@
+"""Lark's LALR(1) tables, and parser stacks that can be shared.
+
+    stack     a linked list of states, built on one another and never changed
+    viable    the terminals that a stack can still shift, found by reducing on trial
+
+A terminal that a stack can shift leads to the beginning of some sentence: the stack is a viable
+prefix, and every rule has sentences (that is checked here). So at the level of terminals there are no
+dead ends; at the level of characters see machine.py.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakValueDictionary
+
+from lark.common import ParserConf
+from lark.exceptions import GrammarError as LarkGrammarError
+from lark.grammar import Rule
+from lark.parsers.grammar_analysis import RulePtr
+from lark.parsers.lalr_analysis import LALR_Analyzer, Shift
+
+from constrained.errors import UnsupportedFeature
+
+END = "$END"
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """Replace the topmost `size` states by the one that `origin` leads to."""
+
+    origin: str
+    size: int
+
+
+Action = int | Reduction  # shift to this state, or reduce
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A rule of `origin`, of which `read` symbols are on the stack and `left` are to come."""
+
+    origin: str
+    read: int
+    left: tuple[str, ...]
+
+
+class Stack:
+    """States, topmost first; `viable` is filled when first asked for."""
+
+    __slots__ = ("__weakref__", "ahead", "below", "state", "viable")
+
+    def __init__(self, state: int, below: "Stack | None") -> None:
+        self.state = state
+        self.below = below
+        self.viable: frozenset[str] | None = None
+        self.ahead: int | None = None  # of the shortest sentence's rest; see endings.py
+
+
+class Tables:
+    """What to do in each state on each symbol.
+
+    accepts[state]     the terminals with an action: what Lark's contextual lexer looks for there
+    shifts[terminal]   the states that shifting it can lead to
+    kernels[state]     the rules that it is in the middle of; none of them at its beginning, but in the first state
+    """
+
+    def __init__(self, rules: Collection[Rule], start: str) -> None:
+        """Raises UnsupportedFeature for a grammar with conflicts."""
+        try:
+            analysis = LALR_Analyzer(ParserConf(list(rules), {}, [start]), strict=True)
+            analysis.compute_lalr()
+        except (LarkGrammarError, RecursionError) as error:
+            reason = str(error).partition("\n")[0] or "nested too deeply"
+            raise UnsupportedFeature(f"greedy lexing needs a grammar without LALR(1) conflicts: {reason}") from error
+        table: Any = analysis.parse_table
+        terminals = {symbol.name for rule in rules for symbol in rule.expansion if symbol.is_term} | {END}
+        self.actions: list[dict[str, Action]] = [
+            {symbol: _action(*action) for symbol, action in table.states[state].items()}
+            for state in range(len(table.states))
+        ]
+        self.accepts = [frozenset(terminals & actions.keys()) for actions in self.actions]
+        self.shifts: dict[str, frozenset[int]] = {}
+        for actions in self.actions:
+            for symbol, action in actions.items():
+                if isinstance(action, int) and symbol in terminals:
+                    self.shifts[symbol] = self.shifts.get(symbol, frozenset()) | {action}
+        # The table numbers the item sets in their order.
+        self.kernels = [[_item(pointer) for pointer in items.kernel] for items in analysis.lr0_itemsets]
+        self._end: int = table.end_states[start]
+        self._stacks: WeakValueDictionary[tuple[Stack | None, int], Stack] = WeakValueDictionary()
+        self.start = self.push(None, table.start_states[start])
+
+    def push(self, below: Stack | None, state: int) -> Stack:
+        """The stack with `state` on top of `below`."""
+        key = (below, state)
+        found = self._stacks.get(key)
+        if found is None:
+            found = self._stacks[key] = Stack(state, below)
+        return found
+
+    def reduce(self, stack: Stack, reduction: Reduction) -> Stack:
+        """The stack after a reduction."""
+        below: Stack | None = stack
+        for _ in range(reduction.size):
+            assert below is not None
+            below = below.below
+        assert below is not None
+        target = self.actions[below.state][reduction.origin]
+        assert isinstance(target, int)
+        return self.push(below, target)
+
+    def shift(self, stack: Stack, terminal: str) -> Stack:
+        """The stack after a viable terminal."""
+        while True:
+            action = self.actions[stack.state][terminal]
+            if isinstance(action, int):
+                return self.push(stack, action)
+            stack = self.reduce(stack, action)
+
+    def viable(self, stack: Stack) -> frozenset[str]:
+        """The terminals that `stack` can shift; with END where the sentence may end."""
+        todo = [stack]
+        reduced: dict[Stack, dict[Reduction, Stack]] = {}  # held: nobody else holds these stacks
+        while stack.viable is None:
+            here = todo[-1]
+            if here not in reduced:
+                asked = {action for action in self.actions[here.state].values() if isinstance(action, Reduction)}
+                reduced[here] = {action: self.reduce(here, action) for action in asked}
+                todo.extend(after for after in reduced[here].values() if after.viable is None)
+            else:
+                todo.pop()
+                here.viable = self._viable(here, reduced[here])
+        return stack.viable
+
+    def _viable(self, stack: Stack, reduced: dict[Reduction, Stack]) -> frozenset[str]:
+        found: set[str] = {END} if stack.state == self._end else set()
+        for terminal in self.accepts[stack.state]:
+            action = self.actions[stack.state][terminal]
+            if isinstance(action, Reduction):
+                if terminal in (reduced[action].viable or ()):
+                    found.add(terminal)
+            elif terminal != END:
+                found.add(terminal)
+        return frozenset(found)
+
+
+def _action(kind: object, argument: Any) -> Action:
+    if kind is Shift:
+        return int(argument)
+    return Reduction(argument.origin.name, len(argument.expansion))
+
+
+def _item(pointer: RulePtr) -> Item:
+    names = [symbol.name for symbol in pointer.rule.expansion]
+    return Item(pointer.rule.origin.name, pointer.index, tuple(names[pointer.index :]))

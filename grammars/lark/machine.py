@@ -1,0 +1,299 @@
+"""Greedy lexing and LALR(1) parsing as nodes: a place in a text, and what may be read there.
+
+    Place   a parser stack and a guard      a = 1|      stack [.. expr], guard [0-9]
+            opens to one `Switch`: all lexemes that the scanner finds here, by outcome
+    After   a place and one outcome         reduces and shifts when a matcher gets there
+
+So a state of the matcher is one configuration: the rows of the scanner, and which place they began
+at. Places with equal stacks and guards are one object as long as somebody holds it; a list that
+goes on for ever comes back to the same place, and costs nothing.
+
+No dead ends.  Terminals always have a next one (lalr.py), but guards may forbid every text of it: with
+NAME next to NAME and nothing ignored, the second can never be read. A pair (parser state, guard) is
+*free* when each terminal of the state can be read, perhaps after ignored text, and leads to free pairs
+only: the largest set of pairs with that property is computed once. Other places are searched for a
+way to the end or to a free pair; where none is found within `_SEARCH` places, they are left out.
+"""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from itertools import count
+from weakref import WeakValueDictionary
+
+from constrained.errors import LimitExceeded, Unsatisfiable
+from constrained.finishing import joined, text_of
+from constrained.grammar import Completion, Control, Node, Sequence, Switch
+from grammars.lark.endings import Ahead
+from grammars.lark.lalr import END, Stack, Tables
+from grammars.lark.scanner import Guard, Lexing, Scanner
+
+_PAIRS = 20_000  # of parser state and guard
+_KNOWN = 50_000  # places remembered to be alive or not
+_SEARCH = 3_000  # places looked at for a way to the end
+
+Pair = tuple[int, Guard]
+Spot = tuple[Stack, Guard]
+
+
+class Machine:
+    """The places of one grammar."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        scanner: Scanner,
+        ahead: Ahead,
+        ignored: frozenset[str],
+        controls: dict[str, Control],
+        where: str = "",
+    ) -> None:
+        """Raises Unsatisfiable if no text can be read to its end."""
+        self.tables = tables
+        self.ignored = ignored
+        self.controls = controls
+        self._scanner = scanner
+        self._places: WeakValueDictionary[Spot, Place] = WeakValueDictionary()
+        self._ahead = ahead
+        self._completions: dict[Spot, Completion] = {}
+        self._known: dict[Spot, bool] = {}
+        self._free = self._free_pairs()
+        self._free_after = {
+            (name, left)
+            for name, states in tables.shifts.items()
+            for left in {guard for _, guard in self._free}
+            if all((state, left) in self._free for state in states)
+        }
+        self.start = self.place(tables.start, None)
+        if not self.alive(tables.start, None):
+            raise Unsatisfiable("no text can be cut into the terminals of the start rule", where=where)
+
+    def place(self, stack: Stack, guard: Guard) -> "Place":
+        """The place with this stack and guard."""
+        key = (stack, guard)
+        found = self._places.get(key)
+        if found is None:
+            found = self._places[key] = Place(self, stack, guard)
+        return found
+
+    def lexing(self, state: int, guard: Guard) -> Lexing:
+        """The lexemes in a parser state."""
+        wanted = self.tables.accepts[state].difference(self.controls, [END])
+        return self._scanner.lexing(wanted | self.ignored, guard)
+
+    # ------------------------------------------------------------ liveness
+
+    def after(self, stack: Stack, terminal: str) -> Stack:
+        """The stack after a lexeme."""
+        return stack if terminal in self.ignored else self.tables.shift(stack, terminal)
+
+    def alive(self, stack: Stack, guard: Guard) -> bool:
+        """Can a text go on from here to its end?"""
+        if (stack.state, guard) in self._free:
+            return True
+        key = (stack, guard)
+        if key not in self._known:
+            if len(self._known) > _KNOWN:
+                self._known.clear()  # a search from a place found alive is never longer than the one that found it
+            self._search(key)
+        return self._known[key]
+
+    def leads_on(self, stack: Stack, name: str, guard: Guard) -> bool:
+        """Can a text go on after lexeme `name`, a viable one, left `guard`?"""
+        if (name, guard) in self._free_after and name not in self.ignored:
+            return True
+        return self.alive(self.after(stack, name), guard)
+
+    def _search(self, start: Spot) -> None:
+        """Look for a way to the end, breadth first; all places on it are alive."""
+        came_from: dict[Spot, Spot | None] = {start: None}
+        todo = [start]
+        for here in todo:
+            stack, guard = here
+            if END in self.tables.viable(stack) or (stack.state, guard) in self._free or self._known.get(here):
+                proven: Spot | None = here
+                while proven is not None:
+                    self._known[proven] = True
+                    proven = came_from[proven]
+                return
+            if len(came_from) > _SEARCH:
+                break
+            for name, left in self.outcomes(stack, guard):
+                there = (self.after(stack, name), left)
+                if there not in came_from and self._known.get(there) is not False:
+                    came_from[there] = here
+                    todo.append(there)
+        self._known[start] = False
+
+    # ------------------------------------------------------------ shortest completions
+
+    def completion(self, stack: Stack, guard: Guard) -> Completion:
+        """A shortest text, with its control tokens, from here to the end: best first, led by `Ahead`."""
+        start = (stack, guard)
+        if start not in self._completions:
+            if len(self._completions) > _KNOWN:
+                self._completions.clear()
+            self._complete(start)
+        return self._completions[start]
+
+    def _complete(self, start: Spot) -> None:
+        order = count()
+        todo = [(self._ahead.of(start[0]), next(order), 0, start)]
+        came_from: dict[Spot, tuple[Spot, bytes | int]] = {}
+        least = {start: 0}
+        while todo:
+            _, _, size, here = heapq.heappop(todo)
+            if END in self.tables.viable(here[0]):
+                self._remember(start, here, came_from)
+                return
+            if size > least[here]:
+                continue
+            for piece, there in self._steps(*here):
+                total = size + (len(piece) if isinstance(piece, bytes) else 1)
+                if total < least.get(there, total + 1):
+                    least[there] = total
+                    came_from[there] = (here, piece)
+                    heapq.heappush(todo, (total + self._ahead.of(there[0]), next(order), total, there))
+        raise Unsatisfiable("no text ends from here")
+
+    def _remember(self, start: Spot, end: Spot, came_from: dict[Spot, tuple[Spot, bytes | int]]) -> None:
+        written: Completion = ()
+        self._completions[end] = written
+        while end != start:
+            end, piece = came_from[end]
+            written = joined([(piece,), written])
+            self._completions[end] = written
+
+    def _steps(self, stack: Stack, guard: Guard) -> Iterator[tuple[bytes | int, Spot]]:
+        """One lexeme or control token, and the place after it."""
+        viable = self.tables.viable(stack)
+        lexing = self.lexing(stack.state, guard)
+        for (name, left), text in zip(lexing.outcomes, lexing.texts, strict=True):
+            if (name in viable or name in self.ignored) and self.leads_on(stack, name, left):
+                yield text, (self.after(stack, name), left)
+        for name in viable & self.controls.keys():
+            if self.leads_on(stack, name, None):
+                yield min(self.controls[name].tokens), (self.after(stack, name), None)
+
+    def outcomes(self, stack: Stack, guard: Guard) -> Iterable[tuple[str, Guard]]:
+        """What the parser can make use of next, whether it leads on or not."""
+        viable = self.tables.viable(stack)
+        for name, left in self.lexing(stack.state, guard).outcomes:
+            if name in viable or name in self.ignored:
+                yield name, left
+        for name in viable & self.controls.keys():
+            yield name, None
+
+    def _free_pairs(self) -> set[Pair]:
+        """The pairs from which every sentence can be written down."""
+        leads: dict[Pair, dict[str, set[Guard]]] = {}
+        todo: list[Pair] = [(self.tables.start.state, None)]
+        for pair in todo:
+            if pair in leads:
+                continue
+            if len(leads) > _PAIRS:
+                raise LimitExceeded(f"more than {_PAIRS} pairs of parser state and guard", hint='lexer="dynamic"')
+            state, guard = pair
+            found: dict[str, set[Guard]] = {
+                name: {None} for name in self.controls if name in self.tables.accepts[state]
+            }
+            for name, left in self.lexing(state, guard).outcomes:
+                found.setdefault(name, set()).add(left)
+            leads[pair] = found
+            for name, lefts in found.items():
+                states = {state} if name in self.ignored else self.tables.shifts[name]
+                todo.extend((target, left) for target in states for left in lefts)
+        free = set(leads)
+        while True:
+            bound = {pair for pair in free if not self._is_free(pair, leads, free)}
+            if not bound:
+                return free
+            free -= bound
+
+    def _is_free(self, pair: Pair, leads: dict[Pair, dict[str, set[Guard]]], free: set[Pair]) -> bool:
+        """Can all terminals of the pair's state be read, each in a way that leads to free pairs only?"""
+        state, _ = pair
+        wanted = set(self.tables.accepts[state]) - {END} - self.ignored
+        seen = {pair}
+        todo = [pair]
+        while todo and wanted:
+            found = leads[todo.pop()]
+            wanted -= {name for name in wanted & found.keys() if self._leads_on(name, found[name], free)}
+            more = {(state, left) for name in self.ignored & found.keys() for left in found[name]} - seen
+            seen |= more
+            todo.extend(more)
+        return not wanted
+
+    def _leads_on(self, name: str, lefts: set[Guard], free: set[Pair]) -> bool:
+        return any(all((target, left) in free for target in self.tables.shifts[name]) for left in lefts)
+
+
+class Place(Node):
+    """A parser stack and a guard."""
+
+    __slots__ = ("__weakref__", "_alternatives", "guard", "machine", "stack")
+
+    def __init__(self, machine: Machine, stack: Stack, guard: Guard) -> None:
+        self.machine = machine
+        self.stack = stack
+        self.guard = guard
+        self._alternatives: tuple[Sequence, ...] | None = None
+
+    def expand(self) -> Iterable[Sequence]:
+        """All lexemes that lead on, control tokens, and the end."""
+        if self._alternatives is None:
+            self._alternatives = tuple(self._open())
+        return self._alternatives
+
+    def _open(self) -> Iterable[Sequence]:
+        machine, stack = self.machine, self.stack
+        viable = machine.tables.viable(stack)
+        lexing = machine.lexing(stack.state, self.guard)
+        wanted = frozenset(
+            index
+            for index, (name, left) in enumerate(lexing.outcomes)
+            if (name in viable or name in machine.ignored) and machine.leads_on(stack, name, left)
+        )
+        if wanted:
+            targets = tuple((After(self, *lexing.outcomes[index]),) for index in sorted(wanted))
+            yield (Switch(lexing.keep(wanted), targets, "lexemes"),)
+        for name in sorted(viable & machine.controls.keys()):
+            if machine.leads_on(stack, name, None):
+                yield (machine.controls[name], After(self, name, None))
+        if END in viable:
+            yield ()
+
+    def shortest(self) -> bytes:
+        """A shortest text from here to the end."""
+        return text_of(self.completion())
+
+    def completion(self) -> Completion:
+        """As `shortest`, with control tokens."""
+        return self.machine.completion(self.stack, self.guard)
+
+
+class After(Node):
+    """What follows a place after one lexeme."""
+
+    __slots__ = ("_guard", "_name", "_place")
+
+    def __init__(self, place: Place, name: str, guard: Guard) -> None:
+        self._place = place
+        self._name = name
+        self._guard = guard
+
+    def _target(self) -> Place:
+        machine = self._place.machine
+        return machine.place(machine.after(self._place.stack, self._name), self._guard)
+
+    def expand(self) -> Iterable[Sequence]:
+        """The place after it."""
+        return self._target().expand()
+
+    def shortest(self) -> bytes:
+        """A shortest text from there to the end."""
+        return text_of(self.completion())
+
+    def completion(self) -> Completion:
+        """As `shortest`, with control tokens."""
+        machine = self._place.machine
+        return machine.completion(machine.after(self._place.stack, self._name), self._guard)

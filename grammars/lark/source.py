@@ -1,0 +1,105 @@
+"""A Lark grammar, read by Lark itself, as plain data.
+
+    text --dialect--> Lark's own loader and compiler --> Source
+                      imports, templates, EBNF, names of anonymous terminals, %extend, %override
+
+Lark's errors become ours, with line and column where Lark knows them. After this module the grammar
+is productions over names, and every terminal a pattern of Python's `re`.
+"""
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from lark.exceptions import LarkError
+from lark.grammar import Rule
+from lark.lexer import TerminalDef
+from lark.load_grammar import GrammarBuilder
+
+from constrained.errors import GrammarError, InvalidGrammar, LimitExceeded, UnsupportedFeature
+from grammars.lark.dialect import Dialect, read_dialect
+
+_LENGTH = 1_000_000  # characters of a grammar
+_LINE_AND_COLUMN = re.compile(r",? at line (\d+),? column (\d+)(?: in [^:]*)?:?")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Productions (Lark's, in BNF), the terminals they use, and those that are ignored."""
+
+    rules: tuple[Rule, ...]
+    terminals: dict[str, TerminalDef]
+    ignore: tuple[str, ...]
+    start: str
+    dialect: Dialect
+
+    def where(self, name: str) -> str:
+        """The place in the text where rule or terminal `name` stands, if that can be found."""
+        terminal = self.terminals.get(name)
+        raw = terminal.pattern.raw if terminal is not None else None
+        places = self.dialect.places
+        if name in self.dialect.sites:
+            return places.at(self.dialect.sites[name])
+        place = places.find(rf"^[?!]*{re.escape(name)}\b(?=[^\n]*:)")
+        if raw is not None and not place:
+            offset = places.user.find(str(raw))
+            place = places.at(offset) if offset >= 0 else ""
+        return place
+
+
+def read_source(text: str, start: str) -> Source:
+    """Load a grammar. Raises InvalidGrammar, UnsupportedFeature or LimitExceeded, with line and column."""
+    if len(text) > _LENGTH:
+        raise LimitExceeded(f"a grammar of {len(text)} characters, over {_LENGTH}")
+    dialect = read_dialect(text)
+    if relative := dialect.places.find(r"^\s*%import\s+\."):
+        raise UnsupportedFeature("a relative %import is not supported: grammars read no files", where=relative)
+    with _as_grammar_errors(dialect):
+        builder = GrammarBuilder()
+        builder.load_grammar(dialect.text, "<grammar>")
+        loaded: Any = builder.build()
+        if start not in {rule[0] for rule in loaded.rule_defs}:
+            raise InvalidGrammar(f"there is no rule {start!r} to start with")
+        terminals, rules, ignore = loaded.compile([start], [])
+    source = Source(tuple(rules), {t.name: t for t in terminals}, tuple(ignore), start, dialect)
+    _check_declared(source)
+    return source
+
+
+def _check_declared(source: Source) -> None:
+    known = source.terminals.keys() | source.dialect.extensions.keys()
+    for name in [symbol.name for rule in source.rules for symbol in rule.expansion if symbol.is_term]:
+        if name not in known:
+            place = source.dialect.places.find(rf"(?<=\s){re.escape(name)}\b")
+            hint = "write control tokens as <|name|>"
+            raise UnsupportedFeature(f"terminal {name} is declared but not defined", where=place, hint=hint)
+
+
+@contextmanager
+def _as_grammar_errors(dialect: Dialect) -> Generator[None]:
+    """Turn what Lark raises into our errors."""
+    try:
+        yield
+    except GrammarError:
+        raise
+    except RecursionError as error:
+        raise LimitExceeded("the grammar is nested too deeply") from error
+    except (LarkError, re.error, OSError, AssertionError, ValueError, KeyError) as error:
+        raise _translated(error, dialect) from error
+
+
+def _translated(error: Exception, dialect: Dialect) -> GrammarError:
+    message = str(error).partition("\n")[0].strip() or f"Lark refuses the grammar ({type(error).__name__})"
+    if isinstance(error, OSError):
+        message = f"no grammar to import: {error.filename}"
+    cause: Any = error.__context__ or error
+    line, column = getattr(cause, "line", None), getattr(cause, "column", None)
+    if isinstance(line, int) and isinstance(column, int) and line > 0:
+        message = _LINE_AND_COLUMN.sub("", message)
+        return InvalidGrammar(message, where=dialect.places.of(line, column))
+    name = re.search(r"'([A-Za-z_]\w*)'|\b([A-Z_]{2,})\b|\((\w+) in ", message)
+    word = next((group for group in name.groups() if group), "") if name else ""
+    place = dialect.places.find(rf"(?<![\w\"/]){re.escape(word)}(?!\w)") if word else ""
+    return InvalidGrammar(message, where=place)

@@ -1,0 +1,115 @@
+"""Random small grammars: the lowered one has the same texts, and the same prefixes of texts."""
+
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from constrained.automata.algebra import literal
+from constrained.errors import Unsatisfiable
+from constrained.grammar import Terminal
+from constrained.states import States
+from grammars.context_free import lower
+
+NAMES = ["s", "t", "u", "v"]
+LETTERS = {text: Terminal(literal(text.encode()), text) for text in ("a", "b", "ab")}
+LENGTH = 7
+
+bodies = st.lists(st.sampled_from([*NAMES, *NAMES, *LETTERS]), max_size=3).map(tuple)
+productions = st.fixed_dictionaries({name: st.lists(bodies, max_size=3) for name in NAMES})
+
+
+def texts_by_definition(rules):
+    """Name -> its texts up to LENGTH, by growing sets until nothing changes."""
+    known = {name: set() for name in NAMES}
+    while True:
+        grown = {name: set().union(*(joined(body, known) for body in bodies)) for name, bodies in rules.items()}
+        if grown == known:
+            return known
+        known = grown
+
+
+def joined(body, known):
+    found = {""}
+    for item in body:
+        found = {a + b for a in found for b in known.get(item, {item}) if len(a + b) <= LENGTH}
+    return found
+
+
+def texts_by_states(states):
+    """All texts up to LENGTH that are accepted, and all prefixes that are alive."""
+    accepted, alive = set(), set()
+    todo = [("", states.start)]
+    for text, state in todo:
+        alive.add(text)
+        if state.accepting:
+            accepted.add(text)
+        if len(text) < LENGTH:
+            for letter in "ab":
+                after = states.step(state, ord(letter))
+                if after is not None:
+                    todo.append((text + letter, after))
+    return accepted, alive
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(productions)
+def test_a_lowered_grammar_has_the_same_texts_and_prefixes(rules):
+    expected = texts_by_definition(rules)["s"]
+    given_rules = {name: [tuple(LETTERS.get(item, item) for item in body) for body in rules[name]] for name in NAMES}
+    try:
+        start = lower(given_rules, "s")
+    except Unsatisfiable:
+        assert not expected
+        return
+    accepted, alive = texts_by_states(States(start))
+    assert accepted == expected
+    prefixes = {text[:n] for text in expected for n in range(len(text) + 1)}
+    assert prefixes <= alive
+    assert all(can_be_completed(rules, text) for text in alive - prefixes)
+
+
+def can_be_completed(rules, prefix):
+    """Is `prefix` the beginning of some text? By growing, for every rule, the ways to derive a piece of it.
+
+    A way is (start, end): the rule derives prefix[start:end]; end = OPEN: it derives prefix[start:] and
+    more.
+    """
+    fruitful = {name for name, texts in texts_by_size(rules).items() if texts}
+    n = len(prefix)
+    OPEN = n + 1
+
+    def ways(item, at, known):
+        if item in known:
+            return {end for start, end in known[item] if start == at} | (
+                {OPEN} if at == OPEN and item in fruitful else set()
+            )
+        if at == OPEN:
+            return {OPEN}
+        rest = prefix[at:]
+        if rest.startswith(item):
+            return {at + len(item)}
+        return {OPEN} if item.startswith(rest) else set()
+
+    known = {name: set() for name in NAMES}
+    while True:
+        grown = {name: set() for name in NAMES}
+        for name, bodies in rules.items():
+            for body in bodies:
+                for start in range(n + 1):
+                    ends = {start}
+                    for item in body:
+                        ends = {end for at in ends for end in ways(item, at, known)}
+                    grown[name] |= {(start, end) for end in ends}
+        if grown == known:
+            return any(start == 0 and end in (n, OPEN) for start, end in known["s"])
+        known = grown
+
+
+def texts_by_size(rules):
+    """Name -> whether it has any text at all, as a set that is empty or not."""
+    known = dict.fromkeys(NAMES, False)
+    while True:
+        grown = {name: any(all(known.get(item, True) for item in body) for body in rules[name]) for name in NAMES}
+        if grown == known:
+            return {name: {1} if yes else set() for name, yes in known.items()}
+        known = grown
