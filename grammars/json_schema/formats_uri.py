@@ -84,17 +84,11 @@ def uri_template(*, standard: bool = False) -> Dfa:
     return compile_rust(f"(?:{literal}|\\{{[+#./;?&]?{variable}(?:,{variable})*\\}})*")
 
 
-_POINTER = "(?:/(?:[^~/]|~[01])*)*"
-
-
-@cache
-def json_pointer() -> Dfa:
-    """RFC 6901, as a JSON string (not as a URI fragment)."""
-    return compile_rust(_POINTER)
+POINTER = "(?:/(?:[^~/]|~[01])*)*"  # RFC 6901, as a JSON string (not as a URI fragment)
 
 
 @cache
 def relative_json_pointer(*, standard: bool = False) -> Dfa:
     """A number of levels up, then `#` or a pointer (draft-handrews-relative-json-pointer-01)."""
     levels = "[1-9][0-9]*" if standard else "[1-9]+0?"
-    return compile_rust(f"(?:0|{levels})(?:#|{_POINTER})")
+    return compile_rust(f"(?:0|{levels})(?:#|{POINTER})")
