@@ -185,6 +185,7 @@ def concat(a: Dfa, b: Dfa, limit: int = PRODUCT_LIMIT) -> Dfa:
     left_column, right_column, classes = _columns(a, b)
     step_a, step_b = a.step[:, left_column].tolist(), b.step[:, right_column].tolist()
     ends, names = (a.labels != REFUSES).tolist(), b.labels.tolist()
+
     def enter(row: int, inside: set[int]) -> _Subset:
         return row, frozenset(inside | {START} if ends[row] else inside) - {DEAD}
 

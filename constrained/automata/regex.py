@@ -34,8 +34,8 @@ def _bytes() -> Vocabulary:
 def compile_rust(pattern: str, limit: int = _LIMIT) -> Dfa:
     """The automaton of texts (UTF-8) that match the whole of `pattern`, in Rust regex syntax.
 
-    Raises InvalidGrammar for a malformed pattern, UnsupportedFeature for the verbose flag `x`, and
-    LimitExceeded beyond `limit` rows.
+    Raises InvalidGrammar for a malformed pattern, UnsupportedFeature for the verbose flag `x` and for
+    anchors at the start, and LimitExceeded beyond `limit` rows.
     """
     _check_groups(pattern)
     index = _index(pattern)
@@ -64,18 +64,22 @@ _FLAGS = re.compile(r"\?[a-zA-Z]*x[a-zA-Z]*(-[a-zA-Z]*)?[:)]")
 
 
 def _check_groups(pattern: str) -> None:
-    """Refuse what would end the group that `pattern` is put into, such as `a)|(b`."""
+    """Refuse what means something else inside a group behind one byte: `a)|(b`, anchors at the start."""
     open_groups = open_classes = at = 0
     while at < len(pattern):
         character = pattern[at]
         if character == "\\":
             at += 1
+            if pattern[at : at + 1] == "A" and not open_classes:
+                raise UnsupportedFeature(f"an anchor at the start: {pattern[:80]!r}", hint="the whole text must match")
         elif character == "[":
             open_classes += 1
             at += pattern[at + 1 : at + 2] == "^"
             at += pattern[at + 1 : at + 2] == "]"  # literal there
         elif open_classes:
             open_classes -= character == "]"
+        elif character == "^":
+            raise UnsupportedFeature(f"an anchor at the start: {pattern[:80]!r}", hint="the whole text must match")
         elif character == "(":
             open_groups += 1
             if _FLAGS.match(pattern, at + 1):
