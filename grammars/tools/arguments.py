@@ -7,7 +7,7 @@ tool, pointer and keyword.
 import json
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from constrained.errors import GrammarError, Unsatisfiable
 from constrained.grammar import Node, Sequence
@@ -50,15 +50,27 @@ class Schema:
         return self.writer.node(self.writer.shapes.root())
 
 
-def compile_arguments(tool: Tool, options: JsonSchemaOptions) -> Schema:
-    """The schema of a tool's arguments.
+def compile_arguments(tool: Tool, options: JsonSchemaOptions, *, in_order: bool = False) -> Schema:
+    """The schema of a tool's arguments; `in_order`: with keys in the order of the alphabet.
 
     Raises as `compile_json_schema`, with the tool's place in front; Unsatisfiable where no object satisfies it.
     """
-    schema = compile_schema(tool.schema, options, tool.where)
+    schema = compile_schema(_sorted(tool.schema) if in_order else tool.schema, options, tool.where)
     if not schema.plans:
         raise Unsatisfiable("arguments are an object, and none satisfies this schema", where=f"{tool.where}#")
     return schema
+
+
+def _sorted(schema: Any) -> Any:
+    """The same schema, its properties declared in the order in which Jinja's `dictsort` writes them."""
+    if isinstance(schema, list):
+        return [_sorted(one) for one in cast("list[Any]", schema)]
+    if not isinstance(schema, Mapping):
+        return schema
+    found = {key: _sorted(value) for key, value in cast("Mapping[str, Any]", schema).items()}
+    if isinstance(found.get("properties"), dict):
+        found["properties"] = dict(sorted(found["properties"].items(), key=lambda one: one[0].lower()))
+    return found
 
 
 def compile_schema(schema: Mapping[str, Any] | bool, options: JsonSchemaOptions, where: str) -> Schema:

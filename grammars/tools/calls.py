@@ -7,14 +7,13 @@ Names are one labelled automaton, whatever their number: the label decides whose
 """
 
 from constrained.automata.algebra import literals
-from constrained.grammar import Node, Sequence, Switch, Symbol
-from grammars.tools.formats import CallForm, Json, Literals, Slot, Tags
-from grammars.tools.markers import matching, maybe, terminal
-from grammars.tools.shortest import shortest_of
+from constrained.grammar import Completion, Control, Rule, Sequence, Switch, Symbol
+from grammars.tools.formats import CallForm, OneOf, Slot
+from grammars.tools.markers import matching, terminal
 from grammars.tools.turns import Callable, Turn
+from grammars.tools.written import WrittenNode, completion_of
 
 CALL_ID = matching("[a-zA-Z0-9]{9}")
-SPACE = maybe(b" ")
 
 
 class Calls:
@@ -71,21 +70,20 @@ class Calls:
                 found.append(CALL_ID)
             elif part is Slot.INDEX:
                 found.append(terminal(str(self._turn.first_index + index).encode()))
-            elif part is Slot.SPACE:
-                found.append(SPACE)
+            elif isinstance(part, OneOf):
+                found.append(Rule("spelling", tuple(map(self._marks.sequence, part.texts))))
             elif called is not None:
-                found.append(self._arguments(called))
-        return tuple(found)
+                found.append(called.arguments)
+        return self._without_end(tuple(found)) if until is None else tuple(found)
 
-    def _arguments(self, called: Callable) -> Node:
-        match self._turn.format.arguments:
-            case Json():
-                return called.schema.objects
-            case Tags() | Literals():
-                raise NotImplementedError(self._turn.format.name)
+    def _without_end(self, call: Sequence) -> Sequence:
+        """A call that closes with an end token ends where that may come."""
+        last = call[-1]
+        ends = self._turn.vocabulary.eos_token_ids
+        return call[:-1] if isinstance(last, Control) and last.tokens.issubset(ends) else call
 
 
-class After(Node):
+class After(WrittenNode):
     """The end of the calls, or one more."""
 
     __slots__ = ("_calls", "_index")
@@ -101,6 +99,6 @@ class After(Node):
             return (calls.closes,)
         return calls.closes, (*calls.between, *calls.call(self._index), calls.after(self._index + 1))
 
-    def shortest(self) -> bytes:
+    def completion(self) -> Completion:
         """No further call."""
-        return shortest_of(self._calls.closes)
+        return completion_of(self._calls.closes)

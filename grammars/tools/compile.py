@@ -10,23 +10,25 @@ also makes the framer, from the same `Turn`.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+from constrained.completion import solve
 from constrained.errors import GrammarError, InvalidGrammar
 from constrained.grammar import Rule, Sequence
 from constrained.matcher import CompiledGrammar
 from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.json_schema.options import JsonSchemaOptions
-from grammars.tools.arguments import ANY_OBJECT, Schema, compile_arguments, compile_schema
+from grammars.tools.arguments import ANY_OBJECT, Schema, compile_schema
 from grammars.tools.calls import Calls
 from grammars.tools.definitions import Tool, read_choice, read_tools
 from grammars.tools.formats import ToolFormat
 from grammars.tools.framing import Framer
 from grammars.tools.free_text import text
-from grammars.tools.markers import matching, maybe
+from grammars.tools.hands import write_arguments
+from grammars.tools.harmony import harmony_turn
+from grammars.tools.markers import marks_of, matching, maybe
 from grammars.tools.reasoning import reasoning_format
-from grammars.tools.shortest import shortest_of
 from grammars.tools.tables import FORMATS
 from grammars.tools.turns import Callable, Reasoning, Turn
 
@@ -84,7 +86,7 @@ def compile_tools(
     options = options or JsonSchemaOptions()
     read = read_tools(tools)
     report: list[Relaxed] = []
-    compiled = tuple(Callable(tool, _arguments(tool, options, report if relax else None)) for tool in read)
+    compiled = tuple(_callable(tool, family, vocabulary, options, report if relax else None) for tool in read)
     state, thoughts = reasoning_format(family, vocabulary, reasoning)
     turn = Turn(
         family,
@@ -99,7 +101,9 @@ def compile_tools(
     turn.check_names()
     request = (tools, tool_choice, parallel_tool_calls, family.name, response_format, state, first_index, relax)
     fingerprint = _fingerprint(request, options, vocabulary)
-    return ToolGrammar(_start(turn), vocabulary, fingerprint, tuple(report), turn=turn)
+    start = _start(turn)
+    solve(start)
+    return ToolGrammar(start, vocabulary, fingerprint, tuple(report), turn=turn)
 
 
 def _family(name: ToolFormat | str) -> ToolFormat:
@@ -110,14 +114,22 @@ def _family(name: ToolFormat | str) -> ToolFormat:
     return FORMATS[name]
 
 
-def _arguments(tool: Tool, options: JsonSchemaOptions, relaxed: list[Relaxed] | None) -> Schema:
+def _callable(
+    tool: Tool,
+    family: ToolFormat,
+    vocabulary: Vocabulary,
+    options: JsonSchemaOptions,
+    relaxed: list[Relaxed] | None,
+) -> Callable:
+    marks = marks_of(vocabulary)
     try:
-        return compile_arguments(tool, options)
+        written = write_arguments(tool, family.arguments, marks, options)
     except GrammarError as error:
         if relaxed is None:
             raise
         relaxed.append(Relaxed(tool.name, str(error)))
-        return compile_schema(ANY_OBJECT, options, tool.where)
+        written = write_arguments(replace(tool, schema=ANY_OBJECT), family.arguments, marks, options)
+    return Callable(tool, written.node, written.kinds)
 
 
 def _answer(response_format: Mapping[str, Any] | None, options: JsonSchemaOptions) -> Schema | None:
@@ -150,19 +162,15 @@ def _fingerprint(request: tuple[Any, ...], options: JsonSchemaOptions, vocabular
 
 def _start(turn: Turn) -> Rule:
     if turn.format.harmony:
-        raise NotImplementedError("harmony")
+        return harmony_turn(turn)
     bodies = tuple(_bodies(turn, after_reasoning=False))
     if turn.thoughts is None:
-        return _rule("turn", bodies)
-    after = _rule("after reasoning", tuple(_bodies(turn, after_reasoning=True)))
+        return Rule("turn", bodies)
+    after = Rule("after reasoning", tuple(_bodies(turn, after_reasoning=True)))
     section = (_thinking(turn), *turn.marks.sequence(turn.thoughts.closes), after)
     if turn.reasoning == "opened":
-        return _rule("turn", (section,))
-    return _rule("turn", (*bodies, (*turn.marks.sequence(turn.thoughts.opens), *section)))
-
-
-def _rule(name: str, alternatives: tuple[Sequence, ...]) -> Rule:
-    return Rule(name, alternatives, min(map(shortest_of, alternatives), key=len))
+        return Rule("turn", (section,))
+    return Rule("turn", (*bodies, (*turn.marks.sequence(turn.thoughts.opens), *section)))
 
 
 def _bodies(turn: Turn, *, after_reasoning: bool) -> list[Sequence]:

@@ -118,9 +118,8 @@ def read_choice(choice: object, tools: Sequence[Tool], *, parallel: bool = True)
 
 
 def _read_choice(choice: object, most: int | None) -> Choice:
-    fields: Mapping[str, Any] = cast("Mapping[str, Any]", choice) if isinstance(choice, Mapping) else {}
-    kind: object = fields.get("type") if fields else choice
-    match kind:
+    fields: Mapping[str, Any] = cast("Mapping[str, Any]", choice) if isinstance(choice, Mapping) else {"type": choice}
+    match fields.get("type"):
         case None | "auto":
             return Choice(0, most)
         case "none":
@@ -137,7 +136,7 @@ def _read_choice(choice: object, most: int | None) -> Choice:
                 raise InvalidGrammar(f"mode {mode!r}: expected 'auto' or 'required'", where="tool_choice.mode")
             return Choice(least, most, tuple(dict.fromkeys(_name_in(entry) for entry in names)))
         case _:
-            raise InvalidGrammar(f"unknown choice {kind!r}", where="tool_choice")
+            raise InvalidGrammar(f"unknown choice {fields.get('type')!r}", where="tool_choice")
 
 
 def _name_in(fields: Mapping[str, Any]) -> str:

@@ -22,10 +22,16 @@ class Slot(Enum):
     ARGUMENTS = "its arguments"
     ID = "a call id that the model makes up: 9 letters or digits"
     INDEX = "the number of the call in the conversation"
-    SPACE = "a space, or none"
 
 
-Part = str | Slot
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """One of several literals; none may be the beginning of another."""
+
+    texts: tuple[str, ...]
+
+
+Part = str | Slot | OneOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +43,14 @@ class Json:
 class Tags:
     """<parameter=city>⏎Paris⏎</parameter>: strings as they are, other values as JSON.
 
-    `between` stands between two parameters. Where `json_colon` is given, it announces a value written
-    as JSON, and `colon` a string; elsewhere a text that could be either is the JSON value.
+    Where `json_colon` is given, it announces a value written as JSON, and `colon` a string; elsewhere a
+    text that could be either is the JSON value.
     """
 
     opens: str
     colon: str
     closes: str
-    between: str = ""
     json_colon: str | None = None
-
-    @property
-    def tag(self) -> str:
-        """What a string may not contain."""
-        return self.closes.strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import string
 from collections.abc import Callable as Function
 from collections.abc import Iterable
 
+from grammars.tools import harmony
 from grammars.tools.events import (
     ArgumentsDelta,
     CallFinished,
@@ -23,10 +24,10 @@ from grammars.tools.events import (
     ReasoningDelta,
     TextDelta,
 )
-from grammars.tools.formats import CallForm, Slot
+from grammars.tools.formats import CallForm, Json, Literals, OneOf, Slot, Tags
 from grammars.tools.markers import CONTROL, Atoms
 from grammars.tools.reader import END, FramingError, Parser, Reader, StreamEndedError
-from grammars.tools.transcribe import arguments_parser
+from grammars.tools.transcribe import LiteralReader, json_value, tag_arguments
 from grammars.tools.turns import Turn
 
 _SPACES = b" \t\r\n"
@@ -110,6 +111,8 @@ class Framer:
 
     def _turn_parts(self) -> Parser[None]:
         thoughts = self._turn.thoughts
+        if self._turn.format.harmony:
+            yield from self._messages()
         if thoughts is not None:
             if self._turn.reasoning == "opened":
                 yield from self._thinking(self._marks.atoms(thoughts.closes))
@@ -154,7 +157,7 @@ class Framer:
             yield from self._calls_section()
 
     def _answer(self, opens: Atoms, closes: Atoms) -> Parser[None]:
-        if opens:
+        if opens and (yield from self._peek([opens])):
             yield from self._reader.expect(opens)
         yield from self._reader.until([closes] if closes else [], self._text)
 
@@ -170,6 +173,36 @@ class Framer:
             if rest and not any(marker[: len(rest)] == rest for marker in markers):
                 self._reader.put_back(read)
                 return False
+
+    # ------------------------------------------------------------------ messages with headers
+
+    def _messages(self) -> Parser[None]:
+        """Messages, up to a call or the answer."""
+        end = self._marks.atoms(harmony.END)
+        if self._turn.reasoning == "opened":
+            yield from self._thinking(end)
+            yield from self._reader.expect(self._marks.atoms(harmony.NEXT))
+        while True:
+            header = yield from self._header()
+            if header == harmony.ANALYSIS:
+                yield from self._thinking(end)
+            elif header in harmony.ANSWERS:
+                yield from self._reader.until([], self._text)
+            elif header == harmony.PREAMBLE:
+                yield from self._reader.until([end], self._text)
+            else:
+                yield from self._calls_section()
+            yield from self._reader.expect(self._marks.atoms(harmony.NEXT))
+
+    def _header(self) -> Parser[str]:
+        """Which kind of message begins; the header of a call is not read."""
+        headers = {text: self._marks.atoms(text) for text in harmony.HEADERS}
+        calls = {self._turn.first_literal(form): form for form in self._turn.forms}
+        headers |= {text: self._marks.atoms(text) for text in calls}
+        header = yield from self._reader.choose(headers)
+        if header in calls:
+            self._reader.put_back(headers[header])
+        return header
 
     # ------------------------------------------------------------------ calls
 
@@ -196,46 +229,36 @@ class Framer:
         parts = form.call[first:]
         for place, part in enumerate(parts):
             after = parts[place + 1] if place + 1 < len(parts) else form.closes
-            if isinstance(part, str):
-                yield from self._reader.expect(self._marks.atoms(part))
+            if isinstance(part, str | OneOf):
+                yield from self._reader.choose(dict(enumerate(self._atoms_of(part))))
             elif part is Slot.NAME:
                 name = yield from self._slot(after)
             elif part is Slot.ID and not announced:
                 call_id = yield from self._slot(after)
             elif part in (Slot.ID, Slot.INDEX):
                 yield from self._slot(after)
-            elif part is Slot.SPACE:
-                yield from self._space()
             else:
                 number = self._turn.first_index + index
                 call_id = call_id or self._turn.format.call_id.format(name=name, index=number) or self._new_id()
                 self._events.append(CallStarted(index, call_id, name))
                 announced = True
-                yield from self._arguments(index, name, after)
+                yield from self._arguments(index, name, self._atoms_of(after)[0])
                 self._events.append(CallFinished(index))
 
     def _slot(self, after: object) -> Parser[str]:
         """A slot's text, up to what follows it."""
         text = bytearray()
-        stops = [self._marks.atoms(after)] if isinstance(after, str) else [(ord(" "),), *self._after_space()]
-        found = yield from self._reader.until(stops, text.extend)
+        found = yield from self._reader.until(self._atoms_of(after), text.extend)
         self._reader.put_back(found)
         return text.decode()
 
-    def _after_space(self) -> list[Atoms]:
-        """What follows a slot and an optional space."""
-        literals = [form.call[form.call.index(Slot.SPACE) + 1] for form in self._turn.forms if Slot.SPACE in form.call]
-        return [self._marks.atoms(literal) for literal in literals if isinstance(literal, str)]
+    def _atoms_of(self, part: object) -> list[Atoms]:
+        """The ways a literal part may be written."""
+        texts = part.texts if isinstance(part, OneOf) else (str(part),)
+        return [self._marks.atoms(text) for text in texts]
 
-    def _space(self) -> Parser[None]:
-        atom = yield from self._reader.get()
-        if atom != ord(" "):
-            self._reader.put_back((atom,))
-
-    def _arguments(self, index: int, name: str, after: object) -> Parser[None]:
-        assert isinstance(after, str)
-        turn = self._turn
-        tool = next((one for one in turn.callable if one.tool.name == name), None)
+    def _arguments(self, index: int, name: str, after: Atoms) -> Parser[None]:
+        tool = next((one for one in self._turn.callable if one.tool.name == name), None)
         if tool is None:
             raise FramingError(f"a call of {name!r}, which is none of the tools")
         decoder = codecs.getincrementaldecoder("utf-8")("ignore")
@@ -245,7 +268,14 @@ class Framer:
             if decoded:
                 self._events.append(ArgumentsDelta(index, decoded))
 
-        yield from arguments_parser(self._reader, turn, tool, self._marks.atoms(after), emit)
+        match self._turn.format.arguments:
+            case Json():
+                yield from json_value(self._reader, emit)
+            case Tags() as tags:
+                yield from tag_arguments(self._reader, emit, tags, self._marks, tool.kinds, after)
+            case Literals() as literals:
+                quote = self._marks.atoms(literals.quote)
+                yield from LiteralReader(self._reader, emit, literals, quote).arguments(after[0])
 
     # ------------------------------------------------------------------ text
 

@@ -8,6 +8,7 @@ from grammars.tools.formats import (
     PYTHON_DOUBLE,
     CallForm,
     Literals,
+    OneOf,
     Part,
     ReasoningFormat,
     Slot,
@@ -15,7 +16,7 @@ from grammars.tools.formats import (
     ToolFormat,
 )
 
-NAME, ARGUMENTS, ID, INDEX, SPACE = Slot.NAME, Slot.ARGUMENTS, Slot.ID, Slot.INDEX, Slot.SPACE
+NAME, ARGUMENTS, ID, INDEX = Slot.NAME, Slot.ARGUMENTS, Slot.ID, Slot.INDEX
 
 THINK = ReasoningFormat("<think>", "</think>")
 
@@ -173,22 +174,19 @@ _FORMATS = (
                 (
                     "<|channel|>commentary to=functions.",
                     NAME,
-                    SPACE,
-                    "<|constrain|>json<|message|>",
+                    OneOf((" <|constrain|>json<|message|>", "<|constrain|>json<|message|>")),
                     ARGUMENTS,
                     "<|call|>",
                 ),
                 between=None,
             ),
             CallForm(
-                (" to=functions.", NAME, "<|channel|>commentary json<|message|>", ARGUMENTS, "<|call|>"),
-                between=None,
-            ),
-            CallForm(
                 (
                     " to=functions.",
                     NAME,
-                    "<|channel|>commentary <|constrain|>json<|message|>",
+                    OneOf(
+                        ("<|channel|>commentary json<|message|>", "<|channel|>commentary <|constrain|>json<|message|>")
+                    ),
                     ARGUMENTS,
                     "<|call|>",
                 ),

@@ -1,25 +1,26 @@
-"""Arguments as the model writes them, on the fly into JSON."""
+"""Arguments as the model writes them, on the fly into JSON.
 
+    <parameter=city>⏎Pa|ris⏎</parameter>     {"city": "Pa|ris"}
+    city='Pa|ris'                            {"city": "Pa|ris"}
+
+What is emitted is always the beginning of one JSON text, so a client can show it as it grows. Only a
+value that may be a string or not (`kinds.reads_as`) waits until it is complete.
+"""
+
+import json
 from collections.abc import Callable as Function
+from typing import Any
 
-from grammars.tools.formats import Json
-from grammars.tools.markers import Atoms
-from grammars.tools.reader import Parser, Reader
-from grammars.tools.turns import Callable, Turn
+from grammars.tools.formats import Literals, Tags
+from grammars.tools.kinds import STRING, Kinds, reads_as
+from grammars.tools.markers import Atoms, Marks
+from grammars.tools.reader import Parser, Reader, StreamEndedError
 
 Emit = Function[[bytes], None]
 
 _QUOTE, _BACKSLASH = ord('"'), ord("\\")
 _OPENING, _CLOSING = b"{[", b"}]"
-
-
-def arguments_parser(reader: Reader, turn: Turn, tool: Callable, after: Atoms, emit: Emit) -> Parser[None]:
-    """Read one call's arguments, and emit them as JSON. `after` follows them, and is not read."""
-    match turn.format.arguments:
-        case Json():
-            return json_value(reader, emit)
-        case _:
-            raise NotImplementedError
+_ESCAPES = {byte: json.dumps(chr(byte))[1:-1].encode() for byte in (*range(0x20), _QUOTE, _BACKSLASH)}
 
 
 def json_value(reader: Reader, emit: Emit) -> Parser[None]:
@@ -43,3 +44,199 @@ def json_value(reader: Reader, emit: Emit) -> Parser[None]:
             depth -= 1
             if depth == 0:
                 return
+
+
+def _escaped(emit: Emit) -> Emit:
+    """Emit text as the inside of a JSON string."""
+
+    def emit_escaped(text: bytes) -> None:
+        emit(b"".join(_ESCAPES.get(byte) or bytes((byte,)) for byte in text))
+
+    return emit_escaped
+
+
+def _json_key(name: bytes) -> bytes:
+    return b'"' + b"".join(_ESCAPES.get(byte) or bytes((byte,)) for byte in name) + b'": '
+
+
+# ---------------------------------------------------------------------- tags
+
+
+def tag_arguments(
+    reader: Reader, emit: Emit, tags: Tags, marks: Marks, kinds_of: Function[[str], Kinds], after: Atoms
+) -> Parser[None]:
+    """Parameters up to `after`, which is not read."""
+    more = {True: marks.atoms(tags.opens), False: after}
+    colons = {False: marks.atoms(tags.colon)}
+    if tags.json_colon is not None:
+        colons[True] = marks.atoms(tags.json_colon)
+    ends = marks.atoms(tags.closes)
+    separator = b"{"
+    while (yield from reader.choose(more)):
+        key = bytearray()
+        found = yield from reader.until(list(colons.values()), key.extend)
+        emit(separator + _json_key(bytes(key)))
+        separator = b", "
+        if tags.json_colon is not None:
+            kinds = frozenset({"object"}) if found == colons[True] else frozenset({STRING})
+        else:
+            kinds = kinds_of(key.decode())
+        yield from _tag_value(reader, emit, kinds, ends)
+    emit(b"{}" if separator == b"{" else b"}")
+    reader.put_back(after)
+
+
+def _tag_value(reader: Reader, emit: Emit, kinds: Kinds, ends: Atoms) -> Parser[None]:
+    """A value and its closing tag."""
+    if kinds == frozenset({STRING}):
+        emit(b'"')
+        yield from reader.until([ends], _escaped(emit))
+        emit(b'"')
+    elif STRING not in kinds:
+        first = yield from reader.get()
+        reader.put_back((first,))
+        if first in _OPENING:  # may hold strings that hold the tag
+            yield from json_value(reader, emit)
+            yield from reader.expect(ends)
+        else:
+            yield from reader.until([ends], emit)
+    else:
+        yield from _either_value(reader, emit, kinds, ends)
+
+
+def _either_value(reader: Reader, emit: Emit, kinds: Kinds, ends: Atoms) -> Parser[None]:
+    """A value that may be a string or not: by its first byte, or once it is complete."""
+    first = yield from reader.get()
+    reader.put_back((first,))
+    if first < 0x100 and reads_as(chr(first), kinds) and first in _OPENING:
+        yield from json_value(reader, emit)
+        yield from reader.expect(ends)
+        return
+    text = bytearray()
+    yield from reader.until([ends], text.extend)
+    if reads_as(text.decode(), kinds):
+        emit(bytes(text))
+    else:
+        emit(b'"')
+        _escaped(emit)(bytes(text))
+        emit(b'"')
+
+
+# ---------------------------------------------------------------------- literals
+
+
+class LiteralReader:
+    """Reads literals of one hand, and emits JSON."""
+
+    def __init__(self, reader: Reader, emit: Emit, literals: Literals, quote: Atoms) -> None:
+        self._reader = reader
+        self._emit = emit
+        self._literals = literals
+        self._quote = quote
+        self._words = {
+            word.encode(): name for word, name in zip(literals.words, (b"null", b"true", b"false"), strict=True)
+        }
+
+    def arguments(self, end: int) -> Parser[None]:
+        """`key=value, ...` up to the atom `end`, which is not read."""
+        self._emit(b"{")
+        yield from self._members(end, self._literals.colon, quoted=False)
+        self._reader.put_back((end,))
+        self._emit(b"}")
+
+    def value(self) -> Parser[None]:
+        """One value."""
+        first = yield from self._reader.get()
+        if first == ord("["):
+            yield from self._items()
+        elif first == ord("{"):
+            self._emit(b"{")
+            yield from self._members(ord("}"), self._literals.nested_colon, self._literals.nested_quoted)
+            self._emit(b"}")
+        elif first == self._quote[0]:
+            yield from self._reader.expect(self._quote[1:])
+            yield from self._string()
+        else:
+            self._reader.put_back((first,))
+            yield from self._word()
+
+    def _members(self, end: int, colon: str, quoted: bool) -> Parser[None]:
+        separator = b""
+        while (yield from self._another(end, separator)):
+            self._emit(separator)
+            separator = b", "
+            if quoted:
+                yield from self._reader.expect(self._quote)
+                yield from self._string()
+                yield from self._reader.expect(tuple(colon.encode()))
+                self._emit(b": ")
+            else:
+                key = bytearray()
+                yield from self._reader.until([tuple(colon.encode())], key.extend)
+                self._emit(_json_key(bytes(key)))
+            yield from self.value()
+
+    def _another(self, end: int, separator: bytes) -> Parser[bool]:
+        """Does another entry follow? If not, the end is read."""
+        atom = yield from self._reader.get()
+        if atom == end:
+            return False
+        self._reader.put_back((atom,))
+        if separator:
+            yield from self._reader.expect(tuple(self._literals.comma.encode()))
+        return True
+
+    def _items(self) -> Parser[None]:
+        self._emit(b"[")
+        separator = b""
+        while (yield from self._another(ord("]"), separator)):
+            self._emit(separator)
+            separator = b", "
+            yield from self.value()
+        self._emit(b"]")
+
+    def _string(self) -> Parser[None]:
+        """The rest of a string."""
+        self._emit(b'"')
+        if self._literals.escapes:
+            yield from self._escaped_string()
+        else:
+            yield from self._reader.until([self._quote], _escaped(self._emit))
+        self._emit(b'"')
+
+    def _escaped_string(self) -> Parser[None]:
+        r"""Python's escapes are JSON's, but for `\'`, and `"` in single quotes."""
+        while True:
+            atom = yield from self._reader.get()
+            if (atom,) == self._quote:
+                return
+            if atom == _BACKSLASH:
+                atom = yield from self._reader.get()
+                self._emit(b"'" if atom == ord("'") else bytes((_BACKSLASH, atom)))
+            else:
+                self._emit(b'\\"' if atom == _QUOTE else bytes((atom,)))
+
+    def _word(self) -> Parser[None]:
+        """A number, or one of the words."""
+        text = bytearray()
+        while True:
+            try:
+                atom = yield from self._reader.get()
+            except StreamEndedError:
+                break
+            if atom >= 0x100 or atom in b",]})":
+                self._reader.put_back((atom,))
+                break
+            text.append(atom)
+        self._emit(self._words.get(bytes(text), bytes(text)))
+
+
+def python_value(text: bytes, literals: Literals) -> Any:
+    """The value of a complete literal."""
+    found = bytearray()
+    reader = Reader()
+    reader.put_back((*text, -1))
+    parser = LiteralReader(reader, found.extend, literals, tuple(literals.quote.encode())).value()
+    for _ in parser:
+        pass
+    return json.loads(found)

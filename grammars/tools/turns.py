@@ -10,15 +10,18 @@ bytes alone; that is what keeps the two apart, for the grammar and for the frame
 """
 
 import re
+from collections.abc import Callable as Function
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 from constrained.errors import InvalidGrammar, UnsupportedFeature
+from constrained.grammar import Node
 from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.tools.arguments import Schema
 from grammars.tools.definitions import Choice, Tool
 from grammars.tools.formats import CallForm, ReasoningFormat, Slot, ToolFormat
+from grammars.tools.kinds import Kinds
 from grammars.tools.markers import CONTROL, Atoms, Marks, marks_of
 
 Reasoning = Literal["none", "free", "opened"]  # no section; one may come; the prompt has begun one
@@ -26,10 +29,11 @@ Reasoning = Literal["none", "free", "opened"]  # no section; one may come; the p
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Callable:
-    """A tool that may be called in this turn, and its compiled schema."""
+    """A tool that may be called in this turn: `arguments` is their grammar, `kinds` those of a parameter."""
 
     tool: Tool
-    schema: Schema
+    arguments: Node
+    kinds: Function[[str], Kinds]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,126 @@
+"""The kinds of value that a shape has, and each kind's JSON; strings as raw text.
+
+Where strings are written without quotes, a text may read as another value: `3`, `null`, `[1]`. Then it
+is that value if the shape has values of that kind at all, and a string otherwise. So the raw strings
+of a shape are those that do not read as another kind (`raw`), and the framer decides alike (`reads_as`).
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+
+from constrained.automata.algebra import difference, intersect, literals, union
+from constrained.automata.counted import UNBOUNDED, Counted, meter
+from constrained.automata.dfa import Dfa
+from constrained.automata.lift import any_text
+from constrained.automata.regex import compile_rust
+from constrained.grammar import Automaton
+from grammars.json_schema import numbers, texts
+from grammars.json_schema.array_nodes import ArrayPlan
+from grammars.json_schema.nodes import Writer
+from grammars.json_schema.object_nodes import ObjectPlan
+from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
+from grammars.json_schema.shapes import Shape
+from grammars.json_schema.texts import Texts
+from grammars.tools.free_text import without
+
+STRING = "string"
+Kinds = frozenset[str]
+
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+
+def words_of(writer: Writer, shape: Shape) -> Iterator[str]:
+    """Which of null, true and false have the shape."""
+    if writer.shapes.language(NULLS, shape):
+        yield "null"
+    for flag in writer.shapes.language(BOOLEANS, shape):
+        yield "true" if flag else "false"
+
+
+def numbers_of(writer: Writer, shape: Shape) -> Dfa:
+    """The numbers of a shape, as JSON writes them."""
+    return writer.shapes.language(NUMBERS, shape)
+
+
+def strings_of(writer: Writer, shape: Shape) -> Texts:
+    """The strings of a shape."""
+    return writer.shapes.language(TEXTS, shape)
+
+
+def arrays_of(writer: Writer, shape: Shape) -> list[ArrayPlan]:
+    """The ways to be an array."""
+    return [plan for plan in writer.ways_of_arrays(shape) if plan.alive()]
+
+
+def objects_of(writer: Writer, shape: Shape) -> list[ObjectPlan]:
+    """The ways to be an object."""
+    return [plan for plan in writer.ways_of_objects(shape) if plan.alive()]
+
+
+def kinds_of(writer: Writer, shape: Shape) -> Kinds:
+    """The kinds of a shape's values: string, number, boolean, null, array, object."""
+    found = {"null" if word == "null" else "boolean" for word in words_of(writer, shape)}
+    found |= {STRING} if not texts.is_empty(strings_of(writer, shape)) else set()
+    found |= {"number"} if not numbers_of(writer, shape).is_empty else set()
+    found |= {"array"} if arrays_of(writer, shape) else set()
+    found |= {"object"} if objects_of(writer, shape) else set()
+    return frozenset(found)
+
+
+def reads_as(text: str, kinds: Kinds) -> bool:
+    """Is `text`, written where `kinds` may stand, JSON rather than a raw string?"""
+    if STRING not in kinds:
+        return True
+    return (
+        ("null" in kinds and text == "null")
+        or ("boolean" in kinds and text in ("true", "false"))
+        or ("number" in kinds and _NUMBER.fullmatch(text) is not None)
+        or ("array" in kinds and text.startswith("["))
+        or ("object" in kinds and text.startswith("{"))
+    )
+
+
+@lru_cache(maxsize=64)
+def _other_kinds(kinds: Kinds) -> Dfa | None:
+    """The texts that `reads_as` takes for JSON."""
+    found: Dfa | None = None
+    parts = {
+        "null": lambda: literals([b"null"]),
+        "boolean": lambda: literals([b"true", b"false"]),
+        "number": numbers.any_number,
+        "array": lambda: compile_rust(r"\[(?s:.)*"),
+        "object": lambda: compile_rust(r"\{(?s:.)*"),
+    }
+    for kind in sorted(kinds & parts.keys()):
+        found = parts[kind]() if found is None else union(found, parts[kind]())
+    return found
+
+
+@lru_cache(maxsize=1024)
+def raw(strings: Texts, banned: bytes | None, kinds: Kinds = frozenset({STRING})) -> Automaton:
+    """Strings as they are: without `banned` in them, and none that reads as another of `kinds`."""
+    if strings.chosen is not None:
+        kept = [text for text in strings.chosen if strings.has(text) and not reads_as(text, kinds)]
+        return literals([text.encode() for text in kept if banned is None or banned not in text.encode()])
+    language = any_text() if strings.dfa is None else strings.dfa
+    if banned is not None:
+        language = intersect(language, without((banned,)))
+    others = _other_kinds(kinds - {STRING})
+    if others is not None:
+        language = difference(language, others)
+    return _counted(language, strings.low, strings.high)
+
+
+def _counted(language: Dfa, low: int, high: int) -> Automaton:
+    """The texts of `low..high` characters."""
+    if low == 0 and high >= UNBOUNDED:
+        return language
+    begins = np.zeros(language.step.shape, np.uint8)
+    begins[:, language.classes[np.r_[0:0x80, 0xC0:0x100]]] = 1  # bytes that begin a character cost one
+    counter = meter(language, begins)
+    if counter.decides(low, high):
+        return Counted(counter, low, high)
+    return texts.decoded(Texts(dfa=language, low=low, high=high))

@@ -1,0 +1,163 @@
+"""Arguments as tags: one per parameter, strings as they are, other values as JSON.
+
+<parameter=city>⏎Paris⏎</parameter>⏎
+|- opens --|key|colon|text|--- closes ---|
+"""
+
+from functools import lru_cache
+
+from constrained.automata.dfa import Dfa
+from constrained.automata.regex import compile_rust
+from constrained.errors import UnsupportedFeature
+from constrained.grammar import Automaton, Sequence, Terminal
+from grammars.json_schema import texts
+from grammars.json_schema.nodes import FALSE, NULL, TRUE, Writer
+from grammars.json_schema.shapes import Shape
+from grammars.json_schema.texts import Texts
+from grammars.tools.arguments import Schema
+from grammars.tools.formats import Tags
+from grammars.tools.kinds import (
+    STRING,
+    Kinds,
+    arrays_of,
+    kinds_of,
+    numbers_of,
+    objects_of,
+    raw,
+    strings_of,
+    words_of,
+)
+from grammars.tools.markers import CONTROL, Marks
+from grammars.tools.members import members_of
+from grammars.tools.written import AnyOf
+
+WORDS = {"null": NULL, "true": TRUE, "false": FALSE}
+
+
+class TagPen:
+    """Writes a tool's arguments as tags. `banned`: what no raw string may contain."""
+
+    def __init__(self, tags: Tags, marks: Marks, schema: Schema) -> None:
+        self.opens = marks.sequence(tags.opens)
+        self.between: Sequence = ()
+        self.closes: Sequence = ()
+        self._colon = marks.sequence(tags.colon)
+        self._json_colon = None if tags.json_colon is None else marks.sequence(tags.json_colon)
+        self._end = marks.sequence(tags.closes)
+        self._schema = schema
+        self._kinds: dict[str | None, Kinds] = {}
+        self._values: dict[tuple[str | None, Shape], TagValue] = {}
+        tag = marks.atoms(tags.closes.strip())
+        self.banned = None if any(atom >= CONTROL for atom in tag) else bytes(tag)
+
+    def key(self, name: str) -> bytes:
+        """The name itself."""
+        return name.encode()
+
+    def keys(self, names: Texts) -> Dfa:
+        """The names that can be written."""
+        return _writable(names)
+
+    def name(self, key: bytes) -> str:
+        """The key itself."""
+        return key.decode()
+
+    def value(self, name: str | None, shape: Shape) -> Sequence:
+        """What follows the key, up to the closing tag."""
+        found = self._values.get((name, shape))
+        if found is None:
+            found = self._values.setdefault((name, shape), TagValue(self, shape, self.kinds(name)))
+        return (found,)
+
+    def kinds(self, name: str | None) -> Kinds:
+        """The kinds of value that parameter `name` may have, in any way to be the arguments."""
+        known = name if name is not None and any(name in plan.names for plan in self._schema.plans) else None
+        if known not in self._kinds:
+            self._kinds[known] = self._find_kinds(known)
+        return self._kinds[known]
+
+    def _find_kinds(self, name: str | None) -> Kinds:
+        found: Kinds = frozenset()
+        for plan in self._schema.plans:
+            shapes = [shape for known, shape in zip(plan.names, plan.shapes, strict=True) if known == name]
+            for shape in shapes or [one.shape for one in plan.classes]:
+                found |= kinds_of(self._schema.writer, shape)
+        return found
+
+    def sequences(self, shape: Shape, kinds: Kinds) -> list[Sequence]:
+        """The ways to write a value: colon, value, closing tag."""
+        writer = self._schema.writer
+        json = self._colon if self._json_colon is None else self._json_colon
+        found: list[Sequence] = []
+        strings = strings_of(writer, shape)
+        if not texts.is_empty(strings):
+            text = raw(strings, self.banned, kinds if self._json_colon is None else frozenset({STRING}))
+            if not text.is_empty:
+                found.append((*self._colon, _terminal(text), *self._end))
+        return found + [(*json, *value, *self._end) for value in json_values(writer, shape)]
+
+    def check(self) -> None:
+        """Raise UnsupportedFeature for a parameter that has values, but none that can be written."""
+        for plan in self._schema.plans:
+            for name, shape in zip(plan.names, plan.shapes, strict=True):
+                if not compile_rust(_KEY).accepts(name.encode()):
+                    raise UnsupportedFeature(f"this tool format cannot write the name {name!r}", where="#/properties")
+                if self._schema.writer.alive(shape) and not self.sequences(shape, self.kinds(name)):
+                    raise UnsupportedFeature(
+                        "all values contain the tag that ends a parameter, or read as another type",
+                        where=f"#/properties/{name}",
+                    )
+
+
+class TagValue(AnyOf):
+    """A parameter's value, with colon and closing tag."""
+
+    __slots__ = ("_kinds", "_pen", "_shape")
+
+    def __init__(self, pen: TagPen, shape: Shape, kinds: Kinds) -> None:
+        super().__init__()
+        self._pen = pen
+        self._shape = shape
+        self._kinds = kinds
+
+    def sequences(self) -> tuple[Sequence, ...]:
+        """The raw string, and other values as JSON."""
+        return tuple(self._pen.sequences(self._shape, self._kinds))
+
+
+class TagArguments(AnyOf):
+    """All parameters of a call."""
+
+    __slots__ = ("_pen", "_schema")
+
+    def __init__(self, schema: Schema, pen: TagPen) -> None:
+        super().__init__()
+        self._pen = pen
+        self._schema = schema
+
+    def sequences(self) -> tuple[Sequence, ...]:
+        """One alternative per way to be the arguments."""
+        return tuple((members_of(plan, self._pen, plan.start),) for plan in self._schema.plans)
+
+
+def json_values(writer: Writer, shape: Shape) -> list[Sequence]:
+    """The values of a shape that are not strings, as JSON."""
+    found: list[Sequence] = [(WORDS[word],) for word in words_of(writer, shape)]
+    number = numbers_of(writer, shape)
+    if not number.is_empty:
+        found.append((_terminal(number),))
+    found += [plan.sequence() for plan in (*arrays_of(writer, shape), *objects_of(writer, shape))]
+    return found
+
+
+_KEY = r'[^\x00-\x20<>"=](?:[^\x00-\x1f<>"=]*[^\x00-\x20<>"=])?'
+
+
+@lru_cache(maxsize=256)
+def _writable(names: Texts) -> Dfa:
+    return texts.decoded(texts.both(names, Texts(dfa=compile_rust(_KEY))))
+
+
+@lru_cache(maxsize=4096)
+def _terminal(automaton: Automaton) -> Terminal:
+    return Terminal(automaton, "value")

@@ -1,0 +1,91 @@
+"""Vocabularies in which a family's markers are tokens, or text.
+
+A family's own tokenizer where it is at hand; otherwise Llama 3's ids and bytes with the family's
+markers in place of its reserved tokens: to a grammar, that is what sets one tokenizer apart from another.
+"""
+
+from functools import cache
+
+from constrained import Vocabulary
+from tests.support.tokenizers import tokenizer_path
+
+# The markers that are one added token in the family's own tokenizer.
+TOKENS = {
+    "hermes": ("<tool_call>", "</tool_call>", "<think>", "</think>"),
+    "llama3-json": ("<|python_tag|>", "<|eom_id|>"),
+    "granite-3": ("<|tool_call|>",),
+    "phi-4-mini": ("<|tool_call|>", "<|/tool_call|>"),
+    "cohere": (
+        "<|START_ACTION|>",
+        "<|END_ACTION|>",
+        "<|START_RESPONSE|>",
+        "<|END_RESPONSE|>",
+        "<|START_THINKING|>",
+        "<|END_THINKING|>",
+    ),
+    "mistral-v3": ("[TOOL_CALLS]",),
+    "mistral-v11": ("[TOOL_CALLS]", "[ARGS]", "[CALL_ID]"),
+    "mistral-v13": ("[TOOL_CALLS]", "[ARGS]", "[THINK]", "[/THINK]"),
+    "deepseek-r1": (
+        "<｜tool▁calls▁begin｜>",
+        "<｜tool▁calls▁end｜>",
+        "<｜tool▁call▁begin｜>",
+        "<｜tool▁call▁end｜>",
+        "<｜tool▁sep｜>",
+        "<think>",
+        "</think>",
+    ),
+    "deepseek-v3.1": (
+        "<｜tool▁calls▁begin｜>",
+        "<｜tool▁calls▁end｜>",
+        "<｜tool▁call▁begin｜>",
+        "<｜tool▁call▁end｜>",
+        "<｜tool▁sep｜>",
+        "<think>",
+        "</think>",
+    ),
+    "deepseek-v3.2": ("｜DSML｜", "<think>", "</think>"),
+    "kimi-k2": (
+        "<|tool_calls_section_begin|>",
+        "<|tool_calls_section_end|>",
+        "<|tool_call_begin|>",
+        "<|tool_call_end|>",
+        "<|tool_call_argument_begin|>",
+    ),
+    "qwen3-coder": ("<tool_call>", "</tool_call>", "<think>", "</think>"),
+    "mimo": ("<tool_call>", "</tool_call>", "<think>", "</think>"),
+    "seed-oss": ("<seed:tool_call>", "</seed:tool_call>", "<seed:think>", "</seed:think>"),
+    "glm-4.5": ("<tool_call>", "</tool_call>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>", "<think>"),
+    "glm-4.7": ("<tool_call>", "</tool_call>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>", "<think>"),
+    "longcat": ("<longcat_tool_call>", "</longcat_tool_call>", "<longcat_think>", "</longcat_think>"),
+    "minimax-m2": ("<minimax:tool_call>", "</minimax:tool_call>", "<think>", "</think>"),
+    "llama4-pythonic": ("<|python_start|>", "<|python_end|>"),
+    "lfm2": ("<|tool_call_start|>", "<|tool_call_end|>"),
+    "gemma-4": ("<|tool_call>", "<tool_call|>", '<|"|>', "<|channel>", "<channel|>"),
+    "function-gemma": ("<start_function_call>", "<end_function_call>", "<escape>"),
+}
+OWN = {"hermes": "qwen3", "exaone": "llama3_1", "generic": "llama3_1", "gpt-oss": "gptoss", "mistral-v3": "mistral"}
+ENDS = {"gptoss": [200002, 200012], "mistral": [2], "qwen3": [151645, 151643], "llama3_1": [128009, 128001, 128008]}
+
+
+@cache
+def own(name: str) -> Vocabulary:
+    """A real tokenizer's vocabulary."""
+    return Vocabulary.from_tokenizer_file(tokenizer_path(name), eos_token_ids=ENDS[name])
+
+
+@cache
+def with_tokens(tokens: tuple[str, ...]) -> Vocabulary:
+    """Llama 3's vocabulary, with `tokens` in place of reserved ones."""
+    llama = own("llama3_1")
+    reserved = [name for name in llama.control if "reserved" in name and llama.control[name] != 128008]
+    renamed = dict(zip(reserved, tokens, strict=False))
+    control = {renamed.get(name, name): token for name, token in llama.control.items()}
+    return Vocabulary.from_spellings(llama.spellings, llama.eos_token_ids, control)
+
+
+def vocabulary_for(family: str, *, text: bool = False) -> Vocabulary:
+    """A vocabulary for a family; with `text`, one in which its markers are text."""
+    if text:
+        return with_tokens(())
+    return own(OWN[family]) if family in OWN else with_tokens(TOKENS.get(family, ()))
