@@ -113,6 +113,8 @@ class ArrayPlan:
         room = self._reach(state.index) - state.index
         needs: list[int] = []
         for one, count in zip(array.contains, state.counts, strict=True):
+            if one.low > one.high:
+                return False
             need = one.low - count
             if need > 0:
                 needs.append(need)

@@ -187,17 +187,15 @@ class Arrays:
         if "unevaluatedItems" not in facts:
             return found
         left = self._shapes.of(location.child("unevaluatedItems"), scope)
-        return [self._spare(one, left) for one in found]
+        return [spared for one in found if (spared := self._spare(one, left)) is not None]
 
-    def _spare(self, one: Arr, left: Shape) -> Arr:
+    def _spare(self, one: Arr, left: Shape) -> Arr | None:
         if one.evaluated.all:
             return one
         shapes = self._shapes
         rest = shapes.either(left, *one.evaluated.shapes)
         spared = Arr((shapes.anything,) * one.evaluated.count, rest, evaluated=EvaluatedItems(all=True))
-        both = self.both(one, spared)
-        assert both is not None  # `spared` bounds nothing
-        return both
+        return self.both(one, spared)
 
     def unannotated(self, one: Arr) -> Arr:
         """`one` without what it has evaluated."""

@@ -11,7 +11,7 @@ the schema at all is answered. All else happens where a matcher goes.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,12 @@ from constrained.automata.ecma import pattern_dfa
 from constrained.errors import LimitExceeded, Unsatisfiable, Where
 from constrained.matcher import CompiledGrammar
 from constrained.vocabulary.vocabulary import Vocabulary
-from grammars.json_schema.documents import Document
+from grammars.json_schema.dialects import subschemas
+from grammars.json_schema.documents import Document, Location
 from grammars.json_schema.nodes import Writer
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.json_schema.scalars import placed
-from grammars.json_schema.shapes import Says, Shape, Shapes
+from grammars.json_schema.shapes import Says, Shape, Shapes, self_reference
 from grammars.json_schema.survey import SchemaLimits
 
 
@@ -70,6 +71,7 @@ def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits)
     shapes = Shapes(document, options, limits.seconds)
     writer = Writer(shapes)
     try:
+        _refuse_cycles(shapes)
         _compile_patterns(shapes)
         if _must_explore(shapes):
             writer.explore(shapes.root(), limits.shapes)
@@ -79,6 +81,44 @@ def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits)
         raise LimitExceeded("the schema is nested too deeply", where="#") from error
     shapes.stop_clock()
     return writer
+
+
+_IN_PLACE = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas", "dependencies")
+
+
+def _refuse_cycles(shapes: Shapes) -> None:
+    """Refuse a schema that comes back to itself for the same value: the standard gives it no meaning.
+
+    Depth first. What a "$dynamicRef" means depends on the way to it, so its cycles are found later (by
+    `Writer.explore`, see `_must_explore`).
+    """
+    done: set[Location] = set()
+    on_the_way: dict[Location, Iterator[Location]] = {}
+    for start in shapes.document.reachable():
+        todo = [] if start in done else [start]
+        while todo:
+            here = todo[-1]
+            below = on_the_way.setdefault(here, _in_place(shapes, here))
+            ahead = next((one for one in below if one not in done), None)
+            if ahead is None:
+                del on_the_way[here]
+                done.add(todo.pop())
+            elif ahead in on_the_way:
+                raise self_reference(ahead)
+            else:
+                todo.append(ahead)
+
+
+def _in_place(shapes: Shapes, location: Location) -> Iterator[Location]:
+    """The schemas that a schema applies to its own value."""
+    facts = shapes.facts(location)
+    if "$ref" in facts:
+        yield location.reference("$ref")
+    rules = location.dialect.rules
+    for keyword in _IN_PLACE:
+        if keyword in facts:
+            for steps, _ in subschemas(rules[keyword].role, facts[keyword]):
+                yield location.child(keyword, *steps)
 
 
 def _compile_patterns(shapes: Shapes) -> None:
@@ -94,8 +134,11 @@ def _compile_patterns(shapes: Shapes) -> None:
 def _must_explore(shapes: Shapes) -> bool:
     """Could something be met later that is refused: a negation that cannot be told, too many alternatives?
 
-    Both come from negations (oneOf and if negate), the latter also from anyOf inside allOf.
+    Both come from negations (oneOf and if negate), the latter also from anyOf inside allOf. Dynamic
+    references may go round in circles.
     """
+    if shapes.document.is_dynamic:
+        return True
     keywords = {keyword for location in shapes.document.reachable() for keyword in shapes.facts(location)}
     negating = keywords & {"not", "oneOf", "if", "maxContains", "dependentSchemas", "dependencies"}
     return bool(negating) or {"allOf", "anyOf"} <= keywords

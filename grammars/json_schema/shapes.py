@@ -454,6 +454,16 @@ class Shapes:
         return _Progress(self._open, (domain, literal))
 
 
+def self_reference(literal: "Literal | Location") -> InvalidGrammar:
+    """The refusal of a schema that comes back to itself for the same value."""
+    location = literal.location if isinstance(literal, Says) else literal
+    return InvalidGrammar(
+        "this schema refers to itself without going into the value",
+        where=location.where if isinstance(location, Location) else "",
+        hint="a recursive $ref belongs below properties or items",
+    )
+
+
 class _Progress:
     """Marks a literal as being looked into; one that is met inside itself says nothing but itself."""
 
@@ -464,13 +474,7 @@ class _Progress:
 
     def __enter__(self) -> None:
         if self._key in self._open:
-            literal = self._key[1]
-            where = literal.location.where if isinstance(literal, Says) else ""
-            raise InvalidGrammar(
-                "this schema refers to itself without going into the value",
-                where=where,
-                hint="a recursive $ref belongs below properties or items",
-            )
+            raise self_reference(self._key[1])
         self._open.add(self._key)
 
     def __exit__(self, *_: object) -> None:
