@@ -1,0 +1,197 @@
+"""The kernels of a walk agree with its definition in five lines.
+
+allowed(row) = {token : run(bytes(token), row) is not DEAD}
+exits(row)   = {node  : run(path(node), row) accepts}
+"""
+
+from functools import cached_property
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from constrained.automata import walk
+from constrained.automata.counted import UNBOUNDED, Counted, Meter, meter
+from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
+from constrained.vocabulary.trie import ROOT, Trie, build
+from tests.support.automata import LETTERS, automata
+from tests.support.grammars import tokens_of
+
+spellings = st.lists(st.lists(st.sampled_from(LETTERS), max_size=5).map(bytes), min_size=1, max_size=40)
+
+
+class Walked:
+    """A trie with room for a walk over it."""
+
+    def __init__(self, spellings: list[bytes], room: int | None = None) -> None:
+        self.trie = build(spellings)
+        self.texts = {int(token): self.trie.path(node) for node, token in enumerate(self.trie.token) if token >= 0}
+        self.words = np.zeros(-(-len(spellings) // 32), np.uint32)
+        size = max(1, 40 * self.trie.nodes) if room is None else room
+        self.exits, self.labels, self.costs = (np.zeros(size, np.int32) for _ in range(3))
+        self.path, self.counts = (np.zeros(self.trie.max_depth + 2, np.int32) for _ in range(2))
+
+    @cached_property
+    def arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.int16], NDArray[np.int32], NDArray[np.int32]]:
+        return self.trie.byte, self.trie.depth, self.trie.skip, self.trie.token
+
+    def below(self, nodes: list[int]) -> list[tuple[int, bytes]]:
+        """The nodes strictly below `nodes`, with their path from there; one entry for each way."""
+        found = []
+        for start in nodes:
+            base = b"" if start == ROOT else self.trie.path(start)
+            end = self.trie.nodes if start == ROOT else int(self.trie.skip[start])
+            found += [(node, self.trie.path(node)[len(base) :]) for node in range(start + 1, end)]
+        return found
+
+    def leads_on(self, node: int) -> bool:
+        return int(self.trie.skip[node]) > node + 1
+
+
+def starts(draw: st.DrawFn, trie: Trie) -> list[int]:
+    return sorted(draw(st.sets(st.integers(ROOT, trie.nodes - 1), min_size=1, max_size=4)))
+
+
+@given(automata(labels=3), spellings, st.booleans(), st.data())
+def test_a_walk_finds_what_passes_and_where_it_ends(dfa: Dfa, spellings, deep, data):
+    walked = Walked(spellings)
+    nodes = starts(data.draw, walked.trie)
+    row = data.draw(st.integers(START, dfa.rows - 1))
+    found = walk.walk(
+        *walked.arrays, np.array(nodes, np.int32), dfa.classes, dfa.step, dfa.labels, row, deep,
+        walked.words, walked.path, walked.exits, walked.labels,
+    )  # fmt: skip
+    rows = [(node, dfa.run(text, row)) for node, text in walked.below(nodes)]
+    token = walked.trie.token
+    assert set(tokens_of(walked.words)) == {int(token[n]) for n, r in rows if r != DEAD and token[n] >= 0}
+    expected = [(n, dfa.label(r)) for n, r in rows if dfa.label(r) != REFUSES and (walked.leads_on(n) or not deep)]
+    assert list(zip(walked.exits[:found].tolist(), walked.labels[:found].tolist(), strict=True)) == expected
+
+
+@given(automata(labels=2), spellings, st.integers(0, 5))
+def test_a_walk_without_room_says_so(dfa, spellings, room):
+    walked, ample = Walked(spellings, room), Walked(spellings)
+    for one in (walked, ample):
+        one.found = walk.walk(
+            *one.arrays, np.array([ROOT], np.int32), dfa.classes, dfa.step, dfa.labels, START, walk.ALL_EXITS,
+            one.words, one.path, one.exits, one.labels,
+        )  # fmt: skip
+    assert walked.found == (ample.found if ample.found <= room else walk.FULL)
+
+
+@st.composite
+def meters(draw: st.DrawFn) -> Meter:
+    dfa = draw(automata(labels=2))
+    costs = st.lists(st.integers(0, 1), min_size=dfa.step.shape[1], max_size=dfa.step.shape[1])
+    return meter(dfa, np.array([draw(costs) for _ in range(dfa.rows)], np.uint8))
+
+
+def after(counted: Counted, packed: int, text: bytes) -> int:
+    for byte in text:
+        packed = counted.after(packed, byte) if packed != DEAD else DEAD
+    return packed
+
+
+@given(meters(), st.integers(0, 4), st.sampled_from([0, 1, 3, UNBOUNDED]), spellings, st.booleans(), st.data())
+def test_a_counted_walk_counts(one: Meter, low, more, spellings, deep, data):
+    counted = Counted(one, low, min(UNBOUNDED, low + more))
+    walked = Walked(spellings)
+    nodes = starts(data.draw, walked.trie)
+    packed = after(counted, START, data.draw(st.lists(st.sampled_from(LETTERS), max_size=4).map(bytes)))
+    if packed == DEAD or not one.decides(counted.low, counted.high):
+        return
+    row, count = counted.split(packed)
+    found = walk.walk_counted(
+        *walked.arrays, np.array(nodes, np.int32), one.dfa.classes, one.dfa.step, one.dfa.labels,
+        one.cost, one.least, one.most, counted.low, counted.high, row, count, deep,
+        walked.words, walked.path, walked.counts, walked.exits, walked.labels,
+    )  # fmt: skip
+    rows = [(node, after(counted, packed, text)) for node, text in walked.below(nodes)]
+    token = walked.trie.token
+    assert set(tokens_of(walked.words)) == {int(token[n]) for n, r in rows if r != DEAD and token[n] >= 0}
+    expected = [
+        (n, counted.label(r))
+        for n, r in rows
+        if r != DEAD and counted.label(r) != REFUSES and (walked.leads_on(n) or not deep)
+    ]
+    assert list(zip(walked.exits[:found].tolist(), walked.labels[:found].tolist(), strict=True)) == expected
+
+
+@given(meters(), spellings, st.data())
+def test_a_profile_knows_what_each_token_costs(one: Meter, spellings, data):
+    dfa, walked = one.dfa, Walked(spellings)
+    row = data.draw(st.integers(START, dfa.rows - 1))
+    tokens, cheapest, dearest = (np.zeros(walked.trie.nodes, np.int32) for _ in range(3))
+    passed, found = walk.profile(
+        *walked.arrays, dfa.classes, dfa.step, dfa.labels, one.cost, one.least, one.most, row,
+        walked.path, walked.counts, tokens, cheapest, dearest, walked.exits, walked.labels, walked.costs,
+    )  # fmt: skip
+    expected_tokens, expected_exits = [], []
+    for node, text in walked.below([ROOT]):
+        here, cost = row, 0
+        for byte in text:
+            here, cost = dfa.after(here, byte), cost + int(one.cost[here, dfa.classes[byte]])
+        if here != DEAD and walked.trie.token[node] >= 0:
+            expected_tokens.append(
+                (int(walked.trie.token[node]), cost + int(one.least[here]), cost + int(one.most[here]))
+            )
+        if dfa.label(here) != REFUSES and walked.leads_on(node):
+            expected_exits.append((node, dfa.label(here), cost))
+    assert (
+        list(zip(*(array[:passed].tolist() for array in (tokens, cheapest, dearest)), strict=True)) == expected_tokens
+    )
+    exits = (walked.exits, walked.labels, walked.costs)
+    assert list(zip(*(array[:found].tolist() for array in exits), strict=True)) == expected_exits
+
+
+@given(spellings, st.lists(st.lists(st.sampled_from(LETTERS), max_size=4).map(bytes), max_size=4), st.data())
+def test_tokens_around_texts_begin_or_complete_them(spellings, texts, data):
+    walked = Walked(spellings)
+    nodes = starts(data.draw, walked.trie)
+    first = np.zeros(len(texts) + 1, np.int32)
+    np.cumsum([len(text) for text in texts], out=first[1:])
+    text = np.frombuffer(bytearray(b"".join(texts)), np.uint8)
+    walk.set_around(*walked.arrays, np.array(nodes, np.int32), text, first, walked.words)
+    expected = {
+        int(walked.trie.token[node])
+        for node, path in walked.below(nodes)
+        if any(path.startswith(one) or one.startswith(path) for one in texts)
+    }
+    expected |= {int(walked.trie.token[node]) for node in nodes if b"" in texts and node != ROOT}
+    if b"" not in texts or ROOT not in nodes:
+        assert set(tokens_of(walked.words)) == expected - {-1}
+
+
+@given(spellings, st.data())
+def test_all_tokens_below_nodes(spellings, data):
+    walked = Walked(spellings)
+    nodes = [node for node in starts(data.draw, walked.trie) if node != ROOT]
+    walk.set_below(walked.trie.skip, walked.trie.token, np.array(nodes, np.int32), walked.words)
+    expected = {int(walked.trie.token[node]) for node, _ in walked.below(nodes)}
+    assert set(tokens_of(walked.words)) == expected - {-1}
+
+
+@given(spellings, st.lists(st.sampled_from(LETTERS), max_size=9).map(bytes))
+def test_the_fewest_tokens(spellings, text):
+    trie = build(spellings)
+    chosen = walk.fewest_tokens(trie.byte, trie.skip, trie.token, np.frombuffer(bytearray(text), np.uint8)).tolist()
+
+    def fewest(place: int) -> int:
+        ends = [place + len(one) for one in spellings if one and text.startswith(one, place)]
+        return min((1 + fewest(end) for end in ends), default=100) if place < len(text) else 0
+
+    for place, token in enumerate(chosen):
+        if token < 0:
+            assert fewest(place) >= 100
+        else:
+            assert text.startswith(spellings[token], place)
+            assert 1 + fewest(place + len(spellings[token])) == fewest(place)
+
+
+@given(st.sets(st.integers(0, 99)), st.sets(st.integers(0, 99)))
+def test_bits_are_set_and_cleared(allowed, forbidden):
+    words = np.zeros(4, np.uint32)
+    walk.set_bits(words, np.array(sorted(allowed), np.int32))
+    walk.clear_bits(words, np.array(sorted(forbidden), np.int32))
+    assert set(tokens_of(words)) == allowed - forbidden
