@@ -8,7 +8,7 @@ A bounded repeat of an ambiguous expression makes the regex compiler explore set
 for IPv6); a counter in a tuple, or a product with `at_most`, is one millisecond for the same table.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -24,22 +24,42 @@ def walked(start: State, edges: Edges[State], accepts: Callable[[State], bool]) 
     """The automaton whose rows are the states reached from `start`.
 
     `edges(state)` yields (bytes, target): reading any of the bytes leads to the target. Bytes that no
-    edge names are refused.
+    edge names are refused; a later edge replaces an earlier one on the bytes they share.
     """
     number: dict[State, int] = {start: int(START)}
-    todo, drawn = [start], list[tuple[int, bytes, int]]()
-    for row, state in enumerate(todo, start=1):
+    todo, drawn, reads = [start], list[list[tuple[int, int]]](), dict[bytes, int]()
+    for state in todo:
+        leaving = list[tuple[int, int]]()  # (index of the bytes read, row)
         for read, target in edges(state):
-            if target not in number:
-                number[target] = len(number) + 1
+            row = number.setdefault(target, len(number) + 1)
+            if row > len(todo):
                 todo.append(target)
-            drawn.append((row, read, number[target]))
-    columns = {read: np.frombuffer(read, np.uint8) for _, read, _ in drawn}
-    step = np.zeros((len(todo) + 1, 256), np.int32)
-    for row, read, target in drawn:
-        step[row, columns[read]] = target
+            leaving.append((reads.setdefault(read, len(reads)), row))
+        drawn.append(leaving)
+    classes, columns = _columns(list(reads))
+    refusing = [int(DEAD)] * (max(classes) + 1)
+    table = [refusing.copy() for _ in range(len(todo) + 1)]
+    for cells, leaving in zip(table[START:], drawn, strict=True):
+        for read, row in leaving:
+            for column in columns[read]:
+                cells[column] = row
     labels = [REFUSES, *(0 if accepts(state) else REFUSES for state in todo)]
-    return algebra.from_table(step, np.array(labels, np.int32))
+    return algebra.canonical(np.array(classes, np.uint8), np.array(table, np.int32), np.array(labels, np.int32))
+
+
+def _columns(reads: Sequence[bytes]) -> tuple[list[int], list[list[int]]]:
+    """The coarsest classes that tell all byte sets apart: byte -> column, and each set as columns."""
+    members = [0] * 256  # byte -> the sets it is in, as bits
+    for index, read in enumerate(reads):
+        for byte in read:
+            members[byte] |= 1 << index
+    column = {sets: index for index, sets in enumerate(dict.fromkeys(members))}
+    columns: list[list[int]] = [[] for _ in reads]
+    for sets, index in column.items():
+        for read in range(len(reads)):
+            if sets >> read & 1:
+                columns[read].append(index)
+    return [column[sets] for sets in members], columns
 
 
 def joined(left: Dfa, byte: int, right: Dfa) -> Dfa:

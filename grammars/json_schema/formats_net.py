@@ -25,18 +25,20 @@ from constrained.automata.regex import compile_rust
 from grammars.json_schema.formats_build import at_most, joined, walked
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+# Four decimal octets without leading zeros (RFC 2673, section 3.2).
 IPV4 = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
 
 _LABEL, _NAME, _UNIT = 63, 253, 32
 
-_DIGITS, _LETTERS = b"0123456789", b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_ALNUM = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_HEX = b"0123456789abcdefABCDEF"
 _HostState = tuple[int, int, bool]  # (units paid for earlier labels, length of this label, it ends in a hyphen)
 
 
 def _host_edges(state: _HostState) -> Iterator[tuple[bytes, _HostState]]:
     units, length, hyphen = state
     if length < min(_LABEL, _NAME - units * _UNIT):
-        yield _DIGITS + _LETTERS, (units, length + 1, False)
+        yield _ALNUM, (units, length + 1, False)
         if length:
             yield b"-", (units, length + 1, True)
     paid = units + -(-(length + 1) // _UNIT)
@@ -60,12 +62,6 @@ def hostname() -> Dfa:
     return algebra.difference(_any_hostname(), compile_rust(r"(?:[^.]*\.)*[xX][nN]--(?s:.*)"))
 
 
-@cache
-def ipv4() -> Dfa:
-    """Four decimal octets without leading zeros (RFC 2673, section 3.2)."""
-    return compile_rust(IPV4)
-
-
 # Where one stands in hexadecimal groups: places 1 to 4 are digits of a group.
 _START, _LONE_COLON, _COLON, _PAIR = 0, 5, 6, 7
 _GroupState = tuple[int, bool, int]  # (groups begun, "::" was read, place)
@@ -74,9 +70,9 @@ _GroupState = tuple[int, bool, int]  # (groups begun, "::" was read, place)
 def _group_edges(state: _GroupState) -> Iterator[tuple[bytes, _GroupState]]:
     groups, elided, place = state
     if 1 <= place <= 3:
-        yield _DIGITS + b"abcdefABCDEF", (groups, elided, place + 1)
+        yield _HEX, (groups, elided, place + 1)
     elif place in (_START, _COLON, _PAIR) and groups < 8:
-        yield _DIGITS + b"abcdefABCDEF", (groups + 1, elided, 1)
+        yield _HEX, (groups + 1, elided, 1)
     if place == _START:
         yield b":", (groups, elided, _LONE_COLON)
     elif place in (_LONE_COLON, _COLON) and not elided:
@@ -103,7 +99,7 @@ def ipv6(least_elided: int = 1) -> Dfa:
 
     start = (0, False, _START)
     prefix = walked(start, _group_edges, before_ipv4)
-    return algebra.union(walked(start, _group_edges, whole), algebra.concat(prefix, ipv4()))
+    return algebra.union(walked(start, _group_edges, whole), algebra.concat(prefix, compile_rust(IPV4)))
 
 
 _ATOM = r"a-zA-Z0-9!#$%&'*+\-/=?^_`{|}~"
@@ -119,7 +115,7 @@ def _mailbox(atom: str, quotable: str, domain: Dfa) -> Dfa:
 @cache
 def _address_literal() -> Dfa:
     """`[127.0.0.1]` or `[IPv6:::1]`; the RFC's "::" of a literal is at least two groups."""
-    content = algebra.union(ipv4(), joined(algebra.literal(b"IPv6"), ord(":"), ipv6(2)))
+    content = algebra.union(compile_rust(IPV4), joined(algebra.literal(b"IPv6"), ord(":"), ipv6(2)))
     return joined(algebra.literal(b""), ord("["), joined(content, ord("]"), algebra.literal(b"")))
 
 
