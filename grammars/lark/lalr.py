@@ -8,6 +8,7 @@ prefix, and every rule has sentences (that is checked here). So at the level of 
 dead ends; at the level of characters see machine.py.
 """
 
+from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from lark.parsers.lalr_analysis import LALR_Analyzer, Shift
 from constrained.errors import UnsupportedFeature
 
 END = "$END"
+_RECENT = 50_000  # stacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,9 @@ class Tables:
             reason = str(error).partition("\n")[0] or "nested too deeply"
             raise UnsupportedFeature(f"greedy lexing needs a grammar without LALR(1) conflicts: {reason}") from error
         table: Any = analysis.parse_table
-        terminals = {symbol.name for rule in rules for symbol in rule.expansion if symbol.is_term} | {END}
+        terminals = {str(symbol.name) for rule in rules for symbol in rule.expansion if symbol.is_term} | {END}
         self.actions: list[dict[str, Action]] = [
-            {symbol: _action(*action) for symbol, action in table.states[state].items()}
+            {str(symbol): _action(*action) for symbol, action in table.states[state].items()}
             for state in range(len(table.states))
         ]
         self.accepts = [frozenset(terminals & actions.keys()) for actions in self.actions]
@@ -88,6 +90,7 @@ class Tables:
         self.kernels = [[_item(pointer) for pointer in items.kernel] for items in analysis.lr0_itemsets]
         self._end: int = table.end_states[start]
         self._stacks: WeakValueDictionary[tuple[Stack | None, int], Stack] = WeakValueDictionary()
+        self._recent: deque[Stack] = deque(maxlen=_RECENT)  # kept alive, with what is known about them
         self.start = self.push(None, table.start_states[start])
 
     def push(self, below: Stack | None, state: int) -> Stack:
@@ -96,6 +99,7 @@ class Tables:
         found = self._stacks.get(key)
         if found is None:
             found = self._stacks[key] = Stack(state, below)
+            self._recent.append(found)
         return found
 
     def reduce(self, stack: Stack, reduction: Reduction) -> Stack:
@@ -147,9 +151,9 @@ class Tables:
 def _action(kind: object, argument: Any) -> Action:
     if kind is Shift:
         return int(argument)
-    return Reduction(argument.origin.name, len(argument.expansion))
+    return Reduction(str(argument.origin.name), len(argument.expansion))
 
 
 def _item(pointer: RulePtr) -> Item:
-    names = [symbol.name for symbol in pointer.rule.expansion]
-    return Item(pointer.rule.origin.name, pointer.index, tuple(names[pointer.index :]))
+    names = [str(symbol.name) for symbol in pointer.rule.expansion]
+    return Item(str(pointer.rule.origin.name), pointer.index, tuple(names[pointer.index :]))

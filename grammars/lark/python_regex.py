@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from constrained.automata.code_points import ANY, Ranges, complement, ranges
+from constrained.automata.code_points import ANY, Ranges, complement, ranges, union
 from constrained.errors import InvalidGrammar, LimitExceeded, UnsupportedFeature
 
 _parser: Any = importlib.import_module("re._parser")
@@ -33,6 +33,7 @@ _CATEGORIES = {
     "CATEGORY_WORD": r"\w",
     "CATEGORY_NOT_WORD": r"\W",
 }
+_FOLD_TO_ASCII = (0x130, 0x131, 0x17F, 0x212A)  # dotted I, dotless i, long s, Kelvin sign
 _REFUSED = {
     "AT": "an anchor or \\b in a terminal",
     "GROUPREF": "a back-reference",
@@ -208,21 +209,26 @@ def _escape(code: int) -> str:
 
 def _listed(listed: str, negated: bool, flags: int) -> Ranges:
     """The characters of class `[listed]`, or the others."""
-    fold = "i" if flags & re.IGNORECASE else ""
-    ascii_only = "a" if flags & re.ASCII else ""
-    if not fold and "\\w" not in listed.lower() and "\\d" not in listed.lower() and "\\s" not in listed.lower():
-        points = _plain(listed)
-    else:
-        points = _characters(f"(?{fold}{ascii_only}:[{listed}])" if fold or ascii_only else f"[{listed}]")
+    points = _folded(listed, flags) if flags & re.IGNORECASE else _plain(listed, flags)
     return complement(points) if negated else points
 
 
-def _plain(listed: str) -> Ranges:
-    """Read back what `_member` wrote, where it is only characters and ranges."""
-    found: list[tuple[int, int]] = []
-    for low, high in re.findall(r"\\U(.{8})(?:-\\U(.{8}))?", listed):
-        found.append((int(low, 16), int(high or low, 16)))
-    return ranges(found)
+def _plain(listed: str, flags: int) -> Ranges:
+    """Read back what `_member` wrote."""
+    found = [(int(low, 16), int(high or low, 16)) for low, high in re.findall(r"\\U(.{8})(?:-\\U(.{8}))?", listed)]
+    names: list[str] = re.findall(r"\\[dDsSwW]", listed)
+    categories = [_characters(f"(?a:{name})" if flags & re.ASCII else name) for name in names]
+    return union(ranges(found), *categories)
+
+
+def _folded(listed: str, flags: int) -> Ranges:
+    """As `_plain`, closed under Python's case folding."""
+    pattern = f"(?{'ia' if flags & re.ASCII else 'i'}:[{listed}])"
+    plain = _plain(listed, flags)
+    if plain and plain[-1][1] >= 0x80:
+        return _characters(pattern)
+    matches = re.compile(pattern).fullmatch
+    return ranges((code, code) for code in (*range(0x80), *_FOLD_TO_ASCII) if matches(chr(code)))
 
 
 @lru_cache(maxsize=1)

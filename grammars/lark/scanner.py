@@ -210,9 +210,9 @@ def _side_by_side(parts: list[Dfa], first: int) -> tuple[NDArray[np.uint8], NDAr
     columns, classes = np.unique(np.stack([part.classes for part in parts]), axis=1, return_inverse=True)
     classes = classes.reshape(-1)
     number = {bytes(4 * len(parts)): 0, np.full(len(parts), START, np.int32).tobytes(): 1}
-    rows = [np.zeros(len(parts), np.int32), np.full(len(parts), START, np.int32)]
-    step = [[0] * columns.shape[1]]
-    level = np.stack(rows[1:])  # (N, T)
+    level = np.full((1, len(parts)), START, np.int32)  # (N, T)
+    rows = [np.zeros((1, len(parts)), np.int32), level]
+    step = [np.zeros((1, columns.shape[1]), np.int32)]
     while len(level):
         after = np.empty((len(level), columns.shape[1], len(parts)), np.int32)  # (N, K, T)
         ends = np.zeros((len(level), columns.shape[1], first), np.bool_)
@@ -223,22 +223,18 @@ def _side_by_side(parts: list[Dfa], first: int) -> tuple[NDArray[np.uint8], NDAr
         behind = (np.cumsum(ends, axis=2) - ends) > 0
         after[:, :, :first][behind] = DEAD
         after[~after[:, :, :first].any(axis=2)] = DEAD
-        fresh: list[NDArray[np.int32]] = []
-        for cells in after:
-            targets: list[int] = []
-            for cell in cells:
-                key = cell.tobytes()
-                target = number.get(key)
-                if target is None:
-                    target = number[key] = len(number)
-                    fresh.append(cell)
-                targets.append(target)
-            step.append(targets)
-        rows.extend(fresh)
-        if len(rows) > _LIMIT:
+        flat = after.reshape(-1, len(parts))
+        keys = np.ascontiguousarray(flat).view(np.dtype((np.void, 4 * len(parts)))).reshape(-1)
+        kinds, chosen, kind = np.unique(keys, return_index=True, return_inverse=True)
+        known = len(number)
+        targets = np.array([number.setdefault(key.tobytes(), len(number)) for key in kinds], np.int32)
+        step.append(targets[kind].reshape(after.shape[:2]))
+        fresh = chosen[targets >= known][np.argsort(targets[targets >= known])]
+        level = flat[fresh]
+        rows.append(level)
+        if len(number) > _LIMIT:
             raise LimitExceeded(f"the terminals of one place need more than {_LIMIT} rows together")
-        level = np.stack(fresh) if fresh else level[:0]
-    return classes.astype(np.uint8), np.array(step, np.int32), np.stack(rows)
+    return classes.astype(np.uint8), np.concatenate(step), np.concatenate(rows)
 
 
 # ---------------------------------------------------------------- guards as automata
