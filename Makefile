@@ -16,15 +16,17 @@ DEV      := $(VENV)/.installed-dev
 NOTEBOOK := $(VENV)/.installed-notebook
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format pytest tokenizers soak fuzz bench clean
+.PHONY: help demo test check format pytest tokenizers soak fuzz nightly bench clean
 
 help:
 	@echo 'make demo     a real model answers with a tool call that is valid by construction'
 	@echo 'make test     everything a change must pass: make check, then pytest'
 	@echo 'make check    ruff, basedpyright, import-linter'
 	@echo 'make format   rewrite the code as `make check` wants it'
-	@echo 'make soak     long runs with the real model'
-	@echo 'make fuzz     property tests with many new examples'
+	@echo 'make soak     two hundred tool calls by the real model at temperature 1.5'
+	@echo 'make fuzz     random schemas against a validator; COUNT=1000 FIRST=0 say which'
+	@echo 'make nightly  the tests left out for their length, and thousands of new random examples'
+	@echo 'make bench    what things cost'
 	@echo 'make clean    remove .venv and what builds and tests left behind'
 
 demo: $(RUNTIME)
@@ -50,16 +52,22 @@ format: $(DEV)
 	$(BIN)/ruff format .
 
 soak: $(DEV) tokenizers
-	$(BIN)/python -m pytest -m slow tests/soak
+	$(BIN)/python -m pytest -m slow -s tests/soak
 
-fuzz: $(DEV) tokenizers
+COUNT ?= 1000
+FIRST ?= 0
+fuzz: $(DEV)
+	$(BIN)/python -m tests.fuzz.run $(COUNT) $(FIRST)
+
+nightly: $(DEV) tokenizers
+	$(BIN)/python -m pytest -m slow --ignore tests/soak
 	$(BIN)/python -m pytest --hypothesis-profile nightly --timeout 3600 tests/properties
 
 bench: $(DEV) tokenizers
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) build dist .hypothesis .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) dist .hypothesis .pytest_cache .ruff_cache .import_linter_cache
 	find constrained grammars server tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---------------------------------------------------------------- installation
