@@ -19,6 +19,7 @@ from constrained.automata.ecma import pattern_dfa
 from constrained.errors import LimitExceeded, Unsatisfiable, Where
 from constrained.matcher import CompiledGrammar
 from constrained.vocabulary.vocabulary import Vocabulary
+from grammars.json_schema import texts
 from grammars.json_schema.dialects import subschemas
 from grammars.json_schema.documents import Document, Location
 from grammars.json_schema.nodes import Writer
@@ -126,7 +127,7 @@ def _compile_patterns(shapes: Shapes) -> None:
     for location in shapes.document.reachable():
         facts = shapes.facts(location)
         if "pattern" in facts:
-            placed(location, "pattern", pattern_dfa, facts["pattern"])
+            placed(location, "pattern", texts.matching, facts["pattern"])
         for pattern in facts.get("patternProperties", ()):
             placed(location, "patternProperties", pattern_dfa, pattern)
 

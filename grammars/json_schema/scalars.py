@@ -17,7 +17,6 @@ from typing import Any, Generic, TypeVar
 
 from constrained.automata import algebra
 from constrained.automata.dfa import Dfa
-from constrained.automata.ecma import pattern_dfa
 from constrained.errors import GrammarError
 from grammars.json_schema import numbers, texts
 from grammars.json_schema.documents import Location
@@ -27,6 +26,7 @@ from grammars.json_schema.texts import Texts
 from grammars.json_schema.values import Flag, Null, Number, Text, Value, value_of
 
 L = TypeVar("L")
+R = TypeVar("R")
 Facts = Mapping[str, Any]  # the keywords of a location that restrict, by name
 
 NARROW, WIDE = False, True
@@ -90,7 +90,7 @@ def _own_texts(location: Location, facts: Facts, options: JsonSchemaOptions, wid
         return texts.NO_TEXT
     found = Texts(low=int(facts.get("minLength", 0)), high=int(facts.get("maxLength", texts.UNBOUNDED)))
     if "pattern" in facts:
-        found = texts.both(found, Texts(dfa=placed(location, "pattern", pattern_dfa, facts["pattern"])))
+        found = texts.both(found, placed(location, "pattern", texts.matching, facts["pattern"]))
     if "format" in facts and options.formats != "annotate":
         found = texts.both(found, _format(facts["format"], options.formats, wide))
     if facts.get("contentEncoding") == "base64" and options.formats != "annotate" and not wide:
@@ -116,7 +116,7 @@ TEXTS: Scalar[Texts] = Scalar(
 )
 
 
-def placed(location: Location, keyword: str, compile_: Callable[[Any], Dfa], value: Any) -> Dfa:
+def placed(location: Location, keyword: str, compile_: Callable[[Any], R], value: Any) -> R:
     """Compile a keyword's value; errors get its place."""
     try:
         return compile_(value)

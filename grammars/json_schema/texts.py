@@ -10,9 +10,12 @@ a counter (constrained/automata/counted.py); unions and complements multiply the
 from dataclasses import dataclass
 from functools import lru_cache
 
-from constrained.automata.algebra import Builder, difference, empty, intersect, literals, union
+import numpy as np
+
+from constrained.automata.algebra import Builder, difference, empty, intersect, literals, minimise, union
 from constrained.automata.counted import UNBOUNDED, Counted, Meter, string_meter
-from constrained.automata.dfa import Dfa
+from constrained.automata.dfa import REFUSES, START, Dfa
+from constrained.automata.ecma import counted_whole, pattern_dfa
 from constrained.automata.lift import any_string, any_text, json_string
 from constrained.errors import LimitExceeded
 from constrained.grammar import Automaton
@@ -84,6 +87,28 @@ def other(a: Texts) -> Texts:
     if a.chosen is None and a.dfa is None and (a.low == 0 or a.high >= UNBOUNDED):
         return Texts(low=a.high + 1) if a.low == 0 else Texts(high=a.low - 1)
     return Texts(dfa=difference(any_text(), decoded(a)))
+
+
+@lru_cache(maxsize=1024)
+def matching(pattern: str) -> Texts:
+    """The texts that an ECMA-262 pattern matches somewhere; `^C{n,m}$` keeps n and m as lengths.
+
+    Raises as `pattern_dfa`.
+    """
+    counted = counted_whole(pattern)
+    if counted is None:
+        return Texts(dfa=pattern_dfa(pattern))
+    character, low, high = counted
+    return Texts(dfa=_repeated(character), low=low, high=UNBOUNDED if high is None else high)
+
+
+def _repeated(character: Dfa) -> Dfa:
+    """Any number of texts of `character`, none of which begins another: go back to START at each end."""
+    ends = character.labels[character.step] != REFUSES
+    step = np.where(ends, np.int32(START), character.step)
+    labels = np.full(character.rows, REFUSES, np.int32)
+    labels[START] = 0
+    return minimise(Dfa(character.classes, step, labels))
 
 
 def is_empty(a: Texts) -> bool:
