@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from grammars.json_schema.nodes import Writer
 
 _MANY = 1 << 30
+_FEW = 32  # more conditions than this on one object are not met
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,16 @@ class KeyClass:
     def variety(self, extras: frozenset[bytes]) -> int:
         """How many keys are left."""
         return _MANY if self.endless else count_texts(self._left(extras))
+
+    def few(self, extras: frozenset[bytes]) -> list[bytes]:
+        """The keys that are left, where they are so few that they can run out; else none."""
+        if self.endless:
+            return []
+        left, found = self._left(extras), list[bytes]()
+        while not left.is_empty and count_texts(left, _FEW + 1) <= _FEW:
+            found.append(left.completion(START))
+            left = difference(left, literals([found[-1]]))
+        return found
 
     def shortest(self, refused: frozenset[bytes]) -> bytes:
         """A shortest key that is not refused."""

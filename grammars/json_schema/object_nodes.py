@@ -194,24 +194,27 @@ class ObjectPlan:
         if missing < 0 or (missing >> len(self.names)) or not all(self.possible(place) for place in _bits(missing)):
             return False
         least = state.count + missing.bit_count()
-        if least > obj.high:
+        if max(least, obj.low) > obj.high:
             return False
         if state.pending and not self._can_show(state, missing, obj.high - least):
             return False
-        return least >= obj.low or self._can_fill(state, missing, obj.low - least)
+        return least >= obj.low or self._can_fill(state, missing, obj.low - least, obj.high - least)
 
-    def _can_fill(self, state: ObjectState, missing: int, wanted: int) -> bool:
-        """Can `wanted` more keys come than must?"""
+    def _can_fill(self, state: ObjectState, missing: int, wanted: int, room: int) -> bool:
+        """Can `wanted` to `room` more keys come than must? Each brings along those that depend on it."""
         for one in self.classes:
             if one.endless and self.writer.alive(one.shape):
                 return True
+        coming = missing
         for place in self._ahead(state):
-            if not missing >> place & 1 and self.possible(place) and self._affordable(state, place):
-                wanted -= 1
-                if wanted <= 0:
-                    return True
-        finite = sum(one.variety(state.extras) for one in self.classes if self.writer.alive(one.shape))
-        return finite >= wanted
+            if self.possible(place) and self._affordable(state, place):
+                together = coming | self._closure(1 << place) & ~state.seen
+                if together.bit_count() <= missing.bit_count() + room:
+                    coming = together
+        wanted -= coming.bit_count() - missing.bit_count()
+        if wanted <= 0:
+            return True
+        return sum(one.variety(state.extras) for one in self.classes if self.writer.alive(one.shape)) >= wanted
 
     def _affordable(self, state: ObjectState, place: int) -> bool:
         """May the key at `place` come at all: can what must come with it still come?"""
@@ -221,24 +224,44 @@ class ObjectPlan:
         behind = bits & ((1 << state.place) - 1) & ~state.seen
         return not behind and all(self.possible(one) for one in _bits(bits & ~state.seen))
 
-    def _can_show(self, state: ObjectState, missing: int, room: int) -> bool:
-        """Can every pending `exists` still be met, with at most `room` keys beside the missing ones?"""
-        if not state.pending:
-            return True
+    def _can_show(self, state: ObjectState, missing: int, room: int, extras: int = 0) -> bool:
+        """Can every pending `exists` still be met, with at most `room` keys beside the missing ones?
+
+        `extras` undeclared keys are taken already.
+        """
         if room < 0:
             return False
+        if not state.pending:
+            return True
         first = min(state.pending)
         for place in self._ahead(state):
             served = self._serves(Texts(chosen=frozenset({self.names[place]})), self.shapes[place], first, state)
             if served and self._affordable(state, place):
                 after = replace(state, seen=state.seen | 1 << place, pending=state.pending - served)
-                if self._can_show(after, missing, room - 1 + (missing >> place & 1)):
+                if self._can_show(after, missing, room - 1 + (missing >> place & 1), extras):
                     return True
         for one in self.classes:
             served = self._serves(one.names, one.shape, first, state)
-            if served and self._can_show(replace(state, pending=state.pending - served), missing, room - 1):
-                return True
+            if served and self._witnesses(one, served, state.extras) > extras:
+                after = replace(state, pending=state.pending - served)
+                if self._can_show(after, missing, room - 1, extras + 1):
+                    return True
         return False
+
+    def _witnesses(self, keys: KeyClass, served: frozenset[int], extras: frozenset[bytes]) -> int:
+        """How many keys of a class may still serve these conditions."""
+        names = keys.names
+        for number in served:
+            names = texts.both(names, self.obj.exists[number].names)
+        return keys.with_names(names).variety(extras)
+
+    def doomed(self, keys: KeyClass, after: ObjectState) -> frozenset[bytes]:
+        """The keys of a class that may not come: they were the last that could serve a condition."""
+        found: set[bytes] = set()
+        for number in after.pending:
+            few = keys.with_names(texts.both(keys.names, self.obj.exists[number].names)).few(after.extras)
+            found.update(key for key in few if not self.can_finish(replace(after, extras=after.extras | {key})))
+        return frozenset(found)
 
     def _serves(self, names: Texts, shape: Shape, first: int, state: ObjectState) -> frozenset[int]:
         """The pending conditions that one such key can meet at once, `first` among them; none if not that."""
@@ -409,10 +432,14 @@ class ObjectNode(Node):
 class ExtraKey(Captured):
     """An undeclared key with its value; afterwards it may not come again."""
 
-    __slots__ = ("_plan", "_value", "after", "body", "endless", "keys", "shape")
+    __slots__ = ("_doomed", "_plan", "_value", "after", "body", "endless", "keys", "shape")
 
-    def __init__(self, plan: ObjectPlan, keys: KeyClass, body: Sequence, shape: Shape, after: ObjectState) -> None:
-        self.body = body
+    def __init__(
+        self, plan: ObjectPlan, keys: KeyClass, doomed: frozenset[bytes], shape: Shape, after: ObjectState
+    ) -> None:
+        terminal = keys.terminal(after.extras | doomed)
+        self.body = () if terminal is None else (terminal,)
+        self._doomed = doomed
         self.endless = keys.endless
         self.shape = shape
         self.after = after
@@ -423,12 +450,12 @@ class ExtraKey(Captured):
     @classmethod
     def of(cls, plan: ObjectPlan, keys: KeyClass, shape: Shape, after: ObjectState) -> "ExtraKey | None":
         """The extra keys of a class that have not come; None when there are none left."""
-        terminal = keys.terminal(after.extras)
-        return None if terminal is None else cls(plan, keys, (terminal,), shape, after)
+        found = cls(plan, keys, plan.doomed(keys, after), shape, after)
+        return found if found.body else None
 
     def then(self, text: bytes) -> Sequence | None:
         """Its value, and the members after it."""
-        if text in self._plan.keys or text in self.after.extras:
+        if text in self._plan.keys or text in self.after.extras or text in self._doomed:
             return None
         return (*self._value, self._plan.node(replace(self.after, extras=self.after.extras | {text})))
 
@@ -437,8 +464,8 @@ class ExtraKey(Captured):
         return (*self._value, UNKNOWN)
 
     def refused(self) -> frozenset[bytes]:
-        """The declared keys, and those that came before."""
-        return self.after.extras.union(self._plan.keys)
+        """The declared keys, those that came before, and those that others must leave to conditions."""
+        return self.after.extras.union(self._plan.keys, self._doomed)
 
     def shortest_key(self) -> bytes:
         """A shortest key that may come."""

@@ -53,7 +53,9 @@ class Record:
         """Write it, one line per file and case, so that changes are seen."""
         lines = [f"    {json.dumps(file)}: {json.dumps(counts)}" for file, counts in self.totals.items()]
         cases = [f"    {json.dumps(case)}: {json.dumps(outcome)}" for case, outcome in self.exceptions.items()]
-        path.write_text("\n".join(['{"totals": {', ",\n".join(lines), '}, "exceptions": {', ",\n".join(cases), "}}", ""]))
+        path.write_text(
+            "\n".join(['{"totals": {', ",\n".join(lines), '}, "exceptions": {', ",\n".join(cases), "}}", ""])
+        )
 
     def counts(self) -> Counter[str]:
         """How many cases had which outcome."""

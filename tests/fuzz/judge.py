@@ -1,0 +1,63 @@
+"""What `jsonschema` says, with numbers taken exactly as they are written."""
+
+import json
+from decimal import Decimal, InvalidOperation, localcontext
+from typing import Any
+
+from jsonschema.validators import validator_for
+
+from grammars.json_schema.documents import Document
+from tests.support.schema_evaluator import is_valid
+
+_LARGEST = 2000  # exponent of a number that is made an int
+DRAFT4 = "http://json-schema.org/draft-04/schema#"
+
+
+class Judge:
+    """Validates texts against one schema, formats asserted or not."""
+
+    def __init__(self, schema: Any, *, formats: bool) -> None:
+        exact = json.loads(json.dumps(schema), parse_float=Decimal)
+        of = validator_for(exact)
+        self._lenient = of(exact)
+        self._validator = of(exact, format_checker=of.FORMAT_CHECKER) if formats else self._lenient
+        self._document = Document.parse(json.dumps(schema)) if '"unevaluated' in json.dumps(schema) else None
+        self._integral = not (isinstance(schema, dict) and schema.get("$schema") == DRAFT4)
+
+    def parse(self, text: str) -> Any:
+        """The value of a text. From draft 6 on, 1.0 is an integer. A key that comes twice is refused."""
+        return json.loads(text, parse_float=self._number, object_pairs_hook=_members)
+
+    def _number(self, text: str) -> Decimal | int:
+        try:
+            value = Decimal(text)
+        except InvalidOperation:  # an exponent of more digits than any computer counts to
+            return Decimal("1e5000") if "e-" not in text.lower() else Decimal("1e-5000")
+        _, digits, exponent = value.as_tuple()
+        if not self._integral or not isinstance(exponent, int) or exponent > _LARGEST:
+            return value
+        whole = exponent >= 0 or (not any(digits[exponent:]) and -exponent <= len(digits)) or not any(digits)
+        return int(value) if whole else value
+
+    def accepts(self, text: str) -> bool | None:
+        """Is it valid? None where there is no telling: the library recurses without end, breaks, or errs.
+
+        It errs about unevaluated*, forgetting that a violated schema annotates nothing. There the standard,
+        followed by the book (`schema_evaluator`), is a second judge, and both must agree.
+        """
+        value = self.parse(text)
+        with localcontext() as context:
+            context.prec = 400
+            try:
+                if self._document is not None and is_valid(self._document, value) != self._lenient.is_valid(value):
+                    return None
+                return self._validator.is_valid(value)
+            except (RecursionError, TypeError, ArithmeticError):
+                return None
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError(f"a key came twice: {[name for name, _ in pairs]}")
+    return members

@@ -1,0 +1,221 @@
+"""Random schemas and random instances, small enough to meet each other.
+
+Every keyword that restricts anything occurs, in any combination. Alphabets are tiny on purpose: with
+three keys and three letters, patterns overlap, branches of oneOf share instances, an enum meets a
+multipleOf. Everything is drawn from one `random.Random`, so a number names a schema, and hypothesis
+(`st.randoms`) can draw and shrink them as well.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from grammars.json_schema.dialects import DIALECTS, Dialect
+
+NAMES = ("a", "b", "ab", "ba", "é")
+PATTERNS = ("^a", "b$", "a", "^b*$", "^[ab]$", "^.{2}$", "^(a|é)+$", "[^a]", "^$", "é")
+FORMATS = ("date", "ipv4", "uuid", "email", "unknown-format", "int32", "json-pointer", "time")
+SCALARS = (None, True, False, 0, 1, 2, 3, -1, 10, 0.5, 1.5, -0.5, 1.0, 0.1, "", "a", "b", "ab", "aa", "bab", "é", '"\\')
+ARRAYS = ([], [0], [1], ["a"], [0, 0], [0, 1], ["a", "b"], [[]], [None, True, "a"], [1, "a", 1], [0.5])
+OBJECTS = (
+    {},
+    {"a": 0},
+    {"a": "a"},
+    {"b": 1},
+    {"a": 1, "b": 1},
+    {"a": {}, "ab": []},
+    {"é": None},
+    {"a": 0, "b": "b", "ab": 2},
+    {"a": {"a": 1}},
+)
+TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
+
+
+def instance(random: Random, depth: int = 2) -> Any:
+    """A random JSON value."""
+    kind = random.random()
+    if kind < 0.45 or depth == 0:
+        return random.choice(SCALARS)
+    if kind < 0.55:
+        return random.choice(ARRAYS)
+    if kind < 0.65:
+        return random.choice(OBJECTS)
+    if kind < 0.8:
+        return [instance(random, depth - 1) for _ in range(random.randrange(4))]
+    return {random.choice(NAMES): instance(random, depth - 1) for _ in range(random.randrange(4))}
+
+
+def document(random: Random) -> dict[str, Any]:
+    """A random schema with definitions, in a random draft."""
+    dialect = random.choice((*DIALECTS, DIALECTS[-1], DIALECTS[-1], DIALECTS[-1]))
+    return _Maker(random, dialect).document()
+
+
+class _Maker:
+    """Draws schemas of one dialect. A keyword's method is named after it and fills in its value."""
+
+    def __init__(self, random: Random, dialect: Dialect) -> None:
+        self.random = random
+        self.dialect = dialect
+        self.holder = "$defs" if dialect.number >= 2019 else "definitions"
+        self.definitions = random.randrange(3)
+        kinds: list[tuple[int, Callable[[int], dict[str, Any]]]] = [
+            (3, self.type),
+            (2, self.values),
+            (3, self.strings),
+            (3, self.numbers),
+            (4, self.arrays),
+            (6, self.objects),
+            (4, self.combinators),
+            (1, self.references),
+        ]
+        self.kinds = [make for weight, make in kinds for _ in range(weight)]
+
+    def document(self) -> dict[str, Any]:
+        found = {"$schema": self.dialect.uri, **self.keywords(3)}
+        if self.definitions:
+            found[self.holder] = {f"d{index}": self.schema(2) for index in range(self.definitions)}
+        return found
+
+    def maybe(self, chance: float) -> bool:
+        return self.random.random() < chance
+
+    def schema(self, depth: int) -> Any:
+        if self.dialect.boolean_schemas and self.maybe(0.08):
+            return self.maybe(0.6)
+        return self.keywords(depth)
+
+    def schemas(self, depth: int, least: int = 1) -> list[Any]:
+        return [self.schema(depth - 1) for _ in range(least + self.random.randrange(3))]
+
+    def keywords(self, depth: int) -> dict[str, Any]:
+        if depth <= 0:
+            return self.random.choice((self.type, self.values, self.strings, self.numbers))(0)
+        found: dict[str, Any] = {}
+        for _ in range(self.random.choice((1, 1, 2, 2, 3, 4))):
+            found.update(self.random.choice(self.kinds)(depth))
+        return found
+
+    def some(self, **makers: Callable[[], Any]) -> dict[str, Any]:
+        """One or more of these keywords, with what makes their values."""
+        names = list(makers)
+        return {
+            name: makers[name]() for name in self.random.sample(names, 1 + self.random.randrange(min(3, len(names))))
+        }
+
+    # ------------------------------------------------------------------ any type
+
+    def type(self, depth: int) -> dict[str, Any]:
+        if self.maybe(0.3):
+            return {"type": self.random.sample(TYPES, 1 + self.random.randrange(3))}
+        return {"type": self.random.choice((*TYPES, "object", "object", "array", "string"))}
+
+    def values(self, depth: int) -> dict[str, Any]:
+        if self.dialect.number > 4 and self.maybe(0.4):
+            return {"const": instance(self.random)}
+        found: list[Any] = []
+        for _ in range(1 + self.random.randrange(4)):
+            value = instance(self.random, 1)
+            if not any(repr(value) == repr(other) for other in found):
+                found.append(value)
+        return {"enum": found}
+
+    def combinators(self, depth: int) -> dict[str, Any]:
+        makers: dict[str, Callable[[], Any]] = {
+            "allOf": lambda: self.schemas(depth),
+            "anyOf": lambda: self.schemas(depth),
+            "oneOf": lambda: self.schemas(depth),
+            "not": lambda: self.schema(depth - 1),
+        }
+        found = {name: makers[name]() for name in self.random.sample(list(makers), 1 + self.maybe(0.2))}
+        if self.dialect.number >= 7 and self.maybe(0.25):
+            found = {"if": self.schema(depth - 1)}
+            found |= {name: self.schema(depth - 1) for name in ("then", "else") if self.maybe(0.7)}
+        return found
+
+    def references(self, depth: int) -> dict[str, Any]:
+        below = [f"#/{self.holder}/d{index}" for index in range(self.definitions)]
+        return {"$ref": self.random.choice(["#", *below, *below])}
+
+    # ------------------------------------------------------------------ scalars
+
+    def strings(self, depth: int) -> dict[str, Any]:
+        choose = self.random.choice
+        found = self.some(
+            minLength=lambda: choose((0, 1, 2, 3)),
+            maxLength=lambda: choose((0, 1, 2, 3, 300)),
+            pattern=lambda: choose(PATTERNS),
+            format=lambda: choose(FORMATS),
+        )
+        if self.dialect.number >= 7 and self.maybe(0.05):
+            found["contentEncoding"] = "base64"
+        return found
+
+    def numbers(self, depth: int) -> dict[str, Any]:
+        choose = self.random.choice
+        bound = lambda: choose((-1, 0, 1, 2, 0.5, 1.5, 3, 10, -0.5, 2.5))  # noqa: E731
+        found = self.some(minimum=bound, maximum=bound, multipleOf=lambda: choose((1, 2, 3, 0.5, 0.1, 1.5, 0.25)))
+        for keyword in ("exclusiveMinimum", "exclusiveMaximum"):
+            if self.maybe(0.15):
+                if self.dialect.exclusive_bounds_are_flags:
+                    found[keyword] = self.maybe(0.7)
+                    found.setdefault(keyword.replace("exclusiveM", "m"), bound())
+                else:
+                    found[keyword] = bound()
+        return found
+
+    # ------------------------------------------------------------------ structures
+
+    def arrays(self, depth: int) -> dict[str, Any]:
+        number, count = self.dialect.number, lambda: self.random.choice((0, 1, 1, 2, 2, 3))
+        makers: dict[str, Callable[[], Any]] = {
+            "items": lambda: self.schema(depth - 1),
+            "minItems": count,
+            "maxItems": count,
+            "uniqueItems": lambda: self.maybe(0.8),
+        }
+        if number >= 6:
+            makers["contains"] = lambda: self.schema(depth - 1)
+        if number >= 2020:
+            makers["prefixItems"] = lambda: self.schemas(depth)
+        else:
+            makers["additionalItems"] = lambda: self.schema(depth - 1)
+        if number >= 2019:
+            makers["unevaluatedItems"] = lambda: self.schema(depth - 1)
+        found = self.some(**makers)
+        if number < 2020 and "items" in found and self.maybe(0.4):
+            found["items"] = self.schemas(depth)
+        if number >= 2019 and "contains" in found:
+            found |= {name: count() for name in ("minContains", "maxContains") if self.maybe(0.35)}
+        return found
+
+    def named(self, depth: int) -> dict[str, Any]:
+        return {name: self.schema(depth - 1) for name in self.random.sample(NAMES, 1 + self.random.randrange(3))}
+
+    def names(self) -> list[str]:
+        return self.random.sample(NAMES, 1 + self.random.randrange(2))
+
+    def objects(self, depth: int) -> dict[str, Any]:
+        number, count = self.dialect.number, lambda: self.random.choice((0, 1, 1, 2, 3))
+        patterned = lambda: {name: self.schema(depth - 1) for name in self.random.sample(PATTERNS, 2)}  # noqa: E731
+        needs = lambda: {name: self.names() for name in self.names()}  # noqa: E731
+        holds = lambda: {name: self.schema(depth - 1) for name in self.names()}  # noqa: E731
+        makers: dict[str, Callable[[], Any]] = {
+            "properties": lambda: self.named(depth),
+            "patternProperties": patterned,
+            "additionalProperties": lambda: self.maybe(0.3) if self.maybe(0.5) else self.schema(depth - 1),
+            "required": self.names,
+            "minProperties": count,
+            "maxProperties": count,
+        }
+        if number >= 6:
+            makers["propertyNames"] = lambda: self.schema(min(depth - 1, 1))
+        if number >= 2019:
+            makers |= {"dependentRequired": needs, "dependentSchemas": holds}
+            makers["unevaluatedProperties"] = lambda: self.maybe(0.3) if self.maybe(0.5) else self.schema(depth - 1)
+        else:
+            makers["dependencies"] = lambda: needs() | holds()
+        found = self.some(**makers)
+        if "properties" not in found and self.maybe(0.5):
+            found["properties"] = self.named(depth)
+        return found
