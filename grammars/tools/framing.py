@@ -24,7 +24,7 @@ from grammars.tools.events import (
     ReasoningDelta,
     TextDelta,
 )
-from grammars.tools.formats import CallForm, Json, Literals, OneOf, Slot, Tags
+from grammars.tools.formats import CallForm, Json, Literals, OneOf, Part, Slot, Tags
 from grammars.tools.markers import CONTROL, Atoms
 from grammars.tools.reader import END, FramingError, Parser, Reader, StreamEndedError
 from grammars.tools.transcribe import LiteralReader, json_value, tag_arguments
@@ -228,7 +228,7 @@ class Framer:
         name, call_id, announced = "", "", False
         parts = form.call[first:]
         for place, part in enumerate(parts):
-            after = parts[place + 1] if place + 1 < len(parts) else form.closes
+            after = parts[place + 1 :] or (form.closes,)
             if isinstance(part, str | OneOf):
                 yield from self._reader.choose(dict(enumerate(self._atoms_of(part))))
             elif part is Slot.NAME:
@@ -242,13 +242,16 @@ class Framer:
                 call_id = call_id or self._turn.format.call_id.format(name=name, index=number) or self._new_id()
                 self._events.append(CallStarted(index, call_id, name))
                 announced = True
-                yield from self._arguments(index, name, self._atoms_of(after)[0])
+                yield from self._arguments(index, name, self._atoms_of(after[0])[0])
                 self._events.append(CallFinished(index))
 
-    def _slot(self, after: object) -> Parser[str]:
-        """A slot's text, up to what follows it."""
+    def _slot(self, after: tuple[Part, ...]) -> Parser[str]:
+        """A slot's text, up to what follows it: where that is tags, up to the first or what comes after them."""
         text = bytearray()
-        found = yield from self._reader.until(self._atoms_of(after), text.extend)
+        stops = self._atoms_of(after[0])
+        if isinstance(self._turn.format.arguments, Tags) and after[0] is Slot.ARGUMENTS:
+            stops = [*self._atoms_of(self._turn.format.arguments.opens), *self._atoms_of(after[1])]
+        found = yield from self._reader.until(stops, text.extend)
         self._reader.put_back(found)
         return text.decode()
 

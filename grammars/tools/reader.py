@@ -54,18 +54,25 @@ class Reader:
                 raise FramingError(f"expected {describe(marker)}, found {describe((found,))}")
 
     def choose(self, options: dict[K, Atoms]) -> Parser[K]:
-        """Whichever of the markers comes; none may be the beginning of another."""
-        left, read = dict(options), 0
-        while True:
+        """Whichever of the markers comes; the longest, where one is the beginning of another."""
+        left = options
+        read: list[int] = []
+        complete: tuple[K, int] | None = None
+        while left:
             for key, marker in left.items():
-                if len(marker) == read:
-                    return key
-            atom = yield from self.get()
-            left = {key: marker for key, marker in left.items() if marker[read] == atom}
-            read += 1
-            if not left:
-                markers = " or ".join(map(describe, options.values()))
-                raise FramingError(f"expected {markers}, found {describe((atom,))} at {read - 1}")
+                if len(marker) == len(read):
+                    complete = key, len(read)
+            left = {key: marker for key, marker in left.items() if len(marker) > len(read)}
+            if left:
+                atom = yield from self.get()
+                left = {key: marker for key, marker in left.items() if marker[len(read)] == atom}
+                read.append(atom)
+        if complete is None:
+            markers = " or ".join(map(describe, options.values()))
+            raise FramingError(f"expected {markers}, found {describe(tuple(read))}")
+        key, length = complete
+        self.put_back(read[length:])
+        return key
 
     def until(self, stops: Sequence[Atoms], emit: Callable[[bytes], None]) -> Parser[Atoms]:
         """Emit bytes up to the first of `stops`; returns which. What is held is emitted if the stream ends."""

@@ -68,7 +68,8 @@ def _function_xml(name: str, opens: str, line: str, closes: str, think: Reasonin
 
 def _keys_and_values(name: str, prefix: str, line: str) -> ToolFormat:
     """GLM's pairs of <arg_key> and <arg_value>."""
-    call: tuple[Part, ...] = (f"<{prefix}tool_call>", NAME, line, ARGUMENTS, f"</{prefix}tool_call>")
+    after_name: tuple[Part, ...] = (line,) if line else ()
+    call: tuple[Part, ...] = (f"<{prefix}tool_call>", NAME, *after_name, ARGUMENTS, f"</{prefix}tool_call>")
     tags = Tags(f"<{prefix}arg_key>", f"</{prefix}arg_key>{line}<{prefix}arg_value>", f"</{prefix}arg_value>{line}")
     think = ReasoningFormat(f"<{prefix}think>", f"</{prefix}think>")
     form = CallForm(call, between=line)

@@ -1,14 +1,18 @@
 """Random texts of a grammar: tokens drawn from the masks for a while, then the shortest way to finish."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from constrained import Vocabulary
 from grammars.tools.compile import ToolGrammar
 from grammars.tools.events import ArgumentsDelta, CallFinished, CallStarted, Event, ReasoningDelta, TextDelta
 from grammars.tools.markers import marks_of
+
+Bits = NDArray[np.uint32]  # (W,) bit t % 32 of word t // 32 is token t
 
 
 @dataclass
@@ -27,13 +31,13 @@ class Told:
 
     text: str = ""
     reasoning: str = ""
-    calls: "list[Call]" = None  # type: ignore[assignment]
+    calls: list[Call] = field(default_factory=list)
     reason: str = ""
 
 
 def told(events: list[Event]) -> Told:
     """Add events up."""
-    found = Told(calls=[])
+    found = Told()
     for event in events:
         match event:
             case TextDelta(text):
@@ -59,15 +63,11 @@ def random_turn(grammar: ToolGrammar, seed: int, steps: int) -> list[int]:
     matcher = grammar.matcher()
     ends = set(grammar.vocabulary.eos_token_ids)
     for _ in range(steps):
-        mask = matcher.bitmask()
-        allowed = np.flatnonzero(np.unpackbits(mask.view(np.uint8), bitorder="little"))
-        assert len(allowed), "a dead end"
-        token = int(draw.choice(_interesting(allowed, grammar.vocabulary, draw)))
-        if token in ends:
-            if matcher.is_accepting and token not in _controls(grammar, allowed):
-                return matcher.tokens
-            continue
-        matcher.advance(token)
+        token = _drawn(matcher.bitmask(), grammar.vocabulary, draw)
+        if token not in ends:
+            matcher.advance(token)
+        elif draw.random() < 0.3:
+            return matcher.tokens
     for token in matcher.shortest_tokens():
         if token not in ends:
             matcher.advance(token)
@@ -75,20 +75,29 @@ def random_turn(grammar: ToolGrammar, seed: int, steps: int) -> list[int]:
     return matcher.tokens
 
 
-def _controls(grammar: ToolGrammar, allowed: np.ndarray) -> set[int]:
-    return set()
+def _drawn(mask: Bits, vocabulary: Vocabulary, draw: random.Random) -> int:
+    """An allowed token; where much is allowed, now and then one that is not plain text: a marker, a quote."""
+    control, marks = _special(vocabulary)
+    for bits, chance in ((mask & control, 0.3), (mask & marks, 0.4), (mask, 1.0)):
+        if bits.any() and draw.random() < chance:
+            allowed = np.flatnonzero(np.unpackbits(bits.view(np.uint8), bitorder="little"))
+            return int(allowed[draw.randrange(len(allowed))])
+    raise AssertionError("a dead end")
 
 
-def _interesting(allowed: np.ndarray, vocabulary: Vocabulary, draw: random.Random) -> list[int]:
-    """Where much is allowed, prefer what is not plain text now and then: markers, quotes, ends."""
-    if len(allowed) < 200 or draw.random() < 0.6:
-        return allowed.tolist()
-    control = [token for token in allowed.tolist() if vocabulary.spellings[token] is None]
-    if control and draw.random() < 0.7:
-        return control
-    marks = (b'"', b"'", b"<", b"}", b"]", b")", b"\n", b"{", b"[", b"\\", b",")
-    found = [token for token in allowed.tolist() if (vocabulary.spellings[token] or b"").startswith(marks)]
-    return found or allowed.tolist()
+@cache
+def _special(vocabulary: Vocabulary) -> tuple[Bits, Bits]:
+    """Control tokens, and tokens that begin with a mark."""
+    marks = tuple(bytes((byte,)) for byte in b"\"'<}])\n{[\\,")
+    control = [spelling is None for spelling in vocabulary.spellings]
+    marked = [spelling is not None and spelling.startswith(marks) for spelling in vocabulary.spellings]
+    return _packed(control), _packed(marked)
+
+
+def _packed(flags: list[bool]) -> Bits:
+    """(W,) uint32"""
+    bits = np.packbits(np.array(flags), bitorder="little")
+    return np.pad(bits, (0, -len(bits) % 4)).view(np.uint32)
 
 
 def spelled(tokens: list[int], vocabulary: Vocabulary) -> str:
@@ -106,8 +115,13 @@ def frame(grammar: ToolGrammar, tokens: list[int]) -> Told:
 
 def tokens_of(text: str, vocabulary: Vocabulary) -> list[int]:
     """`text` as control tokens and single bytes: every way to cut it into tokens is a way to read it."""
-    single = {spelling[0]: token for token, spelling in enumerate(vocabulary.spellings) if spelling and len(spelling) == 1}
+    single = _single_bytes(vocabulary)
     tokens: list[int] = []
     for piece in marks_of(vocabulary).pieces(text):
         tokens += [piece] if isinstance(piece, int) else [single[byte] for byte in piece]
     return tokens
+
+
+@cache
+def _single_bytes(vocabulary: Vocabulary) -> dict[int, int]:
+    return {text[0]: token for token, text in enumerate(vocabulary.spellings) if text and len(text) == 1}
