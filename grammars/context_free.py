@@ -210,7 +210,7 @@ def _guilty(rules: Mapping[str, list[Body]], fruitful: set[str], name: str) -> s
         if not names or len(names) < len(barren):
             return here
         seen.extend(item for item in names if item not in seen)
-    return name
+    return seen[-1]
 
 
 def strongly_connected(edges: Mapping[str, list[str]]) -> list[list[str]]:

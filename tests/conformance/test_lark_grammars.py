@@ -6,7 +6,7 @@ contextual lexer, and by Earley; the others by Earley with `dynamic_complete`.
 
 import random
 import warnings
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,12 +24,12 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.lark"))
 DYNAMIC = {"ambiguous", "csv", "palindromes"}
 
 
-@lru_cache(maxsize=None)
+@cache
 def compiled(name):
     return compile_lark((FOLDER / f"{name}.lark").read_text(), BYTES)
 
 
-@lru_cache(maxsize=None)
+@cache
 def judge(name):
     text = (FOLDER / f"{name}.lark").read_text()
     return Lark(text, parser="earley", lexer="dynamic_complete") if name in DYNAMIC else Lark(text, parser="lalr")
@@ -60,7 +60,7 @@ def mutated(text, chance):
     return "".join(letters)
 
 
-@lru_cache(maxsize=None)
+@cache
 def texts(name, count):
     chance = random.Random(7)
     length = 25 if name in DYNAMIC else 70
