@@ -124,7 +124,7 @@ class Walker:
 
     def _try(self, states: States, state: State, doubtful: Words, words: Words) -> None:
         """Decide tokens one by one, by reading them."""
-        for token in np.flatnonzero(np.unpackbits(doubtful.view(np.uint8), bitorder="little")).tolist():
+        for token in map(int, np.flatnonzero(np.unpackbits(doubtful.view(np.uint8), bitorder="little"))):
             spelling = self._spellings[token]
             bit = np.uint32(1 << (token & 31))
             if spelling is not None and states.read(state, spelling) is not None:

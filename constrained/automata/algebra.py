@@ -102,25 +102,39 @@ def literals(texts: Mapping[bytes, int] | Iterable[bytes], *, minimal: bool = Tr
 
     With `minimal=False` the trie itself: trim, quicker to build, and no smaller for distinct labels.
     """
-    labelled = dict(texts) if isinstance(texts, Mapping) else dict.fromkeys(texts, 0)
-    used = sorted({byte for text in labelled for byte in text})
+    labelled: dict[bytes, int] = {}
+    labelled.update(texts if isinstance(texts, Mapping) else ((text, 0) for text in texts))
+    ordered = sorted(labelled)
+    used = sorted(set(b"".join(ordered)))
     classes = np.zeros(256, np.uint8)
     classes[used] = np.arange(1, len(used) + 1) % 256  # 256 used bytes: class 0 is one of them
-    column = classes.tolist()
-    cells: list[list[int]] = [[0] * (len(used) + 1) for _ in range(2)]
-    labels = [REFUSES, REFUSES]
-    for text, label in labelled.items():
-        row = 1
-        for byte in text:
-            target = cells[row][column[byte]]
-            if not target:
-                target = cells[row][column[byte]] = len(cells)
-                cells.append([0] * (len(used) + 1))
-                labels.append(REFUSES)
-            row = target
-        labels[row] = label
-    step, names = np.array(cells, np.int32), np.array(labels, np.int32)
+    edges, last = _trie(ordered)
+    step = np.zeros((2 + len(edges), len(used) + 1), np.int32)
+    step[edges[:, 0], classes[edges[:, 1]]] = np.arange(2, 2 + len(edges))
+    names = np.full(len(step), REFUSES, np.int32)
+    names[last] = [labelled[text] for text in ordered]
     return canonical(classes, step, names) if minimal else Dfa(classes, step, names)
+
+
+def _trie(ordered: Sequence[bytes]) -> tuple[NDArray[np.int32], list[int]]:
+    """The tree of sorted texts: (row before, byte) of the edge into each row from 2 on; the row of each text."""
+    before: list[NDArray[np.int32]] = []
+    last: list[int] = []
+    path = np.ones(1 + max(map(len, ordered), default=0), np.int32)  # row at each depth of the text before
+    previous, rows = b"", 2
+    for text in ordered:
+        pairs = enumerate(zip(previous, text, strict=False))
+        shared = next((place for place, (old, new) in pairs if old != new), min(len(previous), len(text)))
+        path[shared + 1 : len(text) + 1] = np.arange(rows, rows + len(text) - shared)
+        before.append(path[shared : len(text)].copy())
+        last.append(int(path[len(text)]))
+        previous, rows = text, rows + len(text) - shared
+    suffixes = b"".join(text[len(text) - len(fresh) :] for text, fresh in zip(ordered, before, strict=True))
+    edges = np.zeros((len(suffixes), 2), np.int32)
+    if before:
+        edges[:, 0] = np.concatenate(before)
+        edges[:, 1] = np.frombuffer(suffixes, np.uint8)
+    return edges, last
 
 
 def intersect(a: Dfa, b: Dfa, limit: int = PRODUCT_LIMIT) -> Dfa:
@@ -148,20 +162,21 @@ def labelled_union(parts: Sequence[Dfa], limit: int = PRODUCT_LIMIT) -> tuple[Df
     """Texts in any part, and in which: `label -> the indices of the parts that match`."""
     if not parts:
         return empty(), ()
-    whole, names = plain(parts[0]), [frozenset({0})]
+    nowhere = frozenset[int]()
+    whole, names = plain(parts[0]), [nowhere | {0}]
     for index, part in enumerate(parts[1:], start=1):
         pairs, build = _pairs(whole, part, False, False, limit)
         left = whole.labels[pairs[:, 0]]
         right = (part.labels[pairs[:, 1]] != REFUSES).astype(np.int32)
         keys, label = np.unique(left * 2 + right, return_inverse=True)  # -2 = refused by both
-        met = [
-            (names[key // 2] if key // 2 != REFUSES else frozenset[int]()) | frozenset[int]([index] * (key % 2))
-            for key in keys.tolist()
-        ]
+        met: list[frozenset[int]] = []
+        for key in map(int, keys):
+            before = names[key // 2] if key // 2 != REFUSES else nowhere
+            met.append(before | {index} if key % 2 else before)
         shift = 1 if met and not met[0] else 0  # the refusing pairs sort first
         whole = build(label.astype(np.int32) - shift)
         names = met[shift:]
-    used = sorted({label for label in whole.labels.tolist() if label != REFUSES})
+    used = sorted({int(label) for label in whole.labels if label != REFUSES})
     compact = {label: index for index, label in enumerate(used)}
     return relabel(whole, compact), tuple(names[label] for label in used)
 

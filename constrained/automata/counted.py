@@ -22,6 +22,7 @@ Row and count are packed in one integer, `row + rows * count`, so that to everyb
 state looks like a row. Without an upper bound the count stops at `low`, and states repeat.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -60,9 +61,13 @@ class Meter:
         return low == 0 or high >= UNBOUNDED or self.gap <= high - low
 
     @cached_property
-    def cells(self) -> "memoryview[int]":
+    def cells(self) -> Sequence[int]:
         """`cost`, flat, for one look-up at a time."""
         return flat(self.cost)
+
+    def edge(self, row: int, byte: int) -> int:
+        """What reading `byte` from `row` costs."""
+        return self.cells[row * self.dfa.columns + int(self.dfa.classes[byte])]
 
     def lengths(self, cost: int) -> NDArray[np.int32]:
         """(N, S), N > cost: bytes of the shortest completion of each row that costs exactly n; -1 if none."""
@@ -99,7 +104,7 @@ class Counted:
         dfa = self.meter.dfa
         row, count = self.split(row)
         target = dfa.after(row, byte)
-        count += self.meter.cells[row * dfa.step.shape[1] + int(dfa.classes[byte])]
+        count += self.meter.edge(row, byte)
         if target == DEAD or not self._alive(target, count):
             return DEAD
         if self.high >= UNBOUNDED:
@@ -131,23 +136,24 @@ class Counted:
     def completion(self, row: int) -> bytes:
         """A shortest text that leads from the packed state to acceptance."""
         row, count = self.split(row)
-        dfa, columns = self.meter.dfa, self.meter.dfa.step.shape[1]
+        dfa = self.meter.dfa
         least, most = max(0, self.low - count), self.high - count
         # A path that costs more than `least` and visits a row twice between can leave the detour out.
         lengths = self.meter.lengths(min(most, least + dfa.rows))
         possible = lengths[least : min(most, least + dfa.rows) + 1, row]
-        cost = least + int(np.argmin(np.where(possible < 0, UNBOUNDED, possible)))
+        cost: int = least + int(np.argmin(np.where(possible < 0, UNBOUNDED, possible)))
         if lengths[cost, row] < 0:
             raise ValueError("a dead state has no completion")
         text = bytearray()
         while lengths[cost, row]:
-            byte, row, cost = next(
-                (byte, target, left)
+            byte, left = next(
+                (byte, left)
                 for byte in dfa.reads(row)
-                if (left := cost - self.meter.cells[row * columns + int(dfa.classes[byte])]) >= 0
-                and lengths[left, target := dfa.after(row, byte)] == lengths[cost, row] - 1
+                if (left := cost - self.meter.edge(row, byte)) >= 0
+                and lengths[left, dfa.after(row, byte)] == lengths[cost, row] - 1
             )
             text.append(byte)
+            row, cost = dfa.after(row, byte), left
         return bytes(text)
 
 

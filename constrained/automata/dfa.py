@@ -19,9 +19,10 @@ A row accepts when its label is not `REFUSES`. One label, 0, is enough for a pla
 labelled automaton tells *which* of several languages matched (see `algebra.labelled_union`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NewType
+from typing import Any, NewType, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +37,9 @@ NONE, MANY = -1, -2  # what a row reads next, when it is not one byte
 # Shapes: S rows, C byte classes.
 
 
-def flat(array: NDArray[Any]) -> "memoryview[int]":
+def flat(array: NDArray[Any]) -> Sequence[int]:
     """The array's cells in a row, for looking them up one by one (faster than through numpy)."""
-    return np.ascontiguousarray(array).reshape(-1).data
+    return cast(Sequence[int], np.ascontiguousarray(array).reshape(-1).data)
 
 
 @dataclass(frozen=True, slots=False, eq=False)
@@ -57,7 +58,12 @@ class Dfa:
     @property
     def rows(self) -> int:
         """Number of rows, DEAD and START included."""
-        return self.step.shape[0]
+        return int(self.step.shape[0])
+
+    @cached_property
+    def columns(self) -> int:
+        """Number of byte classes."""
+        return int(self.step.shape[1])
 
     @property
     def is_empty(self) -> bool:
@@ -70,7 +76,7 @@ class Dfa:
         return np.ascontiguousarray(self.step[:, self.classes])
 
     @cached_property
-    def _cells(self) -> "memoryview[int]":
+    def _cells(self) -> Sequence[int]:
         return flat(self.step)
 
     @cached_property
@@ -78,7 +84,7 @@ class Dfa:
         return self.classes.tobytes()
 
     @cached_property
-    def _accepting(self) -> "memoryview[int]":
+    def _accepting(self) -> Sequence[int]:
         return flat(self.labels)
 
     @cached_property
@@ -95,7 +101,7 @@ class Dfa:
 
     def after(self, row: int, byte: int) -> int:
         """The row after `byte`; DEAD when refused."""
-        return self._cells[row * self.step.shape[1] + self._column[byte]]
+        return self._cells[row * self.columns + self._column[byte]]
 
     def label(self, row: int) -> int:
         """The label of `row`; REFUSES when it does not accept."""

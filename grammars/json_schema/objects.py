@@ -12,6 +12,7 @@ exists     "some key in this language has a value of this shape": what negations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
+from typing import cast
 
 from constrained.automata.counted import UNBOUNDED
 from constrained.automata.dfa import Dfa
@@ -222,7 +223,7 @@ class Objects:
         for keyword in ("dependentRequired", "dependencies"):
             for name, needed in facts.get(keyword, {}).items():
                 if isinstance(needed, list):
-                    yield name, frozenset(needed)
+                    yield name, frozenset[str](cast(list[str], needed))
                 elif isinstance(needed, str):
                     yield name, frozenset({needed})
 
@@ -338,7 +339,8 @@ class Objects:
 
     def _discriminated(self, branches: Sequence[Sequence[Obj]]) -> bool:
         """Many branches: is there one key whose constants tell all of them apart?"""
-        everywhere = frozenset.intersection(*(one.required for branch in branches for one in branch))
+        ways = [one.required for branch in branches for one in branch]
+        everywhere = ways[0].intersection(*ways) if ways else frozenset[str]()
         return any(self._tells_apart(name, branches) for name in sorted(everywhere))
 
     def _tells_apart(self, name: str, branches: Sequence[Sequence[Obj]]) -> bool:

@@ -141,7 +141,7 @@ def _own_numbers(location: Location, facts: Facts, options: JsonSchemaOptions, w
         found = numbers.number_dfa(
             integer=integer,
             bounds=bounds,
-            multiples=frozenset() if step is None else frozenset({numbers.as_decimal(step)}),
+            multiples=frozenset([] if step is None else [numbers.as_decimal(step)]),
             decimal_integers=fractions,
         )
     except GrammarError as error:

@@ -9,7 +9,7 @@ A `Value` is hashable: scalars are tagged, arrays are tuples, objects are sorted
 import json
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from grammars.json_schema.numbers import as_decimal
 
@@ -74,7 +74,7 @@ def value_of(data: Any) -> Value:
     if isinstance(data, str):
         return Text(data)
     if isinstance(data, list):
-        return Items(tuple(value_of(item) for item in data))
+        return Items(tuple(map(value_of, cast(list[Any], data))))
     return Members(tuple(sorted((name, value_of(value)) for name, value in data.items())))
 
 
