@@ -146,14 +146,12 @@ class Counted:
             raise ValueError("a dead state has no completion")
         text = bytearray()
         while lengths[cost, row]:
-            byte, left = next(
-                (byte, left)
-                for byte in dfa.reads(row)
-                if (left := cost - self.meter.edge(row, byte)) >= 0
-                and lengths[left, dfa.after(row, byte)] == lengths[cost, row] - 1
-            )
-            text.append(byte)
-            row, cost = dfa.after(row, byte), left
+            for byte in dfa.reads(row):
+                left, target = cost - self.meter.edge(row, byte), dfa.after(row, byte)
+                if left >= 0 and lengths[left, target] == lengths[cost, row] - 1:
+                    text.append(byte)
+                    row, cost = target, left
+                    break
         return bytes(text)
 
 
