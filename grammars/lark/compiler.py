@@ -39,7 +39,7 @@ def compile_lark(
 def lark_node(text: str, vocabulary: Vocabulary, *, start: str = "start", lexer: Lexer | None = None) -> Node:
     """The start node of `compile_lark`, to build on."""
     source = read_source(text, start)
-    automata, others = lexemes(source), leaves(source, vocabulary)
+    automata, others = lexemes(source, vocabulary), leaves(source, vocabulary)
     if lexer != "dynamic":
         try:
             return greedy(source, automata, others)

@@ -34,19 +34,23 @@ class Lexeme:
     may_be_empty: bool
 
 
-def lexemes(source: Source) -> dict[str, Lexeme]:
-    """The terminals that are automata, by name. Raises GrammarError with line and column."""
+def lexemes(source: Source, vocabulary: Vocabulary) -> dict[str, Lexeme]:
+    """The terminals that are automata, by name: the texts that the vocabulary can spell byte by byte.
+
+    Raises GrammarError with line and column.
+    """
+    spell = vocabulary.alphabet
     found: dict[str, Lexeme] = {}
     for name, definition in source.terminals.items():
         try:
             dfa = preferred(definition.pattern.to_regexp())
             ending = source.dialect.endings.get(name)
-            found[name] = _lexeme(name, dfa if ending is None else _ended(dfa, ending))
+            found[name] = _lexeme(name, algebra.within(dfa if ending is None else _ended(dfa, ending), spell))
         except GrammarError as error:
             raise _placed(error, source, name) from error
     for name, extension in source.dialect.extensions.items():
         if isinstance(extension, Substring):
-            found[name] = _lexeme(name, substrings(extension.pieces))
+            found[name] = _lexeme(name, algebra.within(substrings(extension.pieces), spell))
     return found
 
 
@@ -148,7 +152,7 @@ def _spelled(edges: list[dict[str, int]]) -> Dfa:
         after: dict[int, set[tuple[int, bytes]]] = {}
         for state, read in here:
             for piece, target in spelled[state].items():
-                if piece.startswith(read):
+                if piece.startswith(read) and piece != read:
                     end = len(read) + 1
                     after.setdefault(piece[end - 1], set()).add(
                         (target, b"") if piece == piece[:end] else (state, piece[:end])
