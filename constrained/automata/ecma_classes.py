@@ -88,7 +88,7 @@ def unicode_property(text: str) -> Ranges | None:
 
 def _table(query: str) -> Ranges | None:
     try:
-        return _read(compile_rust(rf"\p{{{query}}}"))
+        return characters(compile_rust(rf"\p{{{query}}}"))
     except InvalidGrammar:
         return None
 
@@ -104,12 +104,12 @@ def fold(points: Ranges) -> Ranges:
     if points in (NONE, ANY):
         return points
     listed = "".join(rf"\x{{{low:x}}}-\x{{{high:x}}}" for low, high in points)
-    return _read(compile_rust(f"(?i:[{listed}])"))
+    return characters(compile_rust(f"(?i:[{listed}])"))
 
 
-def _read(characters: Dfa) -> Ranges:
-    """The set whose one-character texts the automaton accepts."""
-    table = characters.by_byte.tolist()
+def characters(one: Dfa) -> Ranges:
+    """The set whose one-character texts the automaton `one` accepts."""
+    table = one.by_byte.tolist()
 
     @cache
     def below(row: Row, more: int) -> Ranges:
