@@ -13,7 +13,7 @@ prefer_openblas()  # has an effect only before the first import of mlx.core, whi
 
 from constrained.runtime.apply import apply_mask  # noqa: E402
 from constrained.runtime.decode import GeneratedToken, Generation, generate, stream  # noqa: E402
-from constrained.runtime.models import LoadedModel, chat_ids, load_model, vocabulary_of  # noqa: E402
+from constrained.runtime.models import LoadedModel, Prompt, chat_ids, load_model, vocabulary_of  # noqa: E402
 from constrained.runtime.processor import GrammarProcessor  # noqa: E402
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Generation",
     "GrammarProcessor",
     "LoadedModel",
+    "Prompt",
     "apply_mask",
     "chat_ids",
     "generate",

@@ -101,15 +101,19 @@ def prompt_ids(tokenizer: TokenizerWrapper, prompt: Prompt) -> list[int]:
     return list(cast("list[int]", ids))
 
 
-def chat_ids(tokenizer: TokenizerWrapper, messages: list[dict[str, Any]]) -> list[int]:
+def chat_ids(
+    tokenizer: TokenizerWrapper, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None = None
+) -> list[int]:
     """Token ids of a conversation, ready for the assistant's turn; without a chat template, of its text alone.
 
+    `tools` (OpenAI's shape) are for the template to show; one that knows no tools ignores them.
     Raises ModelError if the model's template refuses the conversation (some know no system message).
     """
     if not tokenizer.has_chat_template:
         return prompt_ids(tokenizer, "\n\n".join(str(message["content"]) for message in messages))
     try:
-        rendered: object = tokenizer.apply_chat_template(messages, add_generation_prompt=True)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        render = cast("Any", tokenizer.apply_chat_template)
+        rendered = cast("list[int]", render(messages, tools=tools, add_generation_prompt=True))
     except TemplateError as error:
         raise ModelError(f"the model's chat template refuses the conversation: {error}") from error
-    return list(cast("list[int]", rendered))
+    return list(rendered)

@@ -1,0 +1,280 @@
+"""The command line: `constrained <verb>`.
+
+Data goes to stdout, progress and errors to stderr. Exit codes: 0 fine, 1 the input's fault (a schema that
+is refused, a model that cannot be loaded), 2 the command line's (an option, a file that is not there),
+130 interrupted.
+"""
+
+import argparse
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import constrained
+from constrained.errors import ConstrainedError, GrammarError, InvalidGrammar
+
+if TYPE_CHECKING:
+    from constrained.runtime import Generation, LoadedModel, Prompt
+
+INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell names a process that SIGINT or SIGPIPE ended
+
+
+class CommandError(Exception):
+    """The command line asks for something that is not there."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    if reconfigure := getattr(sys.stdout, "reconfigure", None):
+        reconfigure(encoding="utf-8")  # data is UTF-8, whatever the terminal's locale says
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except (ConstrainedError, CommandError) as error:
+        _say(str(error))
+        return 2 if isinstance(error, CommandError) else 1
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads on. Python flushes stdout once more at exit, which must go somewhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return code
+
+
+# ---------------------------------------------------------------- options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="constrained", description="Tool calls and structured output that are valid by construction."
+    )
+    parser.add_argument("--version", action="version", version=f"constrained-mlx {constrained.__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="command")
+    generation = _generation_options()
+
+    demo = verbs.add_parser("demo", parents=[generation], help="a real model calls one of two tools")
+    demo.add_argument("--json", action="store_true", help="print one JSON object")
+    demo.set_defaults(run=run_demo)
+
+    call = verbs.add_parser("call", parents=[generation], help="answer a question with a call of one of your tools")
+    call.add_argument("question", type=_text)
+    call.add_argument("--tools", required=True, type=Path, metavar="FILE", help="a JSON list of OpenAI tools")
+    call.set_defaults(run=run_call)
+
+    generate = verbs.add_parser("generate", parents=[generation], help="generate text of a given form")
+    generate.add_argument("prompt", type=_text)
+    form = generate.add_mutually_exclusive_group(required=True)
+    form.add_argument("--schema", type=Path, metavar="FILE", help="JSON that satisfies this JSON Schema")
+    form.add_argument("--regex", type=_text, help="text that this regular expression matches as a whole")
+    form.add_argument("--choice", type=_text, nargs="+", metavar="TEXT", help="one of these texts")
+    generate.set_defaults(run=run_generate)
+
+    check = verbs.add_parser("check", help="say what of a JSON Schema is enforced, or why it is refused")
+    check.add_argument("schema", type=Path, metavar="FILE")
+    check.add_argument("--json", action="store_true", help="print one JSON object")
+    check.set_defaults(run=run_check)
+    return parser
+
+
+def _generation_options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument(
+        "--model", type=_text, help="an mlx-lm directory or a hub name; default: the packaged SmolLM2-135M-Instruct"
+    )
+    options.add_argument("--max-tokens", type=_positive, default=512, metavar="N", help="default: 512")
+    options.add_argument("--temperature", type=_temperature, default=0.0, help="default: 0, the likeliest token")
+    options.add_argument("--top-p", type=_probability, default=1.0, help="default: 1, all tokens")
+    options.add_argument("--seed", type=int, help="equal seeds give equal answers")
+    return options
+
+
+def _text(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError("not valid UTF-8") from None
+    return value
+
+
+def _positive(value: str) -> int:
+    number = int(value)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")
+    return number
+
+
+def _temperature(value: str) -> float:
+    number = float(value)
+    if not 0.0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 up, not {value}")
+    return number
+
+
+def _probability(value: str) -> float:
+    number = float(value)
+    if not 0.0 < number <= 1.0:
+        raise argparse.ArgumentTypeError(f"must be above 0 and at most 1, not {value}")
+    return number
+
+
+# ---------------------------------------------------------------- verbs
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    """A question, two tools, the call, and what the grammar did to get it."""
+    from constrained.runtime import vocabulary_of
+    from server import demo
+
+    loaded = _load(options)
+    started = time.perf_counter()
+    message, made = _call(options, loaded, demo.TOOLS, demo.QUESTION)
+    shown = demo.QUESTION, message, made.tokens, vocabulary_of(*loaded).size, time.perf_counter() - started
+    print(_json(demo.as_json(*shown)) if options.json else demo.as_text(*shown))
+    return 0
+
+
+def run_call(options: argparse.Namespace) -> int:
+    """A question, the user's tools, the call as OpenAI's assistant message."""
+    from grammars.tools.definitions import read_tools
+
+    tools = _read_json(options.tools)
+    read_tools(tools)  # what is wrong with them is said before a model is loaded
+    message, _ = _call(options, _load(options), tools, options.question)
+    print(_json(message))
+    return 0
+
+
+def run_generate(options: argparse.Namespace) -> int:
+    """A prompt, and text of the form that a schema, a regex or a choice gives."""
+    from constrained.runtime import chat_ids, vocabulary_of
+    from grammars import compile_choice, compile_json_schema, compile_regex
+
+    schema: Any = _read_json(options.schema) if options.schema else None
+    loaded = _load(options)
+    vocabulary = vocabulary_of(*loaded)
+    if options.regex is not None:
+        grammar = compile_regex(options.regex, vocabulary)
+    elif options.choice:
+        grammar = compile_choice(options.choice, vocabulary)
+    else:
+        grammar = compile_json_schema(schema, vocabulary)
+    prompt = chat_ids(loaded.tokenizer, [{"role": "user", "content": options.prompt}])
+    made = _generate(options, loaded, prompt, grammar)
+    print(made.text)
+    return 0
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """Compile a schema, for a vocabulary of single bytes: no model is needed to know what is enforced."""
+    from grammars import compile_json_schema
+
+    schema = _read_json(options.schema)
+    letters = constrained.Vocabulary.from_spellings([*(bytes([b]) for b in range(256)), None], eos_token_ids=[256])
+    try:
+        grammar = compile_json_schema(schema, letters)
+    except GrammarError as error:
+        if options.json:
+            refusal = {"kind": type(error).__name__, "message": error.message, "where": error.where, "hint": error.hint}
+            print(_json({"compiles": False, "error": refusal}))
+        raise
+    entries = [_entry(line) for line in grammar.report]
+    if options.json:
+        print(_json({"compiles": True, "report": entries}))
+        return 0
+    rows = [list(entry.values()) for entry in entries]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print(f"{options.schema} compiles")
+    return 0
+
+
+def _entry(line: object) -> dict[str, str]:
+    """One line of a grammar's report: what became of one keyword."""
+    fields = asdict(line) if is_dataclass(line) and not isinstance(line, type) else None
+    values = tuple(fields.values()) if fields else cast("tuple[object, ...]", line)
+    return dict(zip(("where", "keyword", "verdict", "note"), map(str, values), strict=False))
+
+
+# ---------------------------------------------------------------- what verbs share
+
+
+def _load(options: argparse.Namespace) -> "LoadedModel":
+    from constrained.runtime import load_model
+
+    return load_model(options.model, report=_say)
+
+
+def _generate(
+    options: argparse.Namespace, loaded: "LoadedModel", prompt: "Prompt", grammar: constrained.CompiledGrammar
+) -> "Generation":
+    from constrained.runtime import generate
+
+    _say(f"reading a prompt of {len(prompt)} tokens, then generating")
+    made = generate(
+        *loaded,
+        prompt,
+        grammar,
+        max_tokens=options.max_tokens,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        seed=options.seed,
+    )
+    if made.finish_reason == "length":
+        raise CommandError(f"--max-tokens {options.max_tokens} ended the text before it was complete: {made.text}")
+    return made
+
+
+def _call(
+    options: argparse.Namespace, loaded: "LoadedModel", tools: object, question: str
+) -> "tuple[dict[str, Any], Generation]":
+    from constrained.runtime import chat_ids, vocabulary_of
+    from grammars.tools.definitions import read_tools
+    from grammars.tools.detection import detect_format
+    from server import tool_call
+
+    family, known = detect_format(loaded.tokenizer), read_tools(tools)
+    grammar = tool_call.compile_call(tools, vocabulary_of(*loaded), family)
+    shown = None if family.instructions else [tool_call.openai_tool(tool) for tool in known]
+    prompt = chat_ids(loaded.tokenizer, tool_call.conversation(question, known, family), tools=shown)
+    made = _generate(options, loaded, prompt, grammar)
+    framer = grammar.framer()
+    events = [event for token in made.tokens for event in framer.feed_token(token.id)] + framer.finish()
+    return tool_call.assistant_message(events), made
+
+
+def _read_json(path: Path) -> Any:
+    """The JSON document in a file; CommandError if it cannot be opened, GrammarError if it is not JSON."""
+    from grammars.json_schema.json_input import from_text
+
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CommandError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        return from_text(content.decode("utf-8-sig"), max_bytes=len(content))
+    except UnicodeDecodeError as error:
+        raise InvalidGrammar("not UTF-8", where=f"{path}: byte {error.start}") from error
+    except GrammarError as error:
+        raise type(error)(error.message, where=f"{path}: {error.where}", hint=error.hint) from error
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _say(line: str) -> None:
+    print(f"constrained: {line}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
