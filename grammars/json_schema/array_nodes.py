@@ -16,6 +16,7 @@ closed (`can_finish`).
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import isinf
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -242,9 +243,12 @@ class ArrayNode(Node):
         plan, marks, writer = self.plan, self.plan.writer.marks, self.plan.writer
         text, state = b"", self.state
         while not plan.may_close(state):
-            shape, after = max(
-                plan.items(state), key=lambda move: (sum(move[1].counts), -len(writer.shortest(move[0])))
-            )
+            moves = [
+                (writer.length(shape), -sum(after.counts), shape, after)
+                for shape, after in plan.items(state)
+                if after.index > state.index or after.counts != state.counts
+            ]
+            _, _, shape, after = min(moves, key=lambda move: (isinf(move[0]), move[1], move[0]))
             item = writer.shortest(shape)
             text += (b"" if state.first else writer.text(marks.comma)) + item
             seen = state.seen | {parse_value(item)} if plan.array.unique else state.seen

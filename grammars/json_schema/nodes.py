@@ -9,8 +9,9 @@
 """
 
 from collections.abc import Iterator
+from functools import lru_cache, reduce
 
-from constrained.automata.algebra import literal
+from constrained.automata.algebra import literal, union
 from constrained.automata.dfa import START, Dfa
 from constrained.errors import LimitExceeded
 from constrained.grammar import Automaton, Node, Sequence, Terminal
@@ -24,7 +25,12 @@ from grammars.json_schema.options import punctuation
 from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
 from grammars.json_schema.shapes import Shape, Shapes
 
-NULL, TRUE, FALSE = (Terminal(literal(text), text.decode()) for text in (b"null", b"true", b"false"))
+NULL, TRUE, FALSE = (literal(text) for text in (b"null", b"true", b"false"))
+
+
+@lru_cache(maxsize=1024)
+def _either(parts: tuple[Dfa, ...]) -> Dfa:
+    return reduce(union, parts)
 
 
 class ShapeNode(Node):
@@ -64,6 +70,7 @@ class Writer:
         self._assumed = False
         self._shortest: dict[Shape, bytes] = {}
         self._writing: set[Shape] = set()
+        self._circular = False
 
     # ------------------------------------------------------------------ alternatives
 
@@ -141,27 +148,40 @@ class Writer:
         return shape.node
 
     def sequences(self, shape: Shape) -> Iterator[Sequence]:
-        """The alternatives of a shape's node; none of them is empty."""
-        of = self.shapes.language
-        if of(NULLS, shape):
-            yield (NULL,)
-        for flag in of(BOOLEANS, shape):
-            yield (TRUE if flag else FALSE,)
-        strings = of(TEXTS, shape)
-        if not texts.is_empty(strings):
-            yield (self._terminal(texts.automaton(strings), "string"),)
-        numbers = of(NUMBERS, shape)
-        if not numbers.is_empty:
-            yield (self._terminal(numbers, "number"),)
+        """The alternatives of a shape's node; none of them is empty.
+
+        Scalars of all types are one terminal: fewer configurations, and the same terminal for the many
+        places where anything goes.
+        """
+        scalars = tuple(self._scalars(shape))
+        plain = tuple(one for one in scalars if isinstance(one, Dfa))
+        yield from ((self._terminal(one),) for one in scalars if not isinstance(one, Dfa))
+        if plain:
+            yield (self._terminal(_either(plain)),)
         for plan in self._structured(shape):
             if plan.alive():
                 yield plan.sequence()
 
-    def _terminal(self, automaton: Automaton, name: str) -> Terminal:
+    def _scalars(self, shape: Shape) -> Iterator[Automaton]:
+        """The automata of the scalar values of a shape."""
+        of = self.shapes.language
+        if of(NULLS, shape):
+            yield NULL
+        for flag in sorted(bool(flag) for flag in of(BOOLEANS, shape)):
+            yield TRUE if flag else FALSE
+        strings, numbers = of(TEXTS, shape), of(NUMBERS, shape)
+        if not texts.is_empty(strings):
+            yield texts.automaton(strings)
+        if not numbers.is_empty:
+            yield numbers
+
+    def _terminal(self, automaton: Automaton) -> Terminal:
         found = self._terminals.get(automaton)
         if found is None:
-            found = self._terminals[automaton] = Terminal(automaton, name)
+            found = self._terminals[automaton] = Terminal(automaton, "value")
         return found
+
+    # ------------------------------------------------------------------ shortest texts
 
     def text(self, terminal: Terminal) -> bytes:
         """The shortest text of a terminal."""
@@ -169,28 +189,39 @@ class Writer:
 
     def shortest(self, shape: Shape) -> bytes:
         """A shortest text of a shape that is alive."""
-        found = self._find_shortest(shape)
+        found = self.find_shortest(shape)
         assert found is not None
         return found
 
-    def _find_shortest(self, shape: Shape) -> bytes | None:
-        """None while the shape is being looked for inside itself: a shortest text never needs that."""
+    def find_shortest(self, shape: Shape) -> bytes | None:
+        """None while the shape is being looked for inside itself: a shortest text never needs that.
+
+        What is found while another shape is open is a shortest only among the texts without that one,
+        and is not kept.
+        """
         if shape in self._shortest:
             return self._shortest[shape]
         if shape in self._writing:
+            self._circular = True
             return None
+        outer, self._circular = self._circular, False
         self._writing.add(shape)
         try:
-            texts_ = [
-                self.text(one) for (one, *more) in self.sequences(shape) if isinstance(one, Terminal) and not more
-            ]
-            if not texts_:
-                texts_ = [plan.shortest() for plan in self._structured(shape) if plan.alive()]
+            found = min(self._short_texts(shape), key=len, default=None)
         finally:
             self._writing.discard(shape)
-        found = min(texts_, key=len)
-        self._shortest[shape] = found
+        if found is not None and not (self._circular and self._writing):
+            self._shortest[shape] = found
+        self._circular |= outer
         return found
+
+    def _short_texts(self, shape: Shape) -> Iterator[bytes]:
+        """The shortest scalars of a shape; without any, the shortest text of each plan."""
+        scalars = [one.completion(START) for one in self._scalars(shape)]
+        yield from scalars
+        for plan in () if scalars else self._structured(shape):
+            if plan.alive() and (text := plan.shortest()) is not None:
+                yield text
 
     # ------------------------------------------------------------------ counting
 

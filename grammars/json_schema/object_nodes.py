@@ -18,6 +18,7 @@ into `maxProperties`.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import isinf
 from typing import TYPE_CHECKING
 
 from constrained.automata.algebra import literals
@@ -369,6 +370,9 @@ def _bits(bits: int) -> Iterator[int]:
         place += 1
 
 
+_Move = tuple[float, bool, bytes, Shape, ObjectState]  # its size, is it spare?, key, value, the state after it
+
+
 class ObjectNode(Node):
     """The members from some state on, and the closing brace."""
 
@@ -413,20 +417,33 @@ class ObjectNode(Node):
         plan, writer, marks = self.plan, self.plan.writer, self.plan.writer.marks
         text, state = b"", self.state
         while not plan.may_close(state):
-            comma = b"" if state.first else writer.text(marks.comma)
-            moves = [
-                (bool(plan.missing(state) >> place & 1) or len(after.pending) < len(state.pending), key, shape, after)
-                for place, shape, after in plan.members(state)
-                if (key := plan.written[place]) is not None
-            ]
-            if moves:
-                _, key, shape, state = max(moves, key=lambda move: (move[0], -len(move[1] + writer.shortest(move[2]))))
-            else:
-                extra = min(plan.extras(state), key=lambda one: len(one.after.pending))
-                key, shape = extra.shortest_key(), extra.shape
-                state = replace(extra.after, extras=extra.after.extras | {key})
-            text += comma + key + writer.text(marks.colon) + writer.shortest(shape)
+            moves = [*self._declared_moves(state)]
+            if all(isinf(size) for size, *_ in moves):
+                moves += self._extra_moves(state)
+            _, _, key, shape, after = min(moves, key=lambda move: (isinf(move[0]), move[1], move[0]))
+            text += b"" if state.first else writer.text(marks.comma)
+            text += key + writer.text(marks.colon) + writer.shortest(shape)
+            state = after
         return text + writer.text(marks.close_empty_object if state.first else marks.close_object)
+
+    def _declared_moves(self, state: ObjectState) -> Iterator[_Move]:
+        """The declared keys that lead on towards the end."""
+        plan = self.plan
+        missing = plan.missing(state)
+        for place, shape, after in plan.members(state):
+            key = plan.written[place]
+            needed = bool(missing >> place & 1) or len(after.pending) < len(state.pending)
+            if key is not None and (needed or state.count < plan.obj.low):
+                yield len(key) + plan.writer.length(shape), not needed, key, shape, after
+
+    def _extra_moves(self, state: ObjectState) -> Iterator[_Move]:
+        """The undeclared keys that do."""
+        for extra in self.plan.extras(state):
+            needed = len(extra.after.pending) < len(state.pending)
+            if needed or state.count < self.plan.obj.low:
+                key = extra.shortest_key()
+                after = replace(extra.after, extras=extra.after.extras | {key})
+                yield len(key) + self.plan.writer.length(extra.shape), not needed, key, extra.shape, after
 
 
 class ExtraKey(Captured):
