@@ -16,8 +16,8 @@ closed (`can_finish`).
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import isinf
 from itertools import product
+from math import isinf
 from typing import TYPE_CHECKING
 
 from constrained.automata.counted import UNBOUNDED

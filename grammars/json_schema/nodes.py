@@ -9,7 +9,9 @@
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache, reduce
+from math import inf
 
 from constrained.automata.algebra import literal, union
 from constrained.automata.dfa import START, Dfa
@@ -26,6 +28,10 @@ from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
 from grammars.json_schema.shapes import Shape, Shapes
 
 NULL, TRUE, FALSE = (literal(text) for text in (b"null", b"true", b"false"))
+
+
+class Circular(Exception):
+    """A shortest text was asked for while it is being looked for; never leaves `Writer`."""
 
 
 @lru_cache(maxsize=1024)
@@ -188,31 +194,27 @@ class Writer:
         return terminal.automaton.completion(START)
 
     def shortest(self, shape: Shape) -> bytes:
-        """A shortest text of a shape that is alive."""
-        found = self.find_shortest(shape)
-        assert found is not None
-        return found
+        """A shortest text of a shape that is alive.
 
-    def find_shortest(self, shape: Shape) -> bytes | None:
-        """None while the shape is being looked for inside itself: a shortest text never needs that.
-
-        What is found while another shape is open is a shortest only among the texts without that one,
-        and is not kept.
+        Raises Circular while that shape is being looked for inside itself: a shortest text never
+        needs that, so whoever has a choice takes another.
         """
         if shape in self._shortest:
             return self._shortest[shape]
         if shape in self._writing:
             self._circular = True
-            return None
+            raise Circular
         outer, self._circular = self._circular, False
         self._writing.add(shape)
         try:
             found = min(self._short_texts(shape), key=len, default=None)
         finally:
             self._writing.discard(shape)
-        if found is not None and not (self._circular and self._writing):
-            self._shortest[shape] = found
-        self._circular |= outer
+            circular, self._circular = self._circular, self._circular or outer
+        if found is None:
+            raise Circular
+        if not circular or not self._writing:
+            self._shortest[shape] = found  # otherwise it is a shortest only among those that were possible
         return found
 
     def _short_texts(self, shape: Shape) -> Iterator[bytes]:
@@ -220,8 +222,16 @@ class Writer:
         scalars = [one.completion(START) for one in self._scalars(shape)]
         yield from scalars
         for plan in () if scalars else self._structured(shape):
-            if plan.alive() and (text := plan.shortest()) is not None:
-                yield text
+            if plan.alive():
+                with suppress(Circular):
+                    yield plan.shortest()
+
+    def length(self, shape: Shape) -> float:
+        """Bytes of a shortest text; infinite while it is being looked for inside itself."""
+        try:
+            return len(self.shortest(shape))
+        except Circular:
+            return inf
 
     # ------------------------------------------------------------------ counting
 
