@@ -8,15 +8,17 @@ SCHEMA = {
     "properties": {
         "name": {"type": "string", "maxLength": 30},
         "country": {"type": "string", "maxLength": 30},
-        "population_in_millions": {"type": "integer", "minimum": 0, "maximum": 40},
+        "founded": {"type": "integer", "minimum": 1, "maximum": 2025},
     },
-    "required": ["name", "country", "population_in_millions"],
-    "additionalProperties": False,
+    "required": ["name", "country", "founded"],
 }
 
 model, tokenizer = load_model()
 grammar = compile_json_schema(SCHEMA, vocabulary_of(model, tokenizer))
-prompt = chat_ids(tokenizer, [{"role": "user", "content": "Describe the city of Paris as JSON."}])
+prompt = chat_ids(
+    tokenizer,
+    [{"role": "user", "content": "Tell me about the company Toyota: name, country and the year it was founded."}],
+)
 for token in stream(model, tokenizer, prompt, grammar):
     text = token.text.decode("utf-8", "replace")
     print(f"[{text}]" if token.forced and text else text, end="", flush=True)
