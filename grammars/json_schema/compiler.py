@@ -24,6 +24,7 @@ from grammars.json_schema.dialects import subschemas
 from grammars.json_schema.documents import Document, Location
 from grammars.json_schema.nodes import Writer
 from grammars.json_schema.options import JsonSchemaOptions
+from grammars.json_schema.report import Report
 from grammars.json_schema.scalars import placed
 from grammars.json_schema.shapes import Says, Shape, Shapes, self_reference
 from grammars.json_schema.survey import SchemaLimits
@@ -64,7 +65,8 @@ def compile_json_schema(
     document = Document.parse(schema, limits=limits.schema, resources=resources)
     writer = write(document, options, limits)
     sources = [schema, *(part for uri in sorted(resources or {}) for part in (uri, (resources or {})[uri]))]
-    return CompiledGrammar(writer.node(writer.shapes.root()), vocabulary, _fingerprint(sources, options, vocabulary))
+    fingerprint = _fingerprint(sources, options, vocabulary)
+    return CompiledGrammar(writer.node(writer.shapes.root()), vocabulary, fingerprint, Report(writer))
 
 
 def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits) -> Writer:

@@ -18,7 +18,7 @@ generate: `dependencies` means nothing since 2019-09, `definitions` still holds 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -37,7 +37,7 @@ class Kind(Enum):
     IGNORED = auto()  # restricts instances in another draft, and nothing in this one
 
 
-class Verdict(Enum):
+class Verdict(StrEnum):
     """What became of one schema location when a grammar was compiled."""
 
     ENFORCED = "enforced"

@@ -72,7 +72,7 @@ def _sound(schema: Any, options: JsonSchemaOptions, random: Random) -> Failure |
     for number in range(WALKS):
         try:
             text = walks.walk(grammar, random, "clinging" if number % 2 else "uniform", random.randrange(1, STEPS))
-        except AssertionError as error:
+        except (walks.DeadEnd, walks.Disagreement) as error:
             return Failure(type(error).__name__, f"{options}: {error}")
         try:
             accepted = judge.accepts(text)
