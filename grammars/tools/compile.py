@@ -32,7 +32,7 @@ from grammars.tools.reasoning import reasoning_format
 from grammars.tools.tables import FORMATS
 from grammars.tools.turns import Callable, Reasoning, Turn
 
-LINE_BREAKS = matching(r"\n{0,2}")
+LINE_BREAKS = matching(r"\n{0,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ def _start(turn: Turn) -> Rule:
     section = (_thinking(turn), *turn.marks.sequence(turn.thoughts.closes), after)
     if turn.reasoning == "opened":
         return Rule("turn", (section,))
-    return Rule("turn", (*bodies, (*turn.marks.sequence(turn.thoughts.opens), *section)))
+    return Rule("turn", (*bodies, (*_gap(turn), *turn.marks.sequence(turn.thoughts.opens), *section)))
 
 
 def _bodies(turn: Turn, *, after_reasoning: bool) -> list[Sequence]:
@@ -190,9 +190,12 @@ def _bodies(turn: Turn, *, after_reasoning: bool) -> list[Sequence]:
             if turn.choice.least == 0 and free and not form.at_start:
                 bodies.append((_text(turn), *calls))
             else:
-                gap: Sequence = (maybe(turn.format.gap.encode()),) if turn.format.gap and not lead else lead
-                bodies.append((*gap, *calls))
+                bodies.append((*(lead or _gap(turn)), *calls))
     return bodies
+
+
+def _gap(turn: Turn) -> Sequence:
+    return (maybe(turn.format.gap.encode()),) if turn.format.gap else ()
 
 
 def _thinking(turn: Turn) -> Any:

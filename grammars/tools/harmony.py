@@ -38,7 +38,7 @@ def harmony_turn(turn: Turn) -> Rule:
     alternatives = _last(turn)
     if turn.reasoning != "none":
         alternatives.append((*sequence(ANALYSIS), *go_on))
-    if turn.callable:
+    if turn.callable and turn.answer is None:
         alternatives.append((*sequence(PREAMBLE), *go_on))
     message.alternatives = tuple(alternatives)
     if turn.reasoning == "opened":

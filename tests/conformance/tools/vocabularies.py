@@ -65,6 +65,7 @@ TOKENS = {
     "function-gemma": ("<start_function_call>", "<end_function_call>", "<escape>"),
 }
 OWN = {"hermes": "qwen3", "exaone": "llama3_1", "generic": "llama3_1", "gpt-oss": "gptoss", "mistral-v3": "mistral"}
+NEEDS_TOKENS = {"gpt-oss"}  # families that exist with their tokens only
 ENDS = {"gptoss": [200002, 200012], "mistral": [2], "qwen3": [151645, 151643], "llama3_1": [128009, 128001, 128008]}
 
 
