@@ -112,7 +112,7 @@ class Walker:
             for label, nodes in inner.exits:
                 beyond.follow(states.leave(symbol, label, rest), nodes)
         for control, _ in state.controls:
-            walk.set_bits(words, self._tokens_of(control))
+            walk.set_bits(words, self.tokens_of(control))
         if state.accepting:
             walk.set_bits(words, self._ends)
         if beyond.doubtful.any():
@@ -132,7 +132,7 @@ class Walker:
             else:
                 words[token >> 5] &= ~bit
 
-    def _tokens_of(self, control: Control) -> NDArray[np.int32]:
+    def tokens_of(self, control: Control) -> NDArray[np.int32]:
         """The tokens of `control` that this vocabulary has, and that spell nothing."""
         known = self._spellings
         tokens = [token for token in control.tokens if 0 <= token < len(known) and known[token] is None]

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from constrained.completion import Shortest
 from constrained.errors import TokenRefused
 from constrained.finishing import Finishing, text_of
+from constrained.forced import cut
 from constrained.grammar import Completion, Symbol
 from constrained.mask import walker_for
 from constrained.segments import fewest_tokens
@@ -163,15 +164,56 @@ class Matcher:
 
     def forced_bytes(self) -> bytes:
         """The bytes that follow whatever the model thinks; empty where there is a choice."""
+        return b"" if self.is_finished else self._forced_from(self._path[-1])[0]
+
+    def forced_tokens(self) -> list[int]:
+        """The tokens that follow whatever the model thinks, cut as its tokenizer cuts them; often none.
+
+        Also a control token, and the end token, where it is the only one allowed. Tokens that could
+        merge with what comes behind them are left to the model.
+        """
+        if self.is_finished:
+            return []
+        tokens: list[int] = []
+        state: State | None = self._path[-1]
+        while state is not None and len(tokens) < _FORCED_LIMIT:
+            fresh, state = self._forced_run(state, [*self._tokens, *tokens])
+            tokens += fresh
+        return tokens
+
+    def _forced_run(self, state: State, before: list[int]) -> tuple[list[int], State | None]:
+        """Some forced tokens, and the state after them if there may be more."""
+        vocabulary = self._grammar.vocabulary
+        if not state.configs:
+            return self._forced_control(state)
+        forced, after = self._forced_from(state)
+        tokens = cut(vocabulary, before, forced, last=not after.configs) if forced else []
+        spelled = vocabulary.spell(tokens)
+        if spelled is None or not forced.startswith(spelled):
+            return [], None
+        return tokens, after if tokens and spelled == forced else None
+
+    def _forced_control(self, state: State) -> tuple[list[int], State | None]:
+        """The only control or end token that may follow in a state where no text may."""
+        allowed = {token for control, _ in state.controls for token in self._walker.tokens_of(control).tolist()}
+        if state.accepting:
+            allowed.update(self._grammar.vocabulary.eos_token_ids)
+        if len(allowed) != 1:
+            return [], None
+        (token,) = allowed
+        return [token], self._states.pass_control(state, token) if state.controls else None
+
+    def _forced_from(self, state: State) -> tuple[bytes, State]:
+        """The forced bytes from `state`, and the state after them."""
         forced = bytearray()
-        state: State | None = None if self.is_finished else self._path[-1]
-        while state is not None and len(forced) < _FORCED_LIMIT:
+        while len(forced) < _FORCED_LIMIT:
             byte = self._states.forced_byte(state)
-            if byte is None:
+            after = None if byte is None else self._states.step(state, byte)
+            if byte is None or after is None:
                 break
             forced.append(byte)
-            state = self._states.step(state, byte)
-        return bytes(forced)
+            state = after
+        return bytes(forced), state
 
     def shortest_completion(self) -> bytes:
         """The bytes of a shortest way to finish; b"" where the text may end. Control tokens spell nothing."""

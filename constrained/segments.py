@@ -31,8 +31,11 @@ def fewest_tokens(vocabulary: Vocabulary, text: bytes) -> list[int]:
     return tokens
 
 
-def longest_tokens(vocabulary: Vocabulary, text: bytes) -> list[int]:
-    """The longest token at each place of `text`, up to where a longer text could make it another one."""
+def longest_tokens(vocabulary: Vocabulary, text: bytes, *, last: bool = False) -> list[int]:
+    """The longest token at each place of `text`, up to where a longer text could make it another one.
+
+    With `last` there is no longer text, and all of it is cut.
+    """
     trie = vocabulary.trie
     tokens: list[int] = []
     place = 0
@@ -44,7 +47,7 @@ def longest_tokens(vocabulary: Vocabulary, text: bytes) -> list[int]:
                 break
             if trie.token[node] != NO_TOKEN:
                 longest, after = int(trie.token[node]), end
-        if longest == NO_TOKEN or (node >= 0 and int(trie.skip[node]) > node + 1):
+        if longest == NO_TOKEN or (not last and node >= 0 and int(trie.skip[node]) > node + 1):
             break
         tokens.append(longest)
         place = after
