@@ -12,9 +12,8 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import constrained
 from constrained.errors import ConstrainedError, GrammarError, InvalidGrammar
@@ -36,17 +35,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
-        sys.stdout.flush()
+        print(end="", flush=True)
     except (ConstrainedError, CommandError) as error:
         _say(str(error))
         return 2 if isinstance(error, CommandError) else 1
     except KeyboardInterrupt:
         _say("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        # Nobody reads on. Python flushes stdout once more at exit, which must go somewhere.
+    except OSError as error:
+        # Nobody reads on, or the disk is full. Python flushes stdout once more at exit, which must go somewhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+        if isinstance(error, BrokenPipeError):
+            return BROKEN_PIPE
+        _say(f"cannot write the answer: {error.strerror}")
+        return 1
     return code
 
 
@@ -186,7 +188,7 @@ def run_check(options: argparse.Namespace) -> int:
             refusal = {"kind": type(error).__name__, "message": error.message, "where": error.where, "hint": error.hint}
             print(_json({"compiles": False, "error": refusal}))
         raise
-    entries = [_entry(line) for line in grammar.report]
+    entries = [_entry(finding) for finding in grammar.report]
     if options.json:
         print(_json({"compiles": True, "report": entries}))
         return 0
@@ -198,11 +200,14 @@ def run_check(options: argparse.Namespace) -> int:
     return 0
 
 
-def _entry(line: object) -> dict[str, str]:
+def _entry(finding: Any) -> dict[str, str]:
     """One line of a grammar's report: what became of one keyword."""
-    fields = asdict(line) if is_dataclass(line) and not isinstance(line, type) else None
-    values = tuple(fields.values()) if fields else cast("tuple[object, ...]", line)
-    return dict(zip(("where", "keyword", "verdict", "note"), map(str, values), strict=False))
+    return {
+        "where": finding.where,
+        "keyword": finding.keyword,
+        "verdict": finding.verdict.value,
+        "note": finding.note,
+    }
 
 
 # ---------------------------------------------------------------- what verbs share

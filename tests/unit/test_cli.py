@@ -159,13 +159,16 @@ def test_the_demo_marks_each_character_under_its_line():
 def test_check_says_what_is_enforced(capsys, written):
     code, out, _ = run(capsys, "check", written(WEATHER))
     assert code == 0
-    assert "compiles" in out
+    assert ["#/properties/city", "maxLength", "enforced"] in [line.split() for line in out.splitlines()]
+    assert out.endswith("compiles\n")
 
 
 def test_check_speaks_json(capsys, written):
     code, out, _ = run(capsys, "check", "--json", written(WEATHER))
     assert code == 0
-    assert json.loads(out)["compiles"] is True
+    shown = json.loads(out)
+    assert shown["compiles"] is True
+    assert {"where": "#", "keyword": "required", "verdict": "enforced", "note": ""} in shown["report"]
 
 
 def test_check_says_what_is_refused_and_where(capsys, written):
@@ -297,6 +300,14 @@ def test_a_reader_that_goes_away_is_no_error(written):
         errors = process.stderr.read()
     assert b"Traceback" not in errors
     assert process.returncode == cli.BROKEN_PIPE
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_one_line(written):
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "server.cli", "check", written(WEATHER)]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
 
 
 def test_output_is_utf8_whatever_the_locale(written):
