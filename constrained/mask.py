@@ -260,8 +260,8 @@ class _Beyond:
     def refuse(self, captured: Captured, nodes: Nodes, texts: FlatTexts) -> None:
         """A capture that refuses `texts` reads on below `nodes`.
 
-        Where it is endless, nothing leaves it at the end of a refused text, and only the token that
-        ends there is in doubt. Otherwise every token on the way may lead to a dead end.
+        Where it is endless, no beginning of a refused text is a dead end, and only the tokens that
+        complete one are in doubt. Otherwise every token on the way may lead to a dead end.
         """
         if not captured.endless:
             self._walker.set_around(nodes, texts, self.doubtful)
@@ -269,6 +269,7 @@ class _Beyond:
             found = self._walker.find_below(nodes, texts)
             if len(found):
                 self._walker.set_at(found, self.doubtful)
+                self._walker.set_below(found, self.doubtful)
                 before = self._refused.get(captured)
                 self._refused[captured] = found if before is None else np.concatenate([before, found])
 

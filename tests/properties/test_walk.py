@@ -163,6 +163,19 @@ def test_tokens_around_texts_begin_or_complete_them(spellings, texts, data):
         assert set(tokens_of(walked.words)) == expected - {-1}
 
 
+@given(spellings, st.lists(st.lists(st.sampled_from(LETTERS), max_size=4).map(bytes), max_size=4), st.data())
+def test_texts_are_found_below_nodes(spellings, texts, data):
+    walked = Walked(spellings)
+    nodes = starts(data.draw, walked.trie)
+    first = np.zeros(len(texts) + 1, np.int32)
+    np.cumsum([len(text) for text in texts], out=first[1:])
+    text = np.frombuffer(bytearray(b"".join(texts)), np.uint8)
+    found = np.zeros(len(nodes) * len(texts), np.int32)
+    count = walk.find_below(*walked.arrays[::2], np.array(nodes, np.int32), text, first, found)
+    expected = [walked.trie.find(text, node) for node in nodes for text in texts]
+    assert found[:count].tolist() == [node for node in expected if node >= 0]
+
+
 @given(spellings, st.data())
 def test_all_tokens_below_nodes(spellings, data):
     walked = Walked(spellings)

@@ -123,6 +123,10 @@ class Different(Captured):
     words: frozenset[bytes] | None
     seen: frozenset[bytes] = frozenset()
 
+    @property
+    def endless(self) -> bool:
+        return self.words is None
+
     def then(self, text: bytes) -> Sequence | None:
         if text in self.seen:
             return None

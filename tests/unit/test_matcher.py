@@ -243,3 +243,16 @@ def test_forgetting_frees_what_was_memoised():
     assert most <= 110
     assert allowed(one) == [0, 1, 2, 4, 6]
     np.testing.assert_array_equal(grammar.matcher().bitmask(), matcher(pair).bitmask())
+
+
+def test_a_text_refused_for_one_reading_is_not_refused_for_another():
+    # `ba`: either b and the refused word a, or the word ba.
+    vocabulary = Vocabulary.from_spellings([b"a", b"b", b",", b"ba,", b"a,", b"ba", None], [6])
+    rule = Rule(
+        "rule",
+        ((Terminal(compile_rust("b?")), Different((Terminal(compile_rust("[ab]+")),), None, frozenset({b"a"}))),),
+    )
+    one = matcher(rule, vocabulary)
+    assert allowed(one) == [0, 1, 3, 5]
+    one.advance(3)
+    assert allowed(one) == [0, 1, 5]
