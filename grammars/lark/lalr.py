@@ -23,6 +23,7 @@ from lark.parsers.lalr_analysis import LALR_Analyzer, Shift
 from constrained.errors import UnsupportedFeature
 
 END = "$END"
+_NOTHING: frozenset[str] = frozenset()
 _RECENT = 50_000  # stacks
 
 
@@ -89,6 +90,7 @@ class Tables:
         # The table numbers the item sets in their order.
         self.kernels = [[_item(pointer) for pointer in items.kernel] for items in analysis.lr0_itemsets]
         self._end: int = table.end_states[start]
+        self._plans = [self._plan(state) for state in range(len(self.actions))]
         self._stacks: WeakValueDictionary[tuple[Stack | None, int], Stack] = WeakValueDictionary()
         self._recent: deque[Stack] = deque(maxlen=_RECENT)  # kept alive, with what is known about them
         self.start = self.push(None, table.start_states[start])
@@ -124,28 +126,39 @@ class Tables:
     def viable(self, stack: Stack) -> frozenset[str]:
         """The terminals that `stack` can shift; with END where the sentence may end."""
         todo = [stack]
-        reduced: dict[Stack, dict[Reduction, Stack]] = {}  # held: nobody else holds these stacks
+        reduced: dict[Stack, list[Stack]] = {}  # held: nobody else holds these stacks
         while stack.viable is None:
             here = todo[-1]
+            plan = self._plans[here.state]
             if here not in reduced:
-                asked = {action for action in self.actions[here.state].values() if isinstance(action, Reduction)}
-                reduced[here] = {action: self.reduce(here, action) for action in asked}
-                todo.extend(after for after in reduced[here].values() if after.viable is None)
+                reduced[here] = [self.reduce(here, reduction) for reduction, _ in plan.reductions]
+                todo.extend(after for after in reduced[here] if after.viable is None)
             else:
                 todo.pop()
-                here.viable = self._viable(here, reduced[here])
+                found = plan.shifts
+                for (_, terminals), after in zip(plan.reductions, reduced[here], strict=True):
+                    found |= terminals & (after.viable or _NOTHING)
+                here.viable = found
         return stack.viable
 
-    def _viable(self, stack: Stack, reduced: dict[Reduction, Stack]) -> frozenset[str]:
-        found: set[str] = {END} if stack.state == self._end else set()
-        for terminal in self.accepts[stack.state]:
-            action = self.actions[stack.state][terminal]
+    def _plan(self, state: int) -> "_Plan":
+        shifts: set[str] = {END} if state == self._end else set()
+        reductions: dict[Reduction, set[str]] = {}
+        for terminal in self.accepts[state]:
+            action = self.actions[state][terminal]
             if isinstance(action, Reduction):
-                if terminal in (reduced[action].viable or ()):
-                    found.add(terminal)
+                reductions.setdefault(action, set()).add(terminal)
             elif terminal != END:
-                found.add(terminal)
-        return frozenset(found)
+                shifts.add(terminal)
+        return _Plan(frozenset(shifts), tuple((action, frozenset(names)) for action, names in reductions.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a state can do with its terminals: shift some, reduce before others."""
+
+    shifts: frozenset[str]
+    reductions: tuple[tuple[Reduction, frozenset[str]], ...]
 
 
 def _action(kind: object, argument: Any) -> Action:

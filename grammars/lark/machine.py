@@ -25,7 +25,7 @@ from constrained.finishing import joined, text_of
 from constrained.grammar import Completion, Control, Node, Sequence, Switch
 from grammars.lark.endings import Ahead
 from grammars.lark.lalr import END, Stack, Tables
-from grammars.lark.scanner import Guard, Lexing, Scanner
+from grammars.lark.scanner import Guard, Lexing, Outcome, Scanner
 
 _PAIRS = 20_000  # of parser state and guard
 _KNOWN = 50_000  # places remembered to be alive or not
@@ -55,13 +55,16 @@ class Machine:
         self._places: WeakValueDictionary[Spot, Place] = WeakValueDictionary()
         self._ahead = ahead
         self._completions: dict[Spot, Completion] = {}
+        self._wanted: dict[
+            tuple[int, Lexing, frozenset[str]], tuple[frozenset[int], tuple[tuple[int, Outcome], ...]]
+        ] = {}
         self._known: dict[Spot, bool] = {}
         self._free = self._free_pairs()
         self._free_after = {
             (name, left)
             for name, states in tables.shifts.items()
             for left in {guard for _, guard in self._free}
-            if all((state, left) in self._free for state in states)
+            if name not in ignored and all((state, left) in self._free for state in states)
         }
         self.start = self.place(tables.start, None)
         if not self.alive(tables.start, None):
@@ -99,9 +102,31 @@ class Machine:
 
     def leads_on(self, stack: Stack, name: str, guard: Guard) -> bool:
         """Can a text go on after lexeme `name`, a viable one, left `guard`?"""
-        if (name, guard) in self._free_after and name not in self.ignored:
+        if (name, guard) in self._free_after:
             return True
         return self.alive(self.after(stack, name), guard)
+
+    def wanted(self, stack: Stack, lexing: Lexing, viable: frozenset[str]) -> frozenset[int]:
+        """The outcomes of a lexing that the parser can make use of, and that lead on."""
+        key = (stack.state, lexing, viable)
+        known = self._wanted.get(key)
+        if known is None:
+            useful = [
+                (index, outcome)
+                for index, outcome in enumerate(lexing.outcomes)
+                if outcome[0] in viable or outcome[0] in self.ignored
+            ]
+            sure = frozenset(
+                index
+                for index, outcome in useful
+                if outcome in self._free_after
+                or (outcome[0] in self.ignored and (stack.state, outcome[1]) in self._free)
+            )
+            known = self._wanted[key] = (sure, tuple(one for one in useful if one[0] not in sure))
+        sure, others = known
+        if not others:
+            return sure
+        return sure.union(index for index, outcome in others if self.leads_on(stack, *outcome))
 
     def _search(self, start: Spot) -> None:
         """Look for a way to the end, breadth first; all places on it are alive."""
@@ -248,17 +273,12 @@ class Place(Node):
         machine, stack = self.machine, self.stack
         viable = machine.tables.viable(stack)
         lexing = machine.lexing(stack.state, self.guard)
-        wanted = frozenset(
-            index
-            for index, (name, left) in enumerate(lexing.outcomes)
-            if (name in viable or name in machine.ignored) and machine.leads_on(stack, name, left)
-        )
-        if wanted:
-            targets = tuple((After(self, *lexing.outcomes[index]),) for index in sorted(wanted))
+        if wanted := machine.wanted(stack, lexing, viable):
+            targets = tuple([(After(self, lexing.outcomes[index]),) for index in sorted(wanted)])
             yield (Switch(lexing.keep(wanted), targets, "lexemes"),)
         for name in sorted(viable & machine.controls.keys()):
             if machine.leads_on(stack, name, None):
-                yield (machine.controls[name], After(self, name, None))
+                yield (machine.controls[name], After(self, (name, None)))
         if END in viable:
             yield ()
 
@@ -274,16 +294,15 @@ class Place(Node):
 class After(Node):
     """What follows a place after one lexeme."""
 
-    __slots__ = ("_guard", "_name", "_place")
+    __slots__ = ("_outcome", "_place")
 
-    def __init__(self, place: Place, name: str, guard: Guard) -> None:
+    def __init__(self, place: Place, outcome: Outcome) -> None:
         self._place = place
-        self._name = name
-        self._guard = guard
+        self._outcome = outcome
 
     def _target(self) -> Place:
-        machine = self._place.machine
-        return machine.place(machine.after(self._place.stack, self._name), self._guard)
+        machine, (name, left) = self._place.machine, self._outcome
+        return machine.place(machine.after(self._place.stack, name), left)
 
     def expand(self) -> Iterable[Sequence]:
         """The place after it."""
@@ -295,5 +314,4 @@ class After(Node):
 
     def completion(self) -> Completion:
         """As `shortest`, with control tokens."""
-        machine = self._place.machine
-        return machine.completion(machine.after(self._place.stack, self._name), self._guard)
+        return self._target().completion()
