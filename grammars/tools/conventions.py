@@ -18,7 +18,11 @@ _IDS = ("aaaaaaaaa", "bbbbbbbbb")
 _LONG_ID = "call_0123456789abcdef"
 _PARAMETERS = {"type": "object", "properties": {"other_key": {"type": "string", "description": ""}}}
 _DECLARED = {"name": "other_tool", "description": "", "parameters": _PARAMETERS}
-_TOOLS = [{"type": "function", "function": _DECLARED}]  # another name, so that a call's name is from the call
+_TOOLS: list[Message] = [{"type": "function", "function": _DECLARED}]  # not the name that is called
+_ODD = {"a": {}, "b": {"type": ["string", "null"]}, "c": {"type": "null"}, "d": {"enum": ["x"]}, "e": {"type": "array"}}
+_ODDLY_TYPED: list[Message] = [
+    {"type": "function", "function": {**_DECLARED, "parameters": {"type": "object", "properties": _ODD}}}
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +33,13 @@ class Conventions:
     one_call       one call per message, each followed by its result
     writes_calls   the template renders calls; else they must be part of the content
     empty          the content of a message that has calls and no text
+    empty_answer   a message of the assistant may be empty
     short_ids      ids are nine letters or digits
     tool_role      results are messages of role "tool"; else of "user"
     system         there is a system role; else its text goes before the first user message
     late_system    system messages may come later than first
-    runs           messages of the same role may follow one another
+    runs           messages of the same role may follow one another; else user and assistant take turns
+    plain_types    the `type` of a schema must be there, and one of the usual names
     starts_with_assistant  the first message after the system's may be one of the assistant
     """
 
@@ -41,11 +47,13 @@ class Conventions:
     one_call: bool = False
     writes_calls: bool = True
     empty: str | None = ""
+    empty_answer: bool = True
     short_ids: bool = False
     tool_role: bool = True
     system: bool = True
     late_system: bool = True
     runs: bool = True
+    plain_types: bool = False
     starts_with_assistant: bool = True
 
 
@@ -62,12 +70,14 @@ def learn(render: Render) -> Conventions:
         one_call=writes and not _tells(render, [*two, *_results(2)], _NAMES),
         writes_calls=writes,
         empty=empty,
+        empty_answer=_accepts(render, [_says("user"), {"role": "assistant", "content": ""}, _says("user")]),
         short_ids=_accepts(render, [*one, *_results(1)]) and not _accepts(render, _with_ids([*one, *_results(1)])),
         tool_role=_tells(render, [*before, *_results(1)], (_result(0),)),
         system=_tells(render, [_says("system"), _says("user")], (_text("system"),)),
         late_system=_tells(render, [_says("user"), _says("system"), _says("user")], (_text("system"),)),
         runs=_accepts(render, [_says("user"), _says("user")])
         and _accepts(render, [_says("user"), _says("assistant"), _says("assistant"), _says("user")]),
+        plain_types=not _accepts(render, [_says("user")], _ODDLY_TYPED),
         starts_with_assistant=_accepts(render, [_says("assistant"), _says("user")]),
     )
 
@@ -128,15 +138,15 @@ def _with_ids(messages: list[Message]) -> list[Message]:
     return found
 
 
-def _try(render: Render, messages: list[Message]) -> str | None:
+def _try(render: Render, messages: list[Message], tools: list[Message] = _TOOLS) -> str | None:
     try:
-        return render(messages, _TOOLS)
+        return render(messages, tools)
     except Exception:  # noqa: BLE001  whatever a template does, it does not want this
         return None
 
 
-def _accepts(render: Render, messages: list[Message]) -> bool:
-    return _try(render, messages) is not None
+def _accepts(render: Render, messages: list[Message], tools: list[Message] = _TOOLS) -> bool:
+    return _try(render, messages, tools) is not None
 
 
 def _tells(render: Render, messages: list[Message], texts: Sequence[str]) -> bool:

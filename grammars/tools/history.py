@@ -57,19 +57,35 @@ def count_calls(messages: object) -> int:
     return sum(len(turn.calls) for turn in read_messages(messages))
 
 
-def template_tools(tools: Sequence[Tool]) -> list[Message]:
+def template_tools(tools: Sequence[Tool], conventions: Conventions) -> list[Message]:
     """Tools as templates expect them: OpenAI's shape, with every field there."""
-    return [
-        {
-            "type": "function",
-            "function": {"name": tool.name, "description": tool.description, "parameters": _schema(tool)},
-        }
-        for tool in tools
-    ]
+    found: list[Message] = []
+    for tool in tools:
+        schema = {"type": "object"} if isinstance(tool.schema, bool) else tool.schema
+        parameters = _plainly_typed(schema) if conventions.plain_types else schema
+        function = {"name": tool.name, "description": tool.description, "parameters": parameters}
+        found.append({"type": "function", "function": function})
+    return found
 
 
-def _schema(tool: Tool) -> Mapping[str, Any]:
-    return {"type": "object"} if isinstance(tool.schema, bool) else tool.schema
+_PLAIN_TYPES = ("string", "integer", "number", "boolean", "array", "object")
+
+
+def _plainly_typed(schema: Any) -> Any:
+    """A schema as the model is shown it, where the template knows plain types only."""
+    if not isinstance(schema, Mapping):
+        return {"type": "object"}
+    found = dict(cast("Mapping[str, Any]", schema))
+    named = found.get("type")
+    types: list[Any] = cast("list[Any]", named) if isinstance(named, list) else [named]
+    found["type"] = next((one for one in types if one in _PLAIN_TYPES), "string")
+    if isinstance(found.get("properties"), Mapping):
+        properties = cast("Mapping[str, Any]", found["properties"])
+        found["properties"] = {name: _plainly_typed(below) for name, below in properties.items()}
+    for key in ("items", "additionalProperties"):
+        if isinstance(found.get(key), Mapping):
+            found[key] = _plainly_typed(found[key])
+    return found
 
 
 # ---------------------------------------------------------------------- reading
@@ -177,7 +193,8 @@ def _grouped(turns: list[Turn]) -> list[Turn]:
         while wanted and at < len(turns) and turns[at].role == "tool":
             result, at = turns[at], at + 1
             if result.answers in results:
-                raise InvalidGrammar(f"a second result of call {result.answers!r}", where=result.where)
+                place = f"{result.where}.tool_call_id"
+                raise InvalidGrammar(f"a second result of call {result.answers!r}", where=place)
             if result.answers not in wanted:
                 raise _stray(result, seen)
             results[result.answers] = result
@@ -243,11 +260,11 @@ def _arranged(turns: list[Turn], conventions: Conventions) -> list[Turn]:
     if conventions.one_call:
         found = [one for turn in found for one in _split(turn)]
     if not conventions.runs:
-        found = _without_runs(found)
-    first = next((place for place, turn in enumerate(found) if turn.role != "system"), len(found))
-    starts_badly = not conventions.starts_with_assistant and found[first:] and found[first].role == "assistant"
-    if starts_badly:
-        found.insert(first, Turn("user", "", ""))
+        found = _alternating(found)
+    elif not conventions.starts_with_assistant:
+        first = next((place for place, turn in enumerate(found) if turn.role != "system"), len(found))
+        if found[first:] and found[first].role == "assistant":
+            found.insert(first, Turn("user", "", ""))
     return found
 
 
@@ -259,7 +276,7 @@ def _with_roles(turns: list[Turn], conventions: Conventions) -> list[Turn]:
     first = bool(turns) and turns[0].role == "system"
     if not system or (len(system) == 1 and first and conventions.system):
         return turns
-    if conventions.system and conventions.late_system:
+    if conventions.system and conventions.late_system and conventions.runs:
         return turns
     text = "\n\n".join(turn.text for turn in system)
     if conventions.system:
@@ -280,15 +297,21 @@ def _split(turn: Turn) -> list[Turn]:
     return [parts[0], *(replace(part, text="", reasoning="") for part in parts[1:])]
 
 
-def _without_runs(turns: list[Turn]) -> list[Turn]:
-    """Neighbouring messages of one role as one; between calls and a user message, nothing is needed."""
+def _alternating(turns: list[Turn]) -> list[Turn]:
+    """User and assistant in turns, as some templates insist; messages with calls do not count for them."""
     found: list[Turn] = []
+    expected = "user"
     for turn in turns:
         last = found[-1] if found else None
-        if last is not None and last.role == turn.role and not last.calls and not turn.calls:
-            found[-1] = replace(last, text=f"{last.text}\n\n{turn.text}")
-        else:
+        if turn.calls or turn.role not in ("user", "assistant"):
             found.append(turn)
+        elif last is not None and last.role == turn.role and not last.calls:
+            found[-1] = replace(last, text="\n\n".join(filter(None, (last.text, turn.text))))
+        else:
+            if turn.role != expected:
+                found.append(Turn(expected, "", ""))
+            found.append(turn)
+            expected = "assistant" if turn.role == "user" else "user"
     return found
 
 
@@ -316,6 +339,8 @@ def _fill_assistant(message: Message, turn: Turn, index: int, conventions: Conve
         message["content"] = turn.text or conventions.empty
     elif turn.calls:
         message["content"] = turn.text + family.gap + render_calls(family, turn.calls, first_index=index)
+    elif not turn.text and not conventions.empty_answer:
+        message["content"] = " "
     if family.harmony:
         _fill_harmony(message, turn)
 

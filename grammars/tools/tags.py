@@ -11,7 +11,7 @@ from constrained.automata.regex import compile_rust
 from constrained.errors import UnsupportedFeature
 from constrained.grammar import Automaton, Sequence, Terminal
 from grammars.json_schema import texts
-from grammars.json_schema.nodes import FALSE, NULL, TRUE, Writer
+from grammars.json_schema.nodes import Writer
 from grammars.json_schema.shapes import Shape
 from grammars.json_schema.texts import Texts
 from grammars.tools.arguments import Schema
@@ -27,11 +27,9 @@ from grammars.tools.kinds import (
     strings_of,
     words_of,
 )
-from grammars.tools.markers import CONTROL, Marks
+from grammars.tools.markers import CONTROL, Marks, terminal
 from grammars.tools.members import members_of
 from grammars.tools.written import AnyOf
-
-WORDS = {"null": NULL, "true": TRUE, "false": FALSE}
 
 
 class TagPen:
@@ -142,7 +140,7 @@ class TagArguments(AnyOf):
 
 def json_values(writer: Writer, shape: Shape) -> list[Sequence]:
     """The values of a shape that are not strings, as JSON."""
-    found: list[Sequence] = [(WORDS[word],) for word in words_of(writer, shape)]
+    found: list[Sequence] = [(terminal(word.encode()),) for word in words_of(writer, shape)]
     number = numbers_of(writer, shape)
     if not number.is_empty:
         found.append((_terminal(number),))

@@ -1,0 +1,86 @@
+"""Whatever conversation a client sends back: every chat template renders it, or its mistake is named."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grammars.tools.conventions import Conventions
+from grammars.tools.definitions import read_tools
+from grammars.tools.detection import detect_format
+from grammars.tools.history import template_messages, template_tools
+from tests.conformance.tools.requests import WIDE
+from tests.conformance.tools.templates import NAMES, conventions, render, template
+
+pytestmark = pytest.mark.shared
+
+texts = st.text(max_size=12) | st.sampled_from(
+    ["", "\n", "</think>", "<think>x", "<|channel|>analysis<|message|>x", "[TOOL_CALLS]", "{{ x }}", "<tool_call>"]
+)
+contents = st.one_of(
+    texts,
+    st.none(),
+    st.lists(st.fixed_dictionaries({"type": st.just("text"), "text": texts}), max_size=2),
+    st.lists(st.fixed_dictionaries({"type": st.just("input_text"), "text": texts}), max_size=2),
+)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.floats(-2, 2) | texts,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text("ab_", min_size=1), inner, max_size=2),
+    max_leaves=4,
+)
+arguments = st.dictionaries(st.sampled_from(["city", "days", "n"]), values, max_size=2)
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """A conversation as a client may send it: well formed, in any of its spellings."""
+    leading = st.fixed_dictionaries({"role": st.sampled_from(["system", "developer"]), "content": contents})
+    messages: list[dict[str, Any]] = draw(st.lists(leading, max_size=2))
+    number = 0
+    for _ in range(draw(st.integers(1, 5))):
+        kind = draw(st.sampled_from(["user", "user", "assistant", "calls", "calls", "system"]))
+        if kind != "calls":
+            messages.append({"role": kind, "content": draw(contents)})
+            continue
+        calls: list[dict[str, Any]] = []
+        for _ in range(draw(st.integers(1, 3))):
+            given_ = draw(arguments)
+            spelled = json.dumps(given_) if draw(st.booleans()) else given_
+            call_id = draw(st.sampled_from(["call_{}", "toolu_{}_x", "a{:08}"])).format(number)
+            function = {"name": draw(st.sampled_from(["get_weather", "now"])), "arguments": spelled}
+            calls.append({"id": call_id, "type": "function", "function": function})
+            number += 1
+        message = {"role": "assistant", "content": draw(contents), "tool_calls": calls}
+        if draw(st.booleans()):
+            message["reasoning_content"] = draw(texts)
+        messages.append(message)
+        results = [{"role": "tool", "tool_call_id": call["id"], "content": draw(contents)} for call in calls]
+        messages += draw(st.permutations(results))
+    messages.append({"role": "user", "content": draw(contents)})
+    return messages
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=25)
+@given(messages=conversations())
+def test_no_history_crashes_a_template(name: str, messages: list[dict[str, Any]]):
+    family, wishes = detect_format(None, template(name)), conventions(name)
+    tools = template_tools(read_tools(WIDE), wishes)
+    rendered = render(name, template_messages(messages, wishes, family), tools)
+    assert rendered
+
+
+@given(messages=conversations())
+def test_calls_and_results_come_out_in_the_order_of_the_calls(messages: list[dict[str, Any]]):
+    wishes = Conventions(one_call=True, short_ids=True)
+    converted = template_messages(messages, wishes, detect_format(None, ""))
+    expected = [call["function"]["name"] for message in messages for call in message.get("tool_calls", ())]
+    called = [call for message in converted for call in message.get("tool_calls", ())]
+    assert [call["function"]["name"] for call in called] == expected
+    results = [message for message in converted if message["role"] == "tool"]
+    assert [result["tool_call_id"] for result in results] == [call["id"] for call in called]
+    assert all(len(call["id"]) == 9 and call["id"].isalnum() for call in called)
+    assert len({call["id"] for call in called}) == len(called)
+    assert all(isinstance(call["function"]["arguments"], dict) for call in called)
