@@ -1,6 +1,6 @@
 """`python -m benchmarks`: every benchmark, one after the other."""
 
-from benchmarks import foundation
+from benchmarks import foundation, lark_masks
 
-for benchmark in (foundation,):
+for benchmark in (foundation, lark_masks):
     benchmark.main()

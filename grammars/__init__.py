@@ -4,9 +4,23 @@ Imports point one way: `grammars` knows `constrained`, never the other way round
 """
 
 from grammars.choice import compile_choice
+from grammars.ebnf import compile_ebnf
+from grammars.gbnf import compile_gbnf
 from grammars.json_schema.compiler import compile_json_schema
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.json_value import compile_json
+from grammars.lark.compiler import compile_lark
 from grammars.regex import compile_regex
+from grammars.tools.compile import compile_tools
 
-__all__ = ["JsonSchemaOptions", "compile_choice", "compile_json", "compile_json_schema", "compile_regex"]
+__all__ = [
+    "JsonSchemaOptions",
+    "compile_choice",
+    "compile_ebnf",
+    "compile_gbnf",
+    "compile_json",
+    "compile_json_schema",
+    "compile_lark",
+    "compile_regex",
+    "compile_tools",
+]
