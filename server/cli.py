@@ -77,11 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     form = generate.add_mutually_exclusive_group(required=True)
     form.add_argument("--schema", type=Path, metavar="FILE", help="JSON that satisfies this JSON Schema")
     form.add_argument("--regex", type=_text, help="text that this regular expression matches as a whole")
+    form.add_argument("--lark", type=Path, metavar="FILE", help="text of this Lark grammar")
     form.add_argument("--choice", type=_text, nargs="+", metavar="TEXT", help="one of these texts")
     generate.set_defaults(run=run_generate)
 
     check = verbs.add_parser("check", help="say what of a JSON Schema is enforced, or why it is refused")
-    check.add_argument("schema", type=Path, metavar="FILE")
+    check.add_argument("schema", type=Path, metavar="FILE", help="a JSON Schema, or a Lark grammar (*.lark)")
     check.add_argument("--json", action="store_true", help="print one JSON object")
     check.set_defaults(run=run_check)
     return parser
@@ -158,15 +159,18 @@ def run_call(options: argparse.Namespace) -> int:
 def run_generate(options: argparse.Namespace) -> int:
     """A prompt, and text of the form that a schema, a regex or a choice gives."""
     from constrained.runtime import chat_ids, vocabulary_of
-    from grammars import compile_choice, compile_json_schema, compile_regex
+    from grammars import compile_choice, compile_json_schema, compile_lark, compile_regex
 
     schema: Any = _read_json(options.schema) if options.schema else None
+    rules = _read_text(options.lark) if options.lark else None
     loaded = _load(options)
     vocabulary = vocabulary_of(*loaded)
     if options.regex is not None:
         grammar = compile_regex(options.regex, vocabulary)
     elif options.choice:
         grammar = compile_choice(options.choice, vocabulary)
+    elif rules is not None:
+        grammar = compile_lark(rules, vocabulary)
     else:
         grammar = compile_json_schema(schema, vocabulary)
     prompt = chat_ids(loaded.tokenizer, [{"role": "user", "content": options.prompt}])
@@ -176,13 +180,15 @@ def run_generate(options: argparse.Namespace) -> int:
 
 
 def run_check(options: argparse.Namespace) -> int:
-    """Compile a schema, for a vocabulary of single bytes: no model is needed to know what is enforced."""
-    from grammars import compile_json_schema
+    """Compile a schema or a Lark grammar, for a vocabulary of single bytes: no model is needed to know what is enforced."""
+    from grammars import compile_json_schema, compile_lark
 
-    schema = _read_json(options.schema)
     letters = constrained.Vocabulary.from_spellings([*(bytes([b]) for b in range(256)), None], eos_token_ids=[256])
     try:
-        grammar = compile_json_schema(schema, letters)
+        if options.schema.suffix == ".lark":
+            grammar = compile_lark(_read_text(options.schema), letters)
+        else:
+            grammar = compile_json_schema(_read_json(options.schema), letters)
     except GrammarError as error:
         if options.json:
             refusal = {"kind": type(error).__name__, "message": error.message, "where": error.where, "hint": error.hint}
@@ -193,7 +199,7 @@ def run_check(options: argparse.Namespace) -> int:
         print(_json({"compiles": True, "report": entries}))
         return 0
     rows = [list(entry.values()) for entry in entries]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)] if rows else []
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     print(f"{options.schema} compiles")
@@ -257,18 +263,23 @@ def _call(
     return tool_call.assistant_message(events), made
 
 
+def _read_text(path: Path) -> str:
+    """The text in a file; CommandError if it cannot be opened, GrammarError if it is not UTF-8."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise CommandError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidGrammar("not UTF-8", where=f"{path}: byte {error.start}") from error
+
+
 def _read_json(path: Path) -> Any:
     """The JSON document in a file; CommandError if it cannot be opened, GrammarError if it is not JSON."""
     from grammars.json_schema.json_input import from_text
 
+    content = _read_text(path)
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CommandError(f"cannot read {path}: {error.strerror}") from error
-    try:
-        return from_text(content.decode("utf-8-sig"), max_bytes=len(content))
-    except UnicodeDecodeError as error:
-        raise InvalidGrammar("not UTF-8", where=f"{path}: byte {error.start}") from error
+        return from_text(content, max_bytes=len(content.encode()))
     except GrammarError as error:
         raise type(error)(error.message, where=f"{path}: {error.where}", hint=error.hint) from error
 
