@@ -180,7 +180,7 @@ def run_generate(options: argparse.Namespace) -> int:
 
 
 def run_check(options: argparse.Namespace) -> int:
-    """Compile a schema or a Lark grammar, for a vocabulary of single bytes: no model is needed to know what is enforced."""
+    """Compile a schema or a Lark grammar, for a vocabulary of single bytes: that needs no model."""
     from grammars import compile_json_schema, compile_lark
 
     letters = constrained.Vocabulary.from_spellings([*(bytes([b]) for b in range(256)), None], eos_token_ids=[256])
