@@ -64,7 +64,8 @@ def publish(name: str, rows: list[Row]) -> None:
     width = max(len(one.what) for one in rows)
     print(f"\n{name}")
     for one in rows:
-        print(f"  {one.what:{width}}  {one.median_us:12,.1f} us  ({one.least_us:,.1f} .. {one.most_us:,.1f})  {one.note}")
+        spread = f"({one.least_us:,.1f} .. {one.most_us:,.1f})"
+        print(f"  {one.what:{width}}  {one.median_us:12,.1f} us  {spread}  {one.note}")
     RESULTS.mkdir(exist_ok=True)
     lines = [json.dumps({"machine": machine()}), *(json.dumps(asdict(one)) for one in rows)]
     (RESULTS / f"{name}.jsonl").write_text("\n".join(lines) + "\n")

@@ -364,7 +364,8 @@ class States:
         found: set[int] = set()
         if state.tape is not None:
             for recall in rest.recalls():
-                found |= self.refusals(recall.captured).next_bytes(state.tape[recall.mark :])
+                if not recall.captured.endless:
+                    found |= self.refusals(recall.captured).next_bytes(state.tape[recall.mark :])
         return found
 
     # ------------------------------------------------------------------ what is decided already

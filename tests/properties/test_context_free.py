@@ -1,6 +1,5 @@
 """Random small grammars: the lowered one has the same texts, and the same prefixes of texts."""
 
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
