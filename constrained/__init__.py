@@ -20,6 +20,7 @@ from constrained.errors import (
 )
 from constrained.matcher import CompiledGrammar, Matcher
 from constrained.vocabulary.vocabulary import Vocabulary
+from constrained.warming import warm_up
 
 __all__ = [
     "BudgetTooSmall",
@@ -35,6 +36,7 @@ __all__ = [
     "UnsupportedFeature",
     "Vocabulary",
     "VocabularyError",
+    "warm_up",
 ]
 
 __version__ = "0.1.0"

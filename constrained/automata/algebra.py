@@ -38,7 +38,7 @@ def canonical(classes: NDArray[np.uint8], step: NDArray[np.int32], labels: NDArr
     if dead[1:].any():
         step = np.where(dead[step], np.int32(DEAD), step)
     step, labels = tables.renumber(step, labels, tables.partition(step, labels))
-    merged, chosen = tables.compress(step[:, classes])
+    merged, chosen = tables.compress(np.take(step, classes, axis=1))
     return Dfa(merged, np.ascontiguousarray(step[:, classes[chosen]]), labels)
 
 

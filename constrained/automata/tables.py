@@ -21,6 +21,15 @@ FULL = -2  # product(): the row limit was reached
 
 
 @kernel
+def _sums(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """np.cumsum, which takes numba long to compile."""
+    sums = counts.copy()
+    for i in range(1, sums.shape[0]):
+        sums[i] += sums[i - 1]
+    return sums
+
+
+@kernel
 def reachable(step: Table) -> NDArray[np.bool_]:
     """(S,) which rows can be reached from START."""
     rows, columns = step.shape
@@ -49,7 +58,7 @@ def distances(step: Table, labels: Labels) -> NDArray[np.int32]:
     for row in range(rows):
         for column in range(columns):
             count[step[row, column] + 1] += 1
-    first = np.cumsum(count)
+    first = _sums(count)
     fill = first.copy()
     source = np.empty(rows * columns, np.int32)
     for row in range(rows):
@@ -120,16 +129,21 @@ def compress(step: Table) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     return classes, chosen[:kinds].copy()
 
 
-@kernel
 def partition(step: Table, labels: Labels) -> NDArray[np.int32]:
     """(S,) block of each row: two rows share one iff they accept the same labelled language."""
+    return _partition(step, labels, np.argsort(labels, kind="stable").astype(np.int32))
+
+
+@kernel
+def _partition(step: Table, labels: Labels, order: NDArray[np.int32]) -> NDArray[np.int32]:
+    """`partition`, given the rows in `order` of their labels (S,), which it shuffles."""
     rows, columns = step.shape
     # predecessors by (column, target), as one flat list
     first = np.zeros(columns * rows + 1, np.int64)
     for row in range(rows):
         for column in range(columns):
             first[column * rows + step[row, column] + 1] += 1
-    first = np.cumsum(first)
+    first = _sums(first)
     fill = first.copy()
     source = np.empty(rows * columns, np.int32)
     for row in range(rows):
@@ -139,7 +153,6 @@ def partition(step: Table, labels: Labels) -> NDArray[np.int32]:
             fill[key] += 1
 
     # the permutation, blocks as runs of it, initially one block a label
-    order = np.argsort(labels, kind="mergesort").astype(np.int32)
     place = np.empty(rows, np.int32)
     block = np.empty(rows, np.int32)
     start = np.empty(rows + 1, np.int32)
@@ -287,10 +300,13 @@ def product(
                 if tail == capacity:
                     capacity *= 2
                     wider = np.zeros((capacity, columns), np.int32)
-                    wider[:tail] = table
-                    table = wider
                     longer = np.zeros((capacity, 2), np.int32)
-                    longer[:tail] = pairs
+                    for row in range(tail):  # by hand: slices take numba long to compile
+                        longer[row, 0] = pairs[row, 0]
+                        longer[row, 1] = pairs[row, 1]
+                        for k in range(columns):
+                            wider[row, k] = table[row, k]
+                    table = wider
                     pairs = longer
                     slots *= 2
                     mask = slots - 1
