@@ -26,6 +26,7 @@ class ObjectsOf(Node):
 
     def __init__(self, plans: tuple[ObjectPlan, ...]) -> None:
         self._plans = plans
+        self._shortest: bytes | None = None
 
     def expand(self) -> tuple[Sequence, ...]:
         """One alternative per way to be an object."""
@@ -33,7 +34,9 @@ class ObjectsOf(Node):
 
     def shortest(self) -> bytes:
         """A shortest of them."""
-        return min((plan.shortest() for plan in self._plans), key=len)
+        if self._shortest is None:
+            self._shortest = min((plan.shortest() for plan in self._plans), key=len)
+        return self._shortest
 
 
 class Schema:

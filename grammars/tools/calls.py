@@ -7,11 +7,11 @@ Names are one labelled automaton, whatever their number: the label decides whose
 """
 
 from constrained.automata.algebra import literals
-from constrained.grammar import Completion, Control, Rule, Sequence, Switch, Symbol
+from constrained.grammar import Completion, Control, Sequence, Switch, Symbol
 from grammars.tools.formats import CallForm, OneOf, Slot
 from grammars.tools.markers import matching, terminal
 from grammars.tools.turns import Callable, Turn
-from grammars.tools.written import WrittenNode, completion_of
+from grammars.tools.written import Alternatives, WrittenNode, completion_of
 
 CALL_ID = matching("[a-zA-Z0-9]{9}")
 
@@ -71,7 +71,7 @@ class Calls:
             elif part is Slot.INDEX:
                 found.append(terminal(str(self._turn.first_index + index).encode()))
             elif isinstance(part, OneOf):
-                found.append(Rule("spelling", tuple(map(self._marks.sequence, part.texts))))
+                found.append(Alternatives("spelling", tuple(map(self._marks.sequence, part.texts))))
             elif called is not None:
                 found.append(called.arguments)
         return self._without_end(tuple(found)) if until is None else tuple(found)

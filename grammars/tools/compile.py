@@ -13,9 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from constrained.completion import solve
 from constrained.errors import GrammarError, InvalidGrammar
-from constrained.grammar import Rule, Sequence
+from constrained.grammar import Node, Sequence
 from constrained.matcher import CompiledGrammar
 from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.json_schema.options import JsonSchemaOptions
@@ -31,6 +30,7 @@ from grammars.tools.markers import marks_of, matching, maybe
 from grammars.tools.reasoning import reasoning_format
 from grammars.tools.tables import FORMATS
 from grammars.tools.turns import Callable, Reasoning, Turn
+from grammars.tools.written import Alternatives
 
 LINE_BREAKS = matching(r"\n{0,3}")
 
@@ -102,7 +102,6 @@ def compile_tools(
     request = (tools, tool_choice, parallel_tool_calls, family.name, response_format, state, first_index, relax)
     fingerprint = _fingerprint(request, options, vocabulary)
     start = _start(turn)
-    solve(start)
     return ToolGrammar(start, vocabulary, fingerprint, tuple(report), turn=turn)
 
 
@@ -160,17 +159,17 @@ def _fingerprint(request: tuple[Any, ...], options: JsonSchemaOptions, vocabular
 # ---------------------------------------------------------------------- the turn
 
 
-def _start(turn: Turn) -> Rule:
+def _start(turn: Turn) -> Node:
     if turn.format.harmony:
         return harmony_turn(turn)
     bodies = tuple(_bodies(turn, after_reasoning=False))
     if turn.thoughts is None:
-        return Rule("turn", bodies)
-    after = Rule("after reasoning", tuple(_bodies(turn, after_reasoning=True)))
+        return Alternatives("turn", bodies)
+    after = Alternatives("after reasoning", tuple(_bodies(turn, after_reasoning=True)))
     section = (_thinking(turn), *turn.marks.sequence(turn.thoughts.closes), after)
     if turn.reasoning == "opened":
-        return Rule("turn", (section,))
-    return Rule("turn", (*bodies, (*_gap(turn), *turn.marks.sequence(turn.thoughts.opens), *section)))
+        return Alternatives("turn", (section,))
+    return Alternatives("turn", (*bodies, (*_gap(turn), *turn.marks.sequence(turn.thoughts.opens), *section)))
 
 
 def _bodies(turn: Turn, *, after_reasoning: bool) -> list[Sequence]:

@@ -10,10 +10,12 @@ pauses at a call, so there is one per turn.
 """
 
 from constrained.errors import UnsupportedFeature
-from constrained.grammar import Rule, Sequence
+from constrained.finishing import length
+from constrained.grammar import Completion, Node, Sequence
 from grammars.tools.calls import Calls
 from grammars.tools.free_text import text
 from grammars.tools.turns import Turn
+from grammars.tools.written import Alternatives, AnyOf, completion_of
 
 ANALYSIS = "<|channel|>analysis<|message|>"
 PREAMBLE = "<|channel|>commentary<|message|>"
@@ -27,23 +29,38 @@ NEXT = "<|start|>assistant"
 _TOKENS = ("<|channel|>", "<|message|>", "<|end|>", "<|start|>", "<|constrain|>")
 
 
-def harmony_turn(turn: Turn) -> Rule:
+def harmony_turn(turn: Turn) -> Node:
     """The grammar of a turn. Raises UnsupportedFeature for a tokenizer without the format's tokens."""
     for token in _TOKENS:
         if not turn.marks.is_token(token):
             raise UnsupportedFeature(f"format {turn.format.name!r} needs a tokenizer with the token {token}")
-    sequence = turn.marks.sequence
-    message = Rule("message")
-    go_on: Sequence = (text(), *sequence(END + NEXT), message)
-    alternatives = _last(turn)
-    if turn.reasoning != "none":
-        alternatives.append((*sequence(ANALYSIS), *go_on))
-    if turn.callable and turn.answer is None:
-        alternatives.append((*sequence(PREAMBLE), *go_on))
-    message.alternatives = tuple(alternatives)
-    if turn.reasoning == "opened":
-        return Rule("turn", (go_on,))
-    return message
+    messages = Messages(turn)
+    return Alternatives("turn", (messages.after_text(),)) if turn.reasoning == "opened" else messages
+
+
+class Messages(AnyOf):
+    """A message, and those after it."""
+
+    __slots__ = ("_last", "_turn")
+
+    def __init__(self, turn: Turn) -> None:
+        super().__init__()
+        self._turn = turn
+        self._last = _last(turn)
+
+    def after_text(self) -> Sequence:
+        """The rest of a message of text, and what follows it."""
+        return (text(), *self._turn.marks.sequence(END + NEXT), self)
+
+    def sequences(self) -> tuple[Sequence, ...]:
+        """Reasoning, text before calls, or a last message."""
+        headers = [ANALYSIS] if self._turn.reasoning != "none" else []
+        headers += [PREAMBLE] if self._turn.callable and self._turn.answer is None else []
+        return (*self._last, *((*self._turn.marks.sequence(header), *self.after_text()) for header in headers))
+
+    def shortest_way(self) -> Completion:
+        """A last message."""
+        return min(map(completion_of, self._last), key=length)
 
 
 def _last(turn: Turn) -> list[Sequence]:

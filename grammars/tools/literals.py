@@ -8,6 +8,7 @@ are JSON's with the quotes swapped: the same canonical escapes, which Python rea
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -36,6 +37,7 @@ from grammars.tools.transcribe import python_value
 from grammars.tools.written import AnyOf, completion_of
 
 _BARE = r"[^\x00-\x20\x7f:=,<>(){}\[\]'\"|]+"
+_BARE_KEY = re.compile(_BARE)
 _SWAP = str.maketrans("'\"", "\"'")
 
 
@@ -148,7 +150,7 @@ class Hand:
             for plan in objects_of(self.writer, shape):
                 todo.extend(plan.children())
                 for name in plan.names if bare else ():
-                    if not compile_rust(_BARE).accepts(name.encode()):
+                    if not _BARE_KEY.fullmatch(name):
                         raise UnsupportedFeature(f"this tool format cannot write the name {name!r}", where="#")
             for plan in arrays_of(self.writer, shape):
                 todo.extend(plan.children())
@@ -205,7 +207,7 @@ class LiteralNode(AnyOf):
         """One sequence per scalar type, and per way to be an array or an object."""
         return tuple(self._hand.sequences(self._shape))
 
-    def completion(self) -> Completion:
+    def shortest_way(self) -> Completion:
         """A shortest value: the one that is shortest in JSON, in this hand."""
         return self._hand.written(json.loads(self._hand.writer.shortest(self._shape)))
 
@@ -225,7 +227,7 @@ class ItemsNode(AnyOf):
         """Close, or one more item."""
         return tuple(self._sequences())
 
-    def completion(self) -> Completion:
+    def shortest_way(self) -> Completion:
         """A shortest way to close the array: the one that is shortest in JSON, in this hand."""
         rest = self._plan.node(self._state).shortest().lstrip(b", ")
         items = [self._hand.written(value) for value in json.loads(b"[" + rest)]

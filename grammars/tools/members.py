@@ -96,7 +96,7 @@ class MembersNode(AnyOf):
         left = difference(self.pen.keys(extra.keys.names), literals([self.pen.key(name) for name in gone]))
         return None if left.is_empty else Terminal(left, "key")
 
-    def completion(self) -> Completion:
+    def shortest_way(self) -> Completion:
         """A shortest way to close the object, or nearly."""
         parts: list[Completion] = []
         state, plan, pen = self.state, self.plan, self.pen

@@ -4,6 +4,7 @@
 |- opens --|key|colon|text|--- closes ---|
 """
 
+import re
 from functools import lru_cache
 
 from constrained.automata.dfa import Dfa
@@ -98,13 +99,20 @@ class TagPen:
         """Raise UnsupportedFeature for a parameter that has values, but none that can be written."""
         for plan in self._schema.plans:
             for name, shape in zip(plan.names, plan.shapes, strict=True):
-                if not compile_rust(_KEY).accepts(name.encode()):
+                if not _KEY.fullmatch(name):
                     raise UnsupportedFeature(f"this tool format cannot write the name {name!r}", where="#/properties")
-                if self._schema.writer.alive(shape) and not self.sequences(shape, self.kinds(name)):
+                if self._schema.writer.alive(shape) and not self._can_write(shape, self.kinds(name)):
                     raise UnsupportedFeature(
                         "all values contain the tag that ends a parameter, or read as another type",
                         where=f"#/properties/{name}",
                     )
+
+    def _can_write(self, shape: Shape, kinds: Kinds) -> bool:
+        """Is there a value that can be written? A quick look comes first: nearly always there is."""
+        strings = strings_of(self._schema.writer, shape)
+        if strings.chosen is None and strings.dfa is None and not texts.is_empty(strings):
+            return True
+        return bool(kinds_of(self._schema.writer, shape) - {STRING}) or bool(self.sequences(shape, kinds))
 
 
 class TagValue(AnyOf):
@@ -148,12 +156,13 @@ def json_values(writer: Writer, shape: Shape) -> list[Sequence]:
     return found
 
 
-_KEY = r'[^\x00-\x20<>"=](?:[^\x00-\x1f<>"=]*[^\x00-\x20<>"=])?'
+_KEY_PATTERN = r'[^\x00-\x20<>"=](?:[^\x00-\x1f<>"=]*[^\x00-\x20<>"=])?'
+_KEY = re.compile(_KEY_PATTERN)
 
 
 @lru_cache(maxsize=256)
 def _writable(names: Texts) -> Dfa:
-    return texts.decoded(texts.both(names, Texts(dfa=compile_rust(_KEY))))
+    return texts.decoded(texts.both(names, Texts(dfa=compile_rust(_KEY_PATTERN))))
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,7 @@ Their shortest completions may need control tokens, so they say those, and their
 from abc import abstractmethod
 
 from constrained.completion import Shortest
-from constrained.finishing import text_of
+from constrained.finishing import length, text_of
 from constrained.grammar import Completion, Node, Sequence
 
 
@@ -27,10 +27,11 @@ class WrittenNode(Node):
 class AnyOf(WrittenNode):
     """One of some sequences, found when first needed."""
 
-    __slots__ = ("_expanded",)
+    __slots__ = ("_completion", "_expanded")
 
     def __init__(self) -> None:
         self._expanded: tuple[Sequence, ...] | None = None
+        self._completion: Completion | None = None
 
     @abstractmethod
     def sequences(self) -> tuple[Sequence, ...]:
@@ -43,16 +44,31 @@ class AnyOf(WrittenNode):
         return self._expanded
 
     def completion(self) -> Completion:
+        """The shortest, found once."""
+        if self._completion is None:
+            self._completion = self.shortest_way()
+        return self._completion
+
+    def shortest_way(self) -> Completion:
         """The shortest of the alternatives' completions."""
-        return shortest_of(self.expand())
+        return min((completion_of(sequence) for sequence in self.expand()), key=length)
+
+
+class Alternatives(AnyOf):
+    """One of some sequences, given by hand; assign `ways` to tie a recursion."""
+
+    __slots__ = ("name", "ways")
+
+    def __init__(self, name: str, ways: tuple[Sequence, ...] = ()) -> None:
+        super().__init__()
+        self.name = name
+        self.ways = ways
+
+    def sequences(self) -> tuple[Sequence, ...]:
+        """As given."""
+        return self.ways
 
 
 def completion_of(sequence: Sequence) -> Completion:
     """A shortest completion of the symbols in a row."""
     return Shortest().of_sequence(sequence)
-
-
-def shortest_of(alternatives: tuple[Sequence, ...]) -> Completion:
-    """The shortest of the alternatives' completions."""
-    completions = [completion_of(sequence) for sequence in alternatives]
-    return min(completions, key=lambda one: sum(len(piece) if isinstance(piece, bytes) else 1 for piece in one))
