@@ -237,7 +237,8 @@ class Walker:
             scratch.path, scratch.counts, tokens, cheapest, dearest,
             scratch.exits, scratch.labels, scratch.costs,
         )  # fmt: skip
-        order = np.argsort(cheapest[:passed], kind="stable")
+        costs = cheapest[:passed]  # small numbers: as 16 bits they are sorted by radix, ten times as fast
+        order = np.argsort(costs.astype(np.uint16) if costs.max(initial=0) < 1 << 16 else costs, kind="stable")
         tokens, cheapest, dearest = tokens[order], cheapest[order], dearest[order]
         words = np.zeros(self.words, np.uint32)
         walk.set_bits(words, tokens)
