@@ -59,7 +59,7 @@ class KeyClass:
 
     def _left(self, extras: frozenset[bytes]) -> Dfa:
         written = [key for name in self.declared if (key := json_key(name)) is not None]
-        return difference(json_string(texts.decoded(self.names)), literals([*written, *extras]))
+        return difference(_written(self.names), literals([*written, *extras]))
 
     def variety(self, extras: frozenset[bytes]) -> int:
         """How many keys are left."""
@@ -77,13 +77,18 @@ class KeyClass:
 
     def shortest(self, refused: frozenset[bytes]) -> bytes:
         """A shortest key that is not refused."""
-        left = difference(json_string(texts.decoded(self.names)), literals(refused))
+        left = difference(_written(self.names), literals(refused))
         return left.completion(START)
 
 
 @lru_cache(maxsize=512)
 def _terminal(names: Texts) -> Terminal:
     return Terminal(texts.automaton(names), "key")
+
+
+@lru_cache(maxsize=512)
+def _written(names: Texts) -> Dfa:
+    return json_string(texts.decoded(names))
 
 
 @lru_cache(maxsize=512)

@@ -6,10 +6,12 @@ A *mood* chooses among the tokens a mask allows:
     clinging  one that closes as little as possible: no quote, no bracket, no end
 """
 
+from functools import lru_cache
 from random import Random
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from constrained.matcher import CompiledGrammar, Matcher
 from constrained.vocabulary.vocabulary import Vocabulary
@@ -38,54 +40,50 @@ class Disagreement(AssertionError):
     """A mask and `allows` differ, or a completion is refused."""
 
 
-def allowed(matcher: Matcher) -> list[int]:
-    """The tokens that the mask allows."""
+def allowed(matcher: Matcher) -> NDArray[np.bool_]:
+    """(V,) which tokens the mask allows."""
     size = matcher.grammar.vocabulary.size
-    return np.flatnonzero(np.unpackbits(matcher.bitmask().view(np.uint8), bitorder="little")[:size]).tolist()
+    return np.unpackbits(matcher.bitmask().view(np.uint8), bitorder="little")[:size].astype(np.bool_)
 
 
 def walk(grammar: CompiledGrammar, random: Random, mood: Mood, most: int) -> str:
     """A text of the grammar: up to `most` tokens by the mood, then the shortest completion."""
     matcher = grammar.matcher()
-    end = next(iter(grammar.vocabulary.eos_token_ids))
+    vocabulary = grammar.vocabulary
     for _ in range(most):
         tokens = allowed(matcher)
-        if not tokens:
+        if not tokens.any():
             raise DeadEnd(text_of(matcher))
-        _check_mask(matcher, tokens, random)
-        token = _choose(grammar.vocabulary, tokens, random, mood, end)
+        for token in random.sample(range(vocabulary.size), 8):
+            if matcher.allows(token) != tokens[token]:
+                raise Disagreement(f"token {token} after {text_of(matcher)!r}: mask says {tokens[token]}")
+        if mood == "clinging" and (tokens & clinging(vocabulary)).any():
+            tokens &= clinging(vocabulary)
+        token = int(random.choice(np.flatnonzero(tokens)))
         matcher.advance(token)
-        if token == end:
+        if matcher.is_finished:
             return text_of(matcher)
     return _finish(matcher)
 
 
-def _check_mask(matcher: Matcher, tokens: list[int], random: Random) -> None:
-    chosen = set(tokens)
-    for token in random.sample(range(matcher.grammar.vocabulary.size), 8):
-        if matcher.allows(token) != (token in chosen):
-            raise Disagreement(f"token {token} after {text_of(matcher)!r}: mask says {token in chosen}")
-
-
-def _choose(vocabulary: Vocabulary, tokens: list[int], random: Random, mood: Mood, end: int) -> int:
-    if mood == "clinging":
-        spellings = vocabulary.spellings
-        clings = [one for one in tokens if one != end and not any(mark in (spellings[one] or b"") for mark in b'"]}')]
-        tokens = clings or [one for one in tokens if one != end] or tokens
-    return random.choice(tokens)
+@lru_cache(maxsize=4)
+def clinging(vocabulary: Vocabulary) -> NDArray[np.bool_]:
+    """(V,) the tokens that close nothing."""
+    return np.array([bool(one) and not any(mark in one for mark in b'"]}') for one in vocabulary.spellings])
 
 
 def _finish(matcher: Matcher) -> str:
-    """Complete the text as shortly as possible; the completion's every byte must be allowed."""
-    rest = matcher.shortest_completion()
-    for index, byte in enumerate(rest):
-        if not matcher.allows(byte):
-            raise Disagreement(f"completion {rest!r} of {text_of(matcher)!r} is refused at byte {index}")
-        if index < 3 and byte not in allowed(matcher):
+    """Complete the text as shortly as possible; every token of the completion must be allowed."""
+    rest, before = matcher.shortest_completion(), text_of(matcher)
+    *tokens, end = matcher.shortest_tokens()
+    for index, token in enumerate(tokens):
+        if not matcher.allows(token):
+            raise Disagreement(f"completion {rest!r} of {before!r} is refused at {text_of(matcher)!r}")
+        if index < 3 and not allowed(matcher)[token]:
             raise Disagreement(f"completion {rest!r} is not in the mask after {text_of(matcher)!r}")
-        matcher.advance(byte)
-    if not matcher.is_accepting:
-        raise Disagreement(f"completion {rest!r} does not complete: {text_of(matcher)!r}")
+        matcher.advance(token)
+    if not allowed(matcher)[end]:
+        raise Disagreement(f"completion {rest!r} of {before!r} does not complete it")
     return text_of(matcher)
 
 

@@ -11,7 +11,7 @@ from grammars.json_schema.compiler import CompileLimits, compile_json_schema
 from grammars.json_schema.options import JsonSchemaOptions
 
 # Outcomes must not depend on how busy the machine is.
-PATIENT = CompileLimits(seconds=120)
+PATIENT = CompileLimits(seconds=30)
 
 
 @cache

@@ -1,0 +1,121 @@
+"""Schemas that once went wrong, most of them found by `python -m tests.fuzz.run`."""
+
+import json
+from random import Random
+from typing import Any
+
+import pytest
+
+from constrained.errors import InvalidGrammar, Unsatisfiable
+from grammars.json_schema.compiler import compile_json_schema
+from grammars.json_schema.options import JsonSchemaOptions
+from tests.conformance.json_schema.acceptance import accepts, byte_vocabulary, written
+from tests.fuzz import walks
+from tests.fuzz.check import check
+from tests.fuzz.judge import Judge
+
+TO_THE_LETTER = JsonSchemaOptions(key_order="any", additional_properties="schema")
+
+FUZZED: dict[str, Any] = {
+    "contradictory minContains and maxContains under unevaluatedItems": {
+        "contains": {"type": "boolean"},
+        "minContains": 3,
+        "maxContains": 2,
+        "unevaluatedItems": {"type": "array"},
+    },
+    "lengths that leave no array, and unevaluatedItems": {
+        "properties": {"é": {"unevaluatedItems": True, "minItems": 1, "maxItems": 0}}
+    },
+    "a condition that only one key can serve is not starved by another use of that key": {
+        "$schema": "http://json-schema.org/draft-06/schema#",
+        "oneOf": [
+            {"properties": {"é": {"patternProperties": {"^$": {"minLength": 1}}}}, "not": {"type": ["number"]}},
+            {"exclusiveMinimum": 1},
+        ],
+        "maximum": 0,
+    },
+    "two conditions that want the only key": {
+        "type": "object",
+        "allOf": [
+            {"not": {"patternProperties": {"^[ab]$": {"type": "string"}}}},
+            {"not": {"patternProperties": {"^[ab]$": {"type": "null"}}}},
+        ],
+        "propertyNames": {"enum": ["a"]},
+    },
+    "a condition does not take more keys than there is room for": {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "oneOf": [True, {"additionalProperties": False}],
+        "allOf": [{"$ref": "#/definitions/d0"}],
+        "definitions": {"d0": {"not": {"minProperties": 2}}},
+    },
+    "more properties than at most": {
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "maxProperties": 0,
+        "minProperties": 1,
+    },
+    "the shortest text of a recursive shape goes another way": {
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "oneOf": [{"$ref": "#/definitions/d0"}, {}],
+        "definitions": {
+            "d0": {"patternProperties": {"é": {"type": "array"}, "^a": {"$ref": "#/definitions/d0"}}}
+        },
+    },
+    "keys that come in pairs do not fit into maxProperties": {
+        "type": "object",
+        "properties": {"a": {}, "b": {}, "ab": {}},
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+        "dependentRequired": {"a": ["b"], "b": ["a"]},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FUZZED)
+@pytest.mark.parametrize("seed", range(4))
+def test_walks_end_in_valid_instances_and_valid_instances_are_accepted(name: str, seed: int):
+    assert check(FUZZED[name], seed) is None
+
+
+# Later refusals and formats
+
+
+def test_a_schema_that_refers_to_itself_below_a_property_is_refused_when_compiling():
+    schema = {"properties": {"b": {"$ref": "#/$defs/d"}}, "$defs": {"d": {"$ref": "#/$defs/d"}}}
+    with pytest.raises(InvalidGrammar, match="refers to itself"):
+        compile_json_schema(schema, byte_vocabulary())
+
+
+@pytest.mark.parametrize("name", ["date", "email", "uuid", "ipv6"])
+def test_formats_are_asserted_as_written_and_when_negated(name: str):
+    """The two roundings of a language were once taken for each other."""
+    grammar = compile_json_schema({"format": name}, byte_vocabulary(), TO_THE_LETTER)
+    assert not accepts(grammar, '"?"')
+    negated = compile_json_schema({"not": {"format": name}, "type": "string"}, byte_vocabulary(), TO_THE_LETTER)
+    assert accepts(negated, '"?"')
+    for valid in ("2024-01-01", "a@b.de", "01234567-89ab-cdef-0123-456789abcdef", "::1"):
+        judge = Judge({"format": name}, formats=True)
+        if judge.accepts(json.dumps(valid)):
+            assert accepts(grammar, written(valid))
+            assert not accepts(negated, written(valid))
+
+
+def test_integers_stay_integers_under_a_double_negation():
+    double = {"not": {"not": {"type": "integer"}}}
+    grammar = compile_json_schema(double, byte_vocabulary(), TO_THE_LETTER)
+    assert [accepts(grammar, text) for text in ("1", "1.5", '"1"')] == [True, False, False]
+
+
+def test_walks_notice_what_they_should():
+    """The judge of the judges: a grammar of the wrong schema is found out."""
+    grammar = compile_json_schema({"type": ["integer", "string"]}, walks.vocabulary(), TO_THE_LETTER)
+    judge = Judge({"type": "integer"}, formats=True)
+    texts = [walks.walk(grammar, Random(seed), "uniform", 20) for seed in range(12)]
+    assert {judge.accepts(text) for text in texts} == {True, False}
+
+
+def test_what_nothing_satisfies_is_unsatisfiable():
+    with pytest.raises(Unsatisfiable):
+        compile_json_schema(
+            {**FUZZED["more properties than at most"], "type": "object"}, byte_vocabulary(), TO_THE_LETTER
+        )
