@@ -16,13 +16,9 @@ from grammars.tools.tables import FORMATS
 from tests.conformance.tools.walks import told
 
 VOCABULARY = Vocabulary.from_spellings([*(bytes((byte,)) for byte in range(256)), None], [256])
-TOOLS = [
-    {
-        "name": "f",
-        "parameters": {"type": "object", "properties": {"s": {"type": "string"}, "v": {}, "n": {"type": "number"}}},
-    },
-    {"name": "ff"},
-]
+PROPERTIES = {"s": {"type": "string"}, "v": {}, "n": {"type": "number"}}
+TOOLS = [{"name": "f", "parameters": {"type": "object", "properties": PROPERTIES}}, {"name": "ff"}]
+KEYS = st.text("abc", min_size=1, max_size=2)
 FAMILIES = [name for name in FORMATS if name != "gpt-oss"]
 
 plain = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
