@@ -10,10 +10,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # An installation is a stamp file, written last and older than none of its inputs: one that was
 # interrupted, or made from other versions, is made again.
-INPUTS   := pyproject.toml constraints.txt
-RUNTIME  := $(VENV)/.installed-runtime
-DEV      := $(VENV)/.installed-dev
-NOTEBOOK := $(VENV)/.installed-notebook
+INPUTS  := pyproject.toml constraints.txt
+RUNTIME := $(VENV)/.installed-runtime
+DEV     := $(VENV)/.installed-dev
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test check format pytest tokenizers soak fuzz nightly bench clean
@@ -89,9 +88,4 @@ $(RUNTIME): $(VENV)/.created $(INPUTS)
 $(DEV): $(RUNTIME) $(INPUTS)
 	@echo 'installing what testing needs'
 	@$(PIP) install -c constraints.txt -e '.[dev]'
-	@touch $@
-
-$(NOTEBOOK): $(RUNTIME) $(INPUTS)
-	@echo 'installing what the notebooks need'
-	@$(PIP) install -c constraints.txt -e '.[notebook]'
 	@touch $@
