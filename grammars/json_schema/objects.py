@@ -21,6 +21,7 @@ from grammars.json_schema import texts
 from grammars.json_schema.documents import Location, Scope
 from grammars.json_schema.scalars import TEXTS, WIDE, Facts, chosen, placed, types
 from grammars.json_schema.shapes import Shape, Shapes
+from grammars.json_schema.telling_apart import apart, tells_apart
 from grammars.json_schema.texts import ANY_TEXT, Texts
 from grammars.json_schema.values import Members, Value
 
@@ -334,23 +335,14 @@ class Objects:
             if any(self.shape_of(two, name) is nothing for name in one.required):
                 return True
         return any(
-            self._shapes.apart(self.shape_of(a, name), self.shape_of(b, name)) for name in a.required | b.required
+            apart(self._shapes, self.shape_of(a, name), self.shape_of(b, name)) for name in a.required | b.required
         )
 
     def _discriminated(self, branches: Sequence[Sequence[Obj]]) -> bool:
         """Many branches: is there one key whose constants tell all of them apart?"""
         ways = [one.required for branch in branches for one in branch]
         everywhere = ways[0].intersection(*ways) if ways else frozenset[str]()
-        return any(self._tells_apart(name, branches) for name in sorted(everywhere))
-
-    def _tells_apart(self, name: str, branches: Sequence[Sequence[Obj]]) -> bool:
-        seen: set[Value] = set()
-        for branch in branches:
-            here: set[Value] = set()
-            for one in branch:
-                values = self._shapes.constants(self.shape_of(one, name))
-                if values is None or values & seen:
-                    return False
-                here |= values
-            seen |= here
-        return True
+        return any(
+            tells_apart(self._shapes, [[self.shape_of(one, name) for one in branch] for branch in branches])
+            for name in sorted(everywhere)
+        )

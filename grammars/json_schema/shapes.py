@@ -29,7 +29,7 @@ from constrained.errors import InvalidGrammar, LimitExceeded
 from grammars.json_schema.dialects import Kind
 from grammars.json_schema.documents import Document, Location, Scope
 from grammars.json_schema.options import JsonSchemaOptions
-from grammars.json_schema.scalars import NARROW, Facts, Scalar, chosen, types
+from grammars.json_schema.scalars import NARROW, Facts, Scalar
 from grammars.json_schema.values import Value
 
 L = TypeVar("L")
@@ -219,37 +219,6 @@ class Shapes:
             return next(iter(chosen), self.nothing)
         return self.intern(frozenset({Either(chosen)}))
 
-    def constants(self, shape: Shape) -> frozenset[Value] | None:
-        """Values that `shape` must be among, where it says so itself; None where it does not."""
-        found: frozenset[Value] | None = None
-        for literal in shape.literals:
-            values: frozenset[Value] | None = None
-            if isinstance(literal, Among) and literal.positive:
-                values = literal.values
-            elif isinstance(literal, Says) and literal.positive:
-                values = chosen(self.facts(literal.location))
-            if values is not None:
-                found = values if found is None else found & values
-        return found
-
-    def apart(self, a: Shape, b: Shape) -> bool:
-        """Do two shapes exclude each other at first sight: by their constants, or by `type`?"""
-        left, right = self.constants(a), self.constants(b)
-        if left is not None and right is not None:
-            return not left & right
-        ours, theirs = self._types(a), self._types(b)
-        return ours is not None and theirs is not None and not ours & theirs
-
-    def _types(self, shape: Shape) -> frozenset[str] | None:
-        found: frozenset[str] | None = None
-        for literal in shape.literals:
-            if isinstance(literal, Says) and literal.positive:
-                allowed = types(self.facts(literal.location))
-                if allowed is not None:
-                    allowed = frozenset("number" if name == "integer" else name for name in allowed)
-                    found = allowed if found is None else found & allowed
-        return found
-
     def check_time(self) -> None:
         """Raise LimitExceeded once the time for compiling is over."""
         if time.monotonic() > self._deadline:
@@ -324,11 +293,15 @@ class Shapes:
 
     # ------------------------------------------------------------------ arrays and objects
 
-    def alternatives(self, domain: "Structure[A]", shape: Shape) -> Sequence[A]:
-        """The ways a value of one structured type satisfies `shape`."""
+    def alternatives(self, domain: "Structure[A]", shape: Shape, context: "Sequence[Sequence[A]]" = ()) -> Sequence[A]:
+        """The ways a value of one structured type satisfies `shape`.
+
+        `context` is what the value is known to satisfy besides: one alternative of each list. It may
+        decide what is looked at, and is not part of the result.
+        """
         found: list[A] = [domain.anything]
         for literal in sorted(shape.literals, key=_cheapest_first):
-            found = self.cross(domain, found, self._ways(domain, literal))
+            found = self.cross(domain, found, self._ways(domain, literal, (*context, found)))
             if not found:
                 break
         return found
@@ -344,25 +317,27 @@ class Shapes:
             raise LimitExceeded(f"more than {MOST_ALTERNATIVES} combinations of alternatives", where="#")
         return [both for a in left for b in right if (both := domain.both(a, b)) is not None]
 
-    def _ways(self, domain: "Structure[A]", literal: Literal) -> Sequence[A]:
+    def _ways(self, domain: "Structure[A]", literal: Literal, context: "Sequence[Sequence[A]]") -> Sequence[A]:
         match literal:
             case Among(values, positive):
                 return domain.among(values) if positive else domain.not_among(values)
             case Either(shapes):
-                return [way for shape in shapes for way in self.alternatives(domain, shape)]
+                return [way for shape in shapes for way in self.alternatives(domain, shape, context)]
             case Says(location, positive, scope):
                 with self._progress(domain, literal):
-                    return (self._satisfied if positive else self._violated)(domain, location, scope)
+                    if not positive:
+                        return self._violated(domain, location, scope)
+                    found = self.applied(domain, location, scope, context)
+                    return domain.evaluated(found, location, self.facts(location), scope)
 
-    def _satisfied(self, domain: "Structure[A]", location: Location, scope: Scope) -> list[A]:
-        return domain.evaluated(self.applied(domain, location, scope), location, self.facts(location), scope)
-
-    def applied(self, domain: "Structure[A]", location: Location, scope: Scope) -> list[A]:
+    def applied(
+        self, domain: "Structure[A]", location: Location, scope: Scope, context: "Sequence[Sequence[A]]" = ()
+    ) -> list[A]:
         """What all keywords of a schema leave but unevaluated*."""
         facts = self.facts(location)
 
         def of(below: Location, positive: bool = True) -> Sequence[A]:
-            return self.alternatives(domain, self.of(below, scope, positive))
+            return self.alternatives(domain, self.of(below, scope, positive), (*context, found))
 
         found = domain.own(location, facts, scope)
         for target in self.targets(location, facts, scope):
@@ -373,7 +348,7 @@ class Shapes:
             branches = [of(branch) for branch in self.branches(location, facts, "anyOf")]
             found = self.cross(domain, found, self._any_of(domain, branches))
         if found and "oneOf" in facts:
-            found = self.cross(domain, found, self._one_of(domain, location, facts, of))
+            found = self.cross(domain, found, self._one_of(domain, location, facts, of, (*context, found)))
         if found and "not" in facts:
             found = self.cross(domain, found, of(location.child("not"), False))
         if found and "if" in facts and (self.tracks_evaluated or "then" in facts or "else" in facts):
@@ -398,10 +373,16 @@ class Shapes:
         return ways
 
     def _one_of(
-        self, domain: "Structure[A]", location: Location, facts: Facts, of: "Callable[..., Sequence[A]]"
+        self,
+        domain: "Structure[A]",
+        location: Location,
+        facts: Facts,
+        of: "Callable[..., Sequence[A]]",
+        context: "Sequence[Sequence[A]]",
     ) -> list[A]:
         branches = [(branch, ways) for branch in self.branches(location, facts, "oneOf") if (ways := of(branch))]
-        if domain.exclusive([ways for _, ways in branches]):
+        alone = [ways for _, ways in branches]
+        if domain.exclusive(alone) or self._exclusive_in(domain, alone, context):
             return [way for _, ways in branches for way in ways]
         found: list[A] = []
         for branch, ways in branches:
@@ -414,6 +395,17 @@ class Shapes:
                     left += self.cross(domain, mixed, of(other, False)) if mixed else []
             found += left
         return found
+
+    def _exclusive_in(
+        self, domain: "Structure[A]", branches: Sequence[Sequence[A]], context: "Sequence[Sequence[A]]"
+    ) -> bool:
+        """Do the branches exclude each other for values in `context`?"""
+        around = [ways for ways in context if not (len(ways) == 1 and ways[0] is domain.anything)]
+        for ways in around:
+            if len(ways) * sum(map(len, branches)) > MOST_ALTERNATIVES:
+                return False
+            branches = [self.cross(domain, ways, branch) for branch in branches]
+        return bool(around) and domain.exclusive([branch for branch in branches if branch])
 
     def _violated(self, domain: "Structure[A]", location: Location, scope: Scope) -> list[A]:
         facts = self.facts(location)

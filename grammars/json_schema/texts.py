@@ -123,6 +123,22 @@ def is_empty(a: Texts) -> bool:
 
 
 @lru_cache(maxsize=1024)
+def listed(a: Texts, most: int = 4) -> frozenset[str] | None:
+    """The texts, one by one; None if they are more than `most`."""
+    if a.chosen is not None:
+        return a.chosen if len(a.chosen) <= most else None
+    found: set[str] = set()
+    left = None if a.dfa is None or a.low > _LONGEST_PRODUCT else decoded(a)
+    while left is not None and not left.is_empty:
+        if len(found) == most:
+            return None
+        text = left.completion(START)
+        found.add(text.decode())
+        left = difference(left, literals([text]))
+    return None if left is None else frozenset(found)
+
+
+@lru_cache(maxsize=1024)
 def decoded(a: Texts) -> Dfa:
     """The automaton of the texts themselves (UTF-8); lengths multiplied out."""
     if a.chosen is not None:

@@ -1,0 +1,81 @@
+"""Do two shapes exclude each other? Decided by what they plainly say: constants, `type`, strings.
+
+    {"kind": {"const": "a"}}    {"kind": {"pattern": "^b$"}}    apart: "a" is not "b"
+    {"$ref": "#/$defs/text"}    {"type": "integer"}             apart: the reference says "string"
+
+This is what makes a oneOf of a thousand branches cheap: branches that are told apart by one required
+key need not be negated. "No" means "not plainly": then the branches are.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import reduce
+
+from grammars.json_schema import texts
+from grammars.json_schema.scalars import TEXTS, WIDE, Facts, chosen, types
+from grammars.json_schema.shapes import Among, Says, Shape, Shapes
+from grammars.json_schema.values import Text, Value
+
+_STRINGS = frozenset({"string"})
+
+
+def apart(shapes: Shapes, a: Shape, b: Shape) -> bool:
+    """Has no value both shapes?"""
+    left, right = _constants(shapes, a), _constants(shapes, b)
+    if left is not None and right is not None:
+        return not left & right
+    ours, theirs = _types(shapes, a), _types(shapes, b)
+    if ours is None or theirs is None:
+        return False
+    common = ours & theirs
+    return not common or (common == _STRINGS and texts.is_empty(shapes.language(TEXTS, shapes.both(a, b), WIDE)))
+
+
+def tells_apart(shapes: Shapes, branches: Sequence[Sequence[Shape]]) -> bool:
+    """Are the few values of each branch's shapes not those of any other branch?"""
+    seen: set[Value] = set()
+    for branch in branches:
+        here: set[Value] = set()
+        for shape in branch:
+            values = _few_values(shapes, shape)
+            if values is None or values & seen:
+                return False
+            here |= values
+        seen |= here
+    return True
+
+
+def _few_values(shapes: Shapes, shape: Shape) -> frozenset[Value] | None:
+    """Values that a shape must be among: its constants, or the few strings that a pattern leaves."""
+    found = _constants(shapes, shape)
+    if found is not None or _types(shapes, shape) != _STRINGS:
+        return found
+    listed = texts.listed(shapes.language(TEXTS, shape, WIDE))
+    return None if listed is None else frozenset(Text(text) for text in listed)
+
+
+def _constants(shapes: Shapes, shape: Shape) -> frozenset[Value] | None:
+    """Values that a shape must be among by `enum` and `const`; None without them."""
+    stated = [literal.values for literal in shape.literals if isinstance(literal, Among) and literal.positive]
+    stated += [values for facts in _conjuncts(shapes, shape) if (values := chosen(facts)) is not None]
+    return reduce(lambda a, b: a & b, stated) if stated else None
+
+
+def _types(shapes: Shapes, shape: Shape) -> frozenset[str] | None:
+    """Types that a value of a shape must be of by `type`; None without it."""
+    stated = [allowed for facts in _conjuncts(shapes, shape) if (allowed := types(facts)) is not None]
+    stated = [frozenset("number" if name == "integer" else name for name in allowed) for allowed in stated]
+    return reduce(lambda a, b: a & b, stated) if stated else None
+
+
+def _conjuncts(shapes: Shapes, shape: Shape) -> Iterator[Facts]:
+    """The keywords of every schema that must hold: through "$ref" and allOf."""
+    todo = [literal.location for literal in shape.literals if isinstance(literal, Says) and literal.positive]
+    seen = set(todo)
+    while todo:
+        location = todo.pop()
+        facts = shapes.facts(location)
+        yield facts
+        below = [location.reference("$ref")] if "$ref" in facts else []
+        below += shapes.branches(location, facts, "allOf")
+        todo += [one for one in below if one not in seen]
+        seen.update(below)
