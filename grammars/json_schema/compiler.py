@@ -13,12 +13,14 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from constrained.automata.ecma import pattern_dfa
 from constrained.errors import LimitExceeded, Unsatisfiable, Where
 from constrained.matcher import CompiledGrammar
 from constrained.vocabulary.vocabulary import Vocabulary
+from constrained.warming import warm_up
 from grammars.json_schema import texts
 from grammars.json_schema.dialects import subschemas
 from grammars.json_schema.documents import Document, Location
@@ -69,8 +71,15 @@ def compile_json_schema(
     return CompiledGrammar(writer.node(writer.shapes.root()), vocabulary, fingerprint, Report(writer))
 
 
+@cache
+def _kernels() -> None:
+    """Load the engine's kernels once, before the clock of a limit runs: the first process compiles them."""
+    warm_up()
+
+
 def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits) -> Writer:
     """The writer of a checked document; raises as `compile_json_schema`."""
+    _kernels()
     shapes = Shapes(document, options, limits.seconds)
     writer = Writer(shapes)
     try:
