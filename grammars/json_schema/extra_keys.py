@@ -65,12 +65,12 @@ class KeyClass:
         """How many keys are left."""
         return _MANY if self.endless else count_texts(self._left(extras))
 
-    def few(self, extras: frozenset[bytes]) -> list[bytes]:
-        """The keys that are left, where they are so few that they can run out; else none."""
-        if self.endless:
-            return []
+    def few(self, extras: frozenset[bytes]) -> list[bytes] | None:
+        """The keys that are left, where they are so few that they can run out; None where they are many."""
+        if self.endless or _size(self.names) > _FEW + len(extras) + len(self.declared):
+            return None
         left, found = self._left(extras), list[bytes]()
-        while not left.is_empty and count_texts(left, _FEW + 1) <= _FEW:
+        while not left.is_empty:
             found.append(left.completion(START))
             left = difference(left, literals([found[-1]]))
         return found
@@ -89,6 +89,11 @@ def _terminal(names: Texts) -> Terminal:
 @lru_cache(maxsize=512)
 def _written(names: Texts) -> Dfa:
     return json_string(texts.decoded(names))
+
+
+@lru_cache(maxsize=512)
+def _size(names: Texts) -> int:
+    return count_texts(_written(names), 1 << 16)
 
 
 @lru_cache(maxsize=512)

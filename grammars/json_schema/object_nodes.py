@@ -15,6 +15,7 @@ be closed (`can_finish`): required keys are still ahead, dependencies can be met
 into `maxProperties`.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -225,11 +226,8 @@ class ObjectPlan:
         behind = bits & ((1 << state.place) - 1) & ~state.seen
         return not behind and all(self.possible(one) for one in _bits(bits & ~state.seen))
 
-    def _can_show(self, state: ObjectState, missing: int, room: int, extras: int = 0) -> bool:
-        """Can every pending `exists` still be met, with at most `room` keys beside the missing ones?
-
-        `extras` undeclared keys are taken already.
-        """
+    def _can_show(self, state: ObjectState, missing: int, room: int) -> bool:
+        """Can every pending `exists` still be met, with at most `room` keys beside the missing ones?"""
         if room < 0:
             return False
         if not state.pending:
@@ -239,29 +237,37 @@ class ObjectPlan:
             served = self._serves(Texts(chosen=frozenset({self.names[place]})), self.shapes[place], first, state)
             if served and self._affordable(state, place):
                 after = replace(state, seen=state.seen | 1 << place, pending=state.pending - served)
-                if self._can_show(after, missing, room - 1 + (missing >> place & 1), extras):
+                if self._can_show(after, missing, room - 1 + (missing >> place & 1)):
                     return True
         for one in self.classes:
-            served = self._serves(one.names, one.shape, first, state)
-            if served and self._witnesses(one, served, state.extras) > extras:
-                after = replace(state, pending=state.pending - served)
-                if self._can_show(after, missing, room - 1, extras + 1):
+            for names, taken in self._witnesses(one, first, state):
+                served = self._serves(names, one.shape, first, state)
+                after = replace(state, pending=state.pending - served, extras=state.extras | taken)
+                if served and self._can_show(after, missing, room - 1):
                     return True
         return False
 
-    def _witnesses(self, keys: KeyClass, served: frozenset[int], extras: frozenset[bytes]) -> int:
-        """How many keys of a class may still serve these conditions."""
-        names = keys.names
-        for number in served:
-            names = texts.both(names, self.obj.exists[number].names)
-        return keys.with_names(names).variety(extras)
+    def _witnesses(self, keys: KeyClass, number: int, state: ObjectState) -> Iterator[tuple[Texts, frozenset[bytes]]]:
+        """The keys of a class that can serve a condition, with those that are then taken.
+
+        Where they are many, all at once: there are always others. Else one by one.
+        """
+        names = texts.both(keys.names, self.obj.exists[number].names)
+        few = None if texts.is_empty(names) else keys.with_names(names).few(state.extras)
+        if few is None:
+            yield keys.names, frozenset()
+        for key in few or ():
+            yield Texts(chosen=frozenset({json.loads(key)})), frozenset({key})
 
     def doomed(self, keys: KeyClass, after: ObjectState) -> frozenset[bytes]:
         """The keys of a class that may not come: they were the last that could serve a condition."""
         found: set[bytes] = set()
         for number in after.pending:
-            few = keys.with_names(texts.both(keys.names, self.obj.exists[number].names)).few(after.extras)
-            found.update(key for key in few if not self.can_finish(replace(after, extras=after.extras | {key})))
+            names = texts.both(keys.names, self.obj.exists[number].names)
+            few = None if texts.is_empty(names) else keys.with_names(names).few(after.extras)
+            for key in few or ():
+                if not self.can_finish(replace(after, extras=after.extras | {key})):
+                    found.add(key)
         return frozenset(found)
 
     def _serves(self, names: Texts, shape: Shape, first: int, state: ObjectState) -> frozenset[int]:
