@@ -89,6 +89,7 @@ PARSERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "glm47": ("glm-4.7", "glm-4.5"),
         "json_tools": ("hermes", "exaone", "generic"),
         "kimi_k2": ("kimi-k2",),
+        "laguna": ("glm-4.7",),
         "longcat": ("longcat",),
         "minimax_m2": ("minimax-m2",),
         "mistral": ("mistral-v13", "mistral-v11", "mistral-v3"),

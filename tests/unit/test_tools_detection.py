@@ -7,7 +7,7 @@ import pytest
 from constrained import Vocabulary
 from grammars.tools.detection import PARSERS, TEMPLATES, TOKENS, detect_format
 from grammars.tools.tables import FORMATS
-from tests.support.shared_data import shared
+from tests.support.shared_data import CHECKOUT, shared
 
 BY_TEMPLATE = {
     "CohereForAI-c4ai-command-r7b-12-2024-tool_use": "cohere",
@@ -96,3 +96,8 @@ def test_a_tokenizer_brings_its_template():
 def test_every_rule_names_a_format():
     named = {rule.format for rule in (*TEMPLATES, *TOKENS)} | {name for names in PARSERS.values() for name in names}
     assert named <= FORMATS.keys()
+
+
+def test_the_table_in_the_documentation_lists_every_format():
+    text = (CHECKOUT / "docs" / "tools.md").read_text()
+    assert [name for name in FORMATS if f"\n| `{name}` |" not in text] == []
