@@ -32,7 +32,7 @@ DIGITS = slice(ZERO, ZERO + 10)
 NONZERO = slice(ZERO + 1, ZERO + 10)
 NEGATIVE = 2  # by convention, the row after a minus sign
 LIMIT = 50_000  # rows of one table
-LONGEST = 1_000  # digits of a number in a schema, zeros between them and the point included
+LONGEST = 10_000  # digits of a number in a schema, zeros between them and the point included
 
 BYTES = b"\x00+-.0123456789e"  # (15,) column -> one of its bytes
 CLASSES = np.zeros(256, np.uint8)  # (256,) byte -> column

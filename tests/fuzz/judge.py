@@ -32,7 +32,8 @@ class Judge:
         try:
             value = Decimal(text)
         except InvalidOperation:  # an exponent of more digits than any computer counts to
-            return Decimal("1e5000") if "e-" not in text.lower() else Decimal("1e-5000")
+            value = Decimal("1e-5000" if "e-" in text.lower() else "1e5000")
+            return -value if text.startswith("-") else value
         _, digits, exponent = value.as_tuple()
         if not self._integral or not isinstance(exponent, int) or exponent > _LARGEST:
             return value

@@ -64,6 +64,8 @@ def main(count: int, first: int) -> int:
     started = time.monotonic()
     for number in range(first, first + count):
         schema = document(Random(number))
+        if number % 500 == 0:
+            print(f"... {number}", file=sys.stderr, flush=True)  # noqa: T201
         try:
             failure = examine(schema, number)
         except Refused as refused:

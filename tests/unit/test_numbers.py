@@ -198,7 +198,7 @@ def test_huge_and_tiny_bounds(bound):
 @pytest.mark.parametrize(
     "build",
     [
-        lambda: at_least(Decimal("1e5000")),
+        lambda: at_least(Decimal("1e50000")),
         lambda: at_most(Decimal("1e-999999999")),
         lambda: equal_to(Decimal("1e999999")),
         lambda: multiple_of(Decimal(100_003)),
