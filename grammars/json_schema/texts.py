@@ -53,6 +53,7 @@ ANY_TEXT = Texts()
 NO_TEXT = Texts(chosen=frozenset())
 
 
+@lru_cache(maxsize=4096)
 def both(a: Texts, b: Texts) -> Texts:
     """Texts in both sets."""
     if a.is_everything or b is NO_TEXT:
@@ -67,6 +68,7 @@ def both(a: Texts, b: Texts) -> Texts:
     return Texts(dfa=dfa, low=max(a.low, b.low), high=min(a.high, b.high))
 
 
+@lru_cache(maxsize=4096)
 def either(a: Texts, b: Texts) -> Texts:
     """Texts in at least one of the sets."""
     if a.is_everything or is_empty(b):
@@ -78,6 +80,7 @@ def either(a: Texts, b: Texts) -> Texts:
     return Texts(dfa=union(decoded(a), decoded(b)))
 
 
+@lru_cache(maxsize=4096)
 def other(a: Texts) -> Texts:
     """Texts not in the set."""
     if a.is_everything:

@@ -5,6 +5,7 @@ per kind and smallest schema; the exit status is 1 if there was any.
 """
 
 import json
+import resource
 import signal
 import sys
 import time
@@ -18,6 +19,7 @@ from tests.fuzz.schemas import document
 from tests.fuzz.shrink import shrink
 
 SECONDS = 30  # a schema that takes longer hangs
+MEMORY = 6 << 30  # bytes; one that takes more is a MemoryError
 
 
 class Hangs(Exception):
@@ -59,6 +61,7 @@ def _alarm(_: int, frame: FrameType | None) -> None:
 
 def main(count: int, first: int) -> int:
     signal.signal(signal.SIGALRM, _alarm)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     refusals: Counter[str] = Counter()
     failures: dict[str, Failure] = {}
     started = time.monotonic()
