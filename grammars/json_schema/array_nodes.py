@@ -24,14 +24,11 @@ from constrained.automata.counted import UNBOUNDED
 from constrained.grammar import UNKNOWN, Captured, Node, Rule, Sequence
 from grammars.json_schema.arrays import Arr
 from grammars.json_schema.shapes import Shape
-from grammars.json_schema.values import Text, Value, parse_value
+from grammars.json_schema.values import Value, parse_value
 
 if TYPE_CHECKING:
     from grammars.json_schema.nodes import Writer
 
-# Excludes nothing that can be written. Beside excluded values, numbers have no exponents (see scalars.py):
-# without this the first item might, and its value might need more digits than an automaton has rows.
-_NEVER: frozenset[Value] = frozenset({Text("\ud800")})
 _MOST_NODES = 20_000  # interned per plan, before they are dropped
 
 
@@ -184,8 +181,8 @@ class ArrayPlan:
         if state.index >= array.high:
             return
         item = array.item(state.index)
-        if array.unique:
-            item = both(item, self.writer.shapes.among(state.seen or _NEVER, False))
+        if state.seen:
+            item = both(item, self.writer.shapes.among(state.seen, False))
         after = replace(state, first=False, index=min(state.index + 1, self._cap))
         choices = [list(self._counting(state, place)) for place in range(len(array.contains))]
         for chosen in product(*choices):

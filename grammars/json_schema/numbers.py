@@ -64,8 +64,8 @@ class NumberBounds:
 
 @lru_cache(maxsize=1)
 def any_number() -> Dfa:
-    """Every JSON number text."""
-    return _number_texts(fraction=_DIGITS, exponent_sign=b"+-", longest_exponent=None)
+    """Every JSON number text with an exponent of at most three digits: more than any reader can hold."""
+    return _number_texts(fraction=_DIGITS, exponent_sign=b"+-", longest_exponent=3)
 
 
 @lru_cache(maxsize=1)
@@ -86,7 +86,7 @@ def integers(decimal_spelling: bool = False) -> Dfa:
     return _number_texts()
 
 
-def _number_texts(fraction: bytes = b"", exponent_sign: bytes = b"", longest_exponent: int | None = 0) -> Dfa:
+def _number_texts(fraction: bytes = b"", exponent_sign: bytes = b"", longest_exponent: int = 0) -> Dfa:
     """`-?(0|[1-9][0-9]*)`, then a fraction of those digits, then an exponent of 0 to that many digits."""
     draw = Builder()
     start, minus, zero, whole = draw.row(), draw.row(), draw.row(0), draw.row(0)
@@ -108,11 +108,9 @@ def _number_texts(fraction: bytes = b"", exponent_sign: bytes = b"", longest_exp
         for row in ends:
             draw.edge(row, b"eE", letter)
         draw.edge(letter, exponent_sign, sign)
-        digits = [draw.row(0) for _ in range(longest_exponent or 1)]
+        digits = [draw.row(0) for _ in range(longest_exponent)]
         for row, after in zip((letter, sign, *digits), (digits[0], *digits), strict=False):
             draw.edge(row, _DIGITS, after)
-        if longest_exponent is None:
-            draw.edge(digits[0], _DIGITS, digits[0])
     return draw.finish()
 
 

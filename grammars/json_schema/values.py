@@ -34,9 +34,9 @@ class Number:
 
     def texts(self) -> frozenset[str]:
         """How it is written: without a fraction when it is whole, else with the digits it needs."""
-        if self.value == self.value.to_integral_value():
-            return frozenset({str(int(self.value))})
-        return frozenset({format(self.value.normalize(), "f")})
+        text = format(self.value, "f")  # exact, which arithmetic on Decimals is not
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+        return frozenset({"0" if text == "-0" else text})
 
 
 @dataclass(frozen=True, slots=True)

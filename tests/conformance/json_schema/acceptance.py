@@ -38,16 +38,28 @@ def outcomes(
     options: JsonSchemaOptions,
     resources: dict[str, Any] | None = None,
 ) -> list[str]:
-    """The outcome of each (instance, is it valid?); see `ratchet.ORDER`."""
-    try:
-        grammar = compile_json_schema(schema, byte_vocabulary(), options, limits=PATIENT, resources=resources)
-    except Unsatisfiable:
+    """The outcome of each (instance, is it valid?); see `ratchet.ORDER`.
+
+    A schema that nothing satisfies rejects every instance.
+    """
+    grammar = compiled(schema, options, resources)
+    if grammar == "unsatisfiable":
         return ["wrong_reject" if valid else "pass" for _, valid in tests]
-    except GrammarError:
-        return ["unsupported"] * len(tests)
-    except (ConstrainedError, RecursionError, LookupError, TypeError, ValueError, AttributeError, AssertionError):
-        return ["crash"] * len(tests)
+    if isinstance(grammar, str):
+        return [grammar] * len(tests)
     return [_outcome(grammar, instance, valid) for instance, valid in tests]
+
+
+def compiled(schema: Any, options: JsonSchemaOptions, resources: dict[str, Any] | None = None) -> CompiledGrammar | str:
+    """The grammar; else "unsatisfiable", "unsupported" or "crash"."""
+    try:
+        return compile_json_schema(schema, byte_vocabulary(), options, limits=PATIENT, resources=resources)
+    except Unsatisfiable:
+        return "unsatisfiable"
+    except GrammarError:
+        return "unsupported"
+    except (ConstrainedError, RecursionError, LookupError, TypeError, ValueError, AttributeError, AssertionError):
+        return "crash"
 
 
 def _outcome(grammar: CompiledGrammar, instance: Any, valid: bool) -> str:
