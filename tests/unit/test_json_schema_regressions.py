@@ -1,6 +1,7 @@
 """Schemas that once went wrong, most of them found by `python -m tests.fuzz.run`."""
 
 import json
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -112,6 +113,62 @@ def test_walks_notice_what_they_should():
     judge = Judge({"type": "integer"}, formats=True)
     texts = [walks.walk(grammar, Random(seed), "uniform", 20) for seed in range(12)]
     assert {judge.accepts(text) for text in texts} == {True, False}
+
+
+@pytest.mark.parametrize("digits", ["0.1234567890123456", "1e-20", "12345678901234567890123456789012345", "-0.5"])
+def test_constants_keep_all_their_digits(digits: str):
+    grammar = compile_json_schema(f'{{"const": {digits}}}', byte_vocabulary(), TO_THE_LETTER)
+    text = format(Decimal(digits), "f")
+    assert accepts(grammar, text)
+    assert not accepts(grammar, text[:-1] + str((int(text[-1]) + 1) % 10))
+
+
+def test_unique_items_may_be_numbers_with_exponents():
+    grammar = compile_json_schema({"uniqueItems": True}, byte_vocabulary(), TO_THE_LETTER)
+    assert accepts(grammar, "[1e300, 2, [1e3, 2e-999], 3]")
+    assert not accepts(grammar, "[1e2, 100]")
+    assert not accepts(grammar, "[1e300, 1" + "0" * 300 + "]")
+
+
+def test_negated_formats_leave_out_only_what_no_validator_takes_for_valid():
+    """A draft 4 validator does not know "date": for it, every text is one."""
+    for draft, sound in (
+        ("http://json-schema.org/draft-07/schema#", True),
+        ("http://json-schema.org/draft-04/schema#", False),
+    ):
+        schema = {"$schema": draft, "type": "string", "not": {"format": "date"}}
+        if sound:
+            assert accepts(compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER), '"?"')
+        else:
+            with pytest.raises(Unsatisfiable):
+                compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
+
+
+# What branches say, and what stands around them
+
+
+def kinds(**kind: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": {"kind": kind, "value": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"required": ["kind"], "oneOf": [kinds(const=f"k{i}") for i in range(40)]},
+        {"allOf": [{"required": ["kind"]}, {"oneOf": [kinds(type="string", pattern=f"^k{i}$") for i in range(40)]}]},
+        {
+            "required": ["kind"],
+            "oneOf": [kinds(**{"$ref": f"#/$defs/k{i}"}) for i in range(40)],
+            "$defs": {f"k{i}": {"enum": [f"k{i}"]} for i in range(40)},
+        },
+    ],
+    ids=["required beside", "required around, and patterns", "behind references"],
+)
+def test_many_branches_are_told_apart_by_one_key(schema: dict[str, Any]):
+    grammar = compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
+    assert accepts(grammar, '{"value": 1, "kind": "k39"}')
+    assert not accepts(grammar, '{"value": "1", "kind": "k39"}')
+    assert not accepts(grammar, '{"kind": "k40"}')
 
 
 def test_what_nothing_satisfies_is_unsatisfiable():
