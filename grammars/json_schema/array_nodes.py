@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from constrained.automata.counted import UNBOUNDED
 from constrained.grammar import UNKNOWN, Captured, Node, Rule, Sequence
 from grammars.json_schema.arrays import Arr
-from grammars.json_schema.shapes import Shape
+from grammars.json_schema.literals import Shape
 from grammars.json_schema.values import Value, parse_value
 
 if TYPE_CHECKING:

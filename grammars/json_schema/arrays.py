@@ -16,8 +16,9 @@ from itertools import combinations
 from constrained.automata.counted import UNBOUNDED
 from constrained.errors import UnsupportedFeature
 from grammars.json_schema.documents import Location, Scope
+from grammars.json_schema.literals import Shape
 from grammars.json_schema.scalars import Facts, chosen, types
-from grammars.json_schema.shapes import Shape, Shapes
+from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.values import Items, Value
 
 

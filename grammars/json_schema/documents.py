@@ -24,14 +24,14 @@ first resource without "$recursiveAnchor".
 """
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, TypeAlias, final
 
 from constrained.errors import GrammarError, InvalidGrammar, Where
 from grammars.json_schema import references
-from grammars.json_schema.dialects import DEFAULT, Dialect, Kind, Role, dialect_named, schema_depth, subschemas
+from grammars.json_schema.dialects import DEFAULT, Dialect, Kind, Role, dialect_named, subschemas
 from grammars.json_schema.json_input import from_python, from_text
 from grammars.json_schema.keywords import Json, Step, kind_of
 from grammars.json_schema.survey import RECURSIVE, Path, Region, SchemaLimits, Survey, steps
@@ -340,7 +340,7 @@ class Document:
     def follow(self, start: Location, reference: str, fragment: str, where: Where) -> Location:
         """The schema that a JSON pointer leads to from `start`, for an error `reference` at `where`."""
         here, names = start, references.pointer_steps(fragment)
-        while names and (structural := _keys_to_schema(here, names)):
+        while names and (structural := references.keys_to_schema(here.value, here.dialect, names)):
             here, names = here.child(*structural), names[len(structural) :]
         if not names:
             return here
@@ -371,27 +371,13 @@ class Document:
         """The location at a path that the survey went down."""
         here, remaining = self.root, steps(path)
         while remaining:
-            keys = _keys_to_schema(here, remaining)
+            keys = references.keys_to_schema(here.value, here.dialect, remaining)
             here, remaining = here.child(*keys), remaining[len(keys) :]
         return here
 
     def resource_at(self, path: tuple[Step, ...]) -> "Resource | None":
         """The resource that begins at `path`, if one does."""
         return self._by_path.get(path)
-
-
-def _keys_to_schema(above: Location, names: Sequence[Step]) -> list[Step]:
-    """The first of `names` (one or two) that lead to a schema in `above`; none when they do not."""
-    if isinstance(above.value, bool) or names[0] not in above.value or names[0] not in above.dialect.rules:
-        return []
-    role, value = above.dialect.rules[str(names[0])].role, above.value[str(names[0])]
-    depth = schema_depth(role, value)
-    if depth == 0:
-        return [names[0]]
-    if depth < 0 or len(names) < 2:
-        return []
-    found = references.descend(value, str(names[1]))
-    return [names[0], found[0]] if found is not None and not isinstance(found[1], list) else []
 
 
 def _read_schema(schema: object, limits: SchemaLimits) -> Json:

@@ -20,8 +20,8 @@ from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.lift import any_text, json_string
 from constrained.grammar import Terminal
 from grammars.json_schema import texts
+from grammars.json_schema.literals import Shape
 from grammars.json_schema.objects import Obj
-from grammars.json_schema.shapes import Shape
 from grammars.json_schema.texts import Texts
 from grammars.json_schema.values import json_key
 

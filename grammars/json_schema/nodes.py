@@ -21,11 +21,12 @@ from grammars.json_schema import texts
 from grammars.json_schema.array_nodes import ArrayPlan
 from grammars.json_schema.arrays import Arr, Arrays
 from grammars.json_schema.extra_keys import count_texts
+from grammars.json_schema.literals import Shape
 from grammars.json_schema.object_nodes import ObjectPlan
 from grammars.json_schema.objects import Obj, Objects
 from grammars.json_schema.options import punctuation
 from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
-from grammars.json_schema.shapes import Shape, Shapes
+from grammars.json_schema.shapes import Shapes
 
 NULL, TRUE, FALSE = (literal(text) for text in (b"null", b"true", b"false"))
 

@@ -1,36 +1,22 @@
-"""The object automaton: which key may come next, and when the object may close.
+"""How objects are written: the moves of the object automaton (object_states.py) as grammar nodes.
 
-    ObjectState(first, place, seen, extras, count, pending)
-        place    of the next declared key that may come (0 throughout when any order is allowed)
-        seen     declared keys that have come and still matter, as a bit set
-        extras   undeclared keys that have come (their texts, quotes included)
-        count    of keys, as far as it matters
-        pending  `exists` conditions still to be met
+    { --> ObjectNode(state) --> "key" : value --> ObjectNode(state after it) --> ... --> }
 
 Declared keys are one labelled automaton (a `Switch`); undeclared keys are one `ExtraKey` per class of
 keys that the patterns treat alike, captured so that no key comes twice.
-
-No dead ends: a key is offered only if its value can be completed, and if after it the object can still
-be closed (`can_finish`): required keys are still ahead, dependencies can be met, and all of it fits
-into `maxProperties`.
 """
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from math import isinf
 from typing import TYPE_CHECKING
 
 from constrained.automata.algebra import literals
-from constrained.automata.counted import UNBOUNDED
 from constrained.grammar import UNKNOWN, Captured, Node, Sequence, Switch
-from grammars.json_schema import texts
-from grammars.json_schema.extra_keys import KeyClass, key_classes
+from grammars.json_schema.extra_keys import KeyClass
+from grammars.json_schema.literals import Shape
+from grammars.json_schema.object_states import Members, ObjectState
 from grammars.json_schema.objects import Obj
-from grammars.json_schema.shapes import Shape
-from grammars.json_schema.texts import Texts
-from grammars.json_schema.values import json_key
 
 if TYPE_CHECKING:
     from grammars.json_schema.nodes import Writer
@@ -38,117 +24,12 @@ if TYPE_CHECKING:
 _MOST_NODES = 20_000  # interned per plan, before they are dropped
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectState:
-    """Where in an object we are, between two members."""
-
-    first: bool = True
-    place: int = 0
-    seen: int = 0
-    extras: frozenset[bytes] = frozenset()
-    count: int = 0
-    pending: frozenset[int] = frozenset()
-
-
-class ObjectPlan:
+class ObjectPlan(Members):
     """How the objects of one alternative are written."""
 
     def __init__(self, obj: Obj, writer: "Writer") -> None:
-        self.obj = obj
-        self.writer = writer
-        self.ordered = writer.options.key_order == "schema"
+        super().__init__(obj, writer)
         self._nodes: dict[ObjectState, ObjectNode] = {}
-
-    # ------------------------------------------------------------------ what is declared
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """The keys with a name: declared, required, or in a condition; in the schema's order."""
-        obj = self.obj
-        found = dict.fromkeys(name for clause in obj.clauses for name in clause.properties)
-        found |= dict.fromkeys(sorted(obj.required))
-        for name, needed in obj.dependent:
-            found |= dict.fromkeys((name, *sorted(needed)))
-        if self._open and obj.names.chosen is not None:
-            found |= dict.fromkeys(sorted(obj.names.chosen))
-        return tuple(name for name in found if obj.names.has(name))
-
-    @cached_property
-    def shapes(self) -> tuple[Shape, ...]:
-        """The shapes of their values."""
-        return tuple(self.writer.objects.shape_of(self.obj, name) for name in self.names)
-
-    @cached_property
-    def _declares(self) -> bool:
-        return any(clause.properties for clause in self.obj.clauses)
-
-    @cached_property
-    def _open(self) -> bool:
-        """Are undeclared keys welcome, where the schema allows them?"""
-        obj = self.obj
-        return (
-            self.writer.options.additional_properties == "schema"
-            or any(clause.explicit for clause in obj.clauses)
-            or not self._declares
-            or bool(obj.exists)
-        )
-
-    @cached_property
-    def classes(self) -> tuple[KeyClass, ...]:
-        """The undeclared keys, by what their values must be."""
-        return key_classes(self.obj, self.names, self.writer) if self._open else ()
-
-    @cached_property
-    def required(self) -> int:
-        """Bit set of the required names; -1 where one of them cannot be a key at all."""
-        index = {name: place for place, name in enumerate(self.names)}
-        if not self.obj.required <= index.keys():
-            return -1
-        return sum(1 << index[name] for name in self.obj.required)
-
-    @cached_property
-    def needs(self) -> dict[int, int]:
-        """Place of a key -> bit set of the keys that must come with it; -1 where one cannot be."""
-        index = {name: place for place, name in enumerate(self.names)}
-        found: dict[int, int] = {}
-        for name, needed in self.obj.dependent:
-            if name in index:
-                bits = sum(1 << index[one] for one in needed) if needed <= index.keys() else -1
-                found[index[name]] = found.get(index[name], 0) | bits
-        return found
-
-    # ------------------------------------------------------------------ states
-
-    @cached_property
-    def start(self) -> ObjectState:
-        """Before the first member."""
-        return ObjectState(pending=frozenset(range(len(self.obj.exists))))
-
-    @cached_property
-    def _counted(self) -> int:
-        """Counts matter up to here."""
-        return self.obj.high + 1 if self.obj.high < UNBOUNDED else self.obj.low
-
-    @cached_property
-    def _remembered(self) -> int:
-        """In schema order, the names whose having come matters later: those in dependencies."""
-        if not self.ordered:
-            return -1
-        bits = 0
-        for place, needed in self.needs.items():
-            bits |= 1 << place | (needed if needed >= 0 else 0)
-        return bits
-
-    def alive(self) -> bool:
-        """Is there any such object?"""
-        return self.can_finish(self.start)
-
-    def children(self) -> Iterator[Shape]:
-        """The shapes that values may have."""
-        for shape in (*self.shapes, *(one.shape for one in self.classes)):
-            yield shape
-            for exists in self.obj.exists:
-                yield self.writer.shapes.both(shape, exists.shape)
 
     def sequence(self) -> Sequence:
         """How one is written."""
@@ -163,217 +44,15 @@ class ObjectPlan:
             found = self._nodes[state] = ObjectNode(self, state)
         return found
 
-    # ------------------------------------------------------------------ liveness
-
-    def possible(self, place: int) -> bool:
-        """Can the key at `place` have a value?"""
-        return self.writer.alive(self.shapes[place])
-
-    def missing(self, state: ObjectState) -> int:
-        """Bit set of the names that must still come; -1 where that cannot be met."""
-        if self.required < 0:
-            return -1
-        needed = self._closure(self.required & ~((1 << state.place) - 1) | state.seen) & ~state.seen
-        ahead = ~((1 << state.place) - 1)
-        return -1 if needed & ~ahead else needed
-
-    def _closure(self, names: int) -> int:
-        """`names` and everything that must come with them."""
-        if not self.needs:
-            return names
-        before = -1
-        while before != names:
-            before = names
-            for place, needed in self.needs.items():
-                if names >> place & 1:
-                    names |= needed
-        return names
-
-    def can_finish(self, state: ObjectState) -> bool:
-        """Can the object be closed some time from `state`?"""
-        obj = self.obj
-        missing = self.missing(state)
-        if missing < 0 or (missing >> len(self.names)) or not all(self.possible(place) for place in _bits(missing)):
-            return False
-        least = state.count + missing.bit_count()
-        if max(least, obj.low) > obj.high:
-            return False
-        if state.pending and not self._can_show(state, missing, obj.high - least):
-            return False
-        return least >= obj.low or self._can_fill(state, missing, obj.low - least, obj.high - least)
-
-    def _can_fill(self, state: ObjectState, missing: int, wanted: int, room: int) -> bool:
-        """Can `wanted` to `room` more keys come than must? Each brings along those that depend on it."""
-        for one in self.classes:
-            if one.endless and self.writer.alive(one.shape):
-                return True
-        coming = missing
-        for place in self._ahead(state):
-            if self.possible(place) and self._affordable(state, place):
-                together = coming | self._closure(1 << place) & ~state.seen
-                if together.bit_count() <= missing.bit_count() + room:
-                    coming = together
-        wanted -= coming.bit_count() - missing.bit_count()
-        if wanted <= 0:
-            return True
-        return sum(one.variety(state.extras) for one in self.classes if self.writer.alive(one.shape)) >= wanted
-
-    def _affordable(self, state: ObjectState, place: int) -> bool:
-        """May the key at `place` come at all: can what must come with it still come?"""
-        bits = self._closure(1 << place)
-        if bits < 0:
-            return False
-        behind = bits & ((1 << state.place) - 1) & ~state.seen
-        return not behind and all(self.possible(one) for one in _bits(bits & ~state.seen))
-
-    def _can_show(self, state: ObjectState, missing: int, room: int) -> bool:
-        """Can every pending `exists` still be met, with at most `room` keys beside the missing ones?"""
-        if room < 0:
-            return False
-        if not state.pending:
-            return True
-        first = min(state.pending)
-        for place in self._ahead(state):
-            served = self._serves(Texts(chosen=frozenset({self.names[place]})), self.shapes[place], first, state)
-            if served and self._affordable(state, place):
-                after = replace(state, seen=state.seen | 1 << place, pending=state.pending - served)
-                if self._can_show(after, missing, room - 1 + (missing >> place & 1)):
-                    return True
-        for one in self.classes:
-            for names, taken in self._witnesses(one, first, state):
-                served = self._serves(names, one.shape, first, state)
-                after = replace(state, pending=state.pending - served, extras=state.extras | taken)
-                if served and self._can_show(after, missing, room - 1):
-                    return True
-        return False
-
-    def _witnesses(self, keys: KeyClass, number: int, state: ObjectState) -> Iterator[tuple[Texts, frozenset[bytes]]]:
-        """The keys of a class that can serve a condition, with those that are then taken.
-
-        Where they are many, all at once: there are always others. Else one by one.
-        """
-        names = texts.both(keys.names, self.obj.exists[number].names)
-        few = None if texts.is_empty(names) else keys.with_names(names).few(state.extras)
-        if few is None:
-            yield keys.names, frozenset()
-        for key in few or ():
-            yield Texts(chosen=frozenset({json.loads(key)})), frozenset({key})
-
-    def doomed(self, keys: KeyClass, after: ObjectState) -> frozenset[bytes]:
-        """The keys of a class that may not come: they were the last that could serve a condition."""
-        found: set[bytes] = set()
-        for number in after.pending:
-            names = texts.both(keys.names, self.obj.exists[number].names)
-            few = None if texts.is_empty(names) else keys.with_names(names).few(after.extras)
-            for key in few or ():
-                if not self.can_finish(replace(after, extras=after.extras | {key})):
-                    found.add(key)
-        return frozenset(found)
-
-    def _serves(self, names: Texts, shape: Shape, first: int, state: ObjectState) -> frozenset[int]:
-        """The pending conditions that one such key can meet at once, `first` among them; none if not that."""
-        served = frozenset[int]()
-        for number in (first, *sorted(state.pending - {first})):
-            exists = self.obj.exists[number]
-            fewer, narrower = texts.both(names, exists.names), self.writer.shapes.both(shape, exists.shape)
-            if not texts.is_empty(fewer) and self.writer.alive(narrower):
-                names, shape, served = fewer, narrower, served | {number}
-            elif number == first:
-                break
-        return served
-
-    def _ahead(self, state: ObjectState) -> Iterator[int]:
-        """The places of the names that have not come and still may, by their order alone."""
-        for place in range(state.place, len(self.names)):
-            if not state.seen >> place & 1:
-                yield place
-
-    def variety(self, enough: int) -> int:
-        """How many such objects there are, counted up to `enough`; never more than there are."""
-        obj = self.obj
-        if any(one.endless and self.writer.alive(one.shape) for one in self.classes):
-            return enough
-        if obj.low or obj.high < len(self.names) or self.needs or obj.exists:
-            return 1
-        total = 1
-        for place, shape in enumerate(self.shapes):
-            optional = not self.required >> place & 1
-            total = min(enough, total * (self.writer.variety(shape, enough) + optional))
-        return total
+    def extras(self, state: ObjectState) -> Iterator["ExtraKey"]:
+        """The undeclared keys that may come next, each with what follows it."""
+        for keys, shape, after in self.undeclared(state):
+            if (key := ExtraKey.of(self, keys, shape, after)) is not None:
+                yield key
 
     def shortest(self) -> bytes:
         """A shortest such object."""
         return self.writer.text(self.writer.marks.open_object) + self.node(self.start).shortest()
-
-    # ------------------------------------------------------------------ moves
-
-    def may_close(self, state: ObjectState) -> bool:
-        """May the object end here?"""
-        return state.count >= self.obj.low and not state.pending and self.missing(state) == 0
-
-    def members(self, state: ObjectState) -> Iterator[tuple[int, Shape, ObjectState]]:
-        """The declared keys that may come next, the shape of their value, and the state after them."""
-        missing = self.missing(state)
-        for place in self._ahead(state):
-            name = Texts(chosen=frozenset({self.names[place]}))
-            for _, shape, pending in self._showing(state.pending, name, self.shapes[place]):
-                seen = (state.seen | 1 << place) & self._remembered
-                after = ObjectState(
-                    False, place + 1 if self.ordered else 0, seen, state.extras, self._more(state), pending
-                )
-                if self.writer.alive(shape) and self.can_finish(after):
-                    yield place, shape, after
-            if self.ordered and missing >> place & 1:
-                return
-
-    def _more(self, state: ObjectState) -> int:
-        return min(state.count + 1, self._counted)
-
-    def _showing(
-        self, pending: frozenset[int], names: Texts, shape: Shape
-    ) -> Iterator[tuple[Texts, Shape, frozenset[int]]]:
-        """The ways a member may serve the pending conditions: as witness of any of them, or of none."""
-        ways = [(names, shape, pending)]
-        for number in sorted(pending):
-            exists = self.obj.exists[number]
-            ways += [
-                (fewer, self.writer.shapes.both(shape, exists.shape), left - {number})
-                for names, shape, left in ways
-                if not texts.is_empty(fewer := texts.both(names, exists.names))
-            ]
-        yield from ways
-
-    def extras(self, state: ObjectState) -> Iterator["ExtraKey"]:
-        """The undeclared keys that may come next."""
-        if not self.classes or (self.ordered and self.missing(state)):
-            return
-        after = replace(state, first=False, count=self._more(state), place=len(self.names) if self.ordered else 0)
-        for one in self.classes:
-            for names, shape, pending in self._showing(state.pending, one.names, one.shape):
-                target = replace(after, pending=pending)
-                if self.writer.alive(shape) and self.can_finish(target):
-                    key = ExtraKey.of(self, one.with_names(names), shape, target)
-                    if key is not None:
-                        yield key
-
-    @cached_property
-    def keys(self) -> dict[bytes, int]:
-        """The declared keys as they are written -> their places."""
-        return {key: place for place, name in enumerate(self.names) if (key := json_key(name)) is not None}
-
-    @cached_property
-    def written(self) -> tuple[bytes | None, ...]:
-        """The declared keys as they are written."""
-        return tuple(json_key(name) for name in self.names)
-
-
-def _bits(bits: int) -> Iterator[int]:
-    place = 0
-    while bits:
-        if bits & 1:
-            yield place
-        bits >>= 1
-        place += 1
 
 
 _Move = tuple[float, bool, bytes, Shape, ObjectState]  # its size, is it spare?, key, value, the state after it

@@ -19,8 +19,9 @@ from constrained.automata.dfa import Dfa
 from constrained.automata.ecma import pattern_dfa
 from grammars.json_schema import texts
 from grammars.json_schema.documents import Location, Scope
+from grammars.json_schema.literals import Shape
 from grammars.json_schema.scalars import TEXTS, WIDE, Facts, chosen, placed, types
-from grammars.json_schema.shapes import Shape, Shapes
+from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.telling_apart import apart, tells_apart
 from grammars.json_schema.texts import ANY_TEXT, Texts
 from grammars.json_schema.values import Members, Value

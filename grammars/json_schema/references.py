@@ -9,11 +9,13 @@ Source: RFC 3986 (relative references), RFC 6901 (JSON pointers), section 8.2 of
 
 import difflib
 import re
+from collections.abc import Sequence
 from functools import cache
-from typing import cast
+from typing import Any, cast
 from urllib.parse import unquote, urldefrag, urljoin
 
 from constrained.errors import InvalidGrammar, UnsupportedFeature, Where
+from grammars.json_schema.dialects import Dialect, schema_depth
 from grammars.json_schema.keywords import Json, Step, kind_of
 
 _HOLDERS = ("$defs", "definitions")  # where authors keep what they refer to
@@ -40,6 +42,20 @@ def descend(value: Json, step: str) -> tuple[Step, Json] | None:
     if isinstance(value, list) and _INDEX.fullmatch(step):
         return (int(step), value[int(step)]) if int(step) < len(value) else None
     return None
+
+
+def keys_to_schema(above: dict[str, Any] | bool, dialect: Dialect, names: Sequence[Step]) -> list[Step]:
+    """The first of `names` (one or two) that lead to a schema in `above`; none when they do not."""
+    if isinstance(above, bool) or names[0] not in above or names[0] not in dialect.rules:
+        return []
+    role, value = dialect.rules[str(names[0])].role, above[str(names[0])]
+    depth = schema_depth(role, value)
+    if depth == 0:
+        return [names[0]]
+    if depth < 0 or len(names) < 2:
+        return []
+    found = descend(value, str(names[1]))
+    return [names[0], found[0]] if found is not None and not isinstance(found[1], list) else []
 
 
 def remote(reference: str, uri: str, root: Json, where: Where) -> UnsupportedFeature:

@@ -21,8 +21,8 @@ from constrained.errors import GrammarError, Where
 from grammars.json_schema.dialects import Kind, Verdict, subschemas
 from grammars.json_schema.documents import Document, Location
 from grammars.json_schema.formats import FORMATS, NUMBER_FORMATS
+from grammars.json_schema.literals import Shape
 from grammars.json_schema.nodes import Writer
-from grammars.json_schema.shapes import Shape
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,15 +21,16 @@ Arrays and objects are pushed to disjunctive form:
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from constrained.errors import InvalidGrammar, LimitExceeded
 from grammars.json_schema.dialects import Kind
 from grammars.json_schema.documents import Document, Location, Scope
+from grammars.json_schema.literals import Among, Either, Literal, Says, Shape, cheapest_first
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.json_schema.scalars import NARROW, Facts, Scalar
+from grammars.json_schema.structures import Structure
 from grammars.json_schema.values import Value
 
 L = TypeVar("L")
@@ -37,96 +38,6 @@ A = TypeVar("A")
 
 MOST_ALTERNATIVES = 4096  # of one shape and type
 MOST_COMBINED = 6  # branches of an anyOf whose combinations are told apart for unevaluated*
-
-
-@dataclass(frozen=True, slots=True)
-class Says:
-    """Validates (or, negative, does not validate) against the schema at `location`."""
-
-    location: Location
-    positive: bool
-    scope: Scope = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Among:
-    """Is (or, negative, is not) one of these values."""
-
-    values: frozenset[Value]
-    positive: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Either:
-    """Has at least one of these shapes."""
-
-    shapes: "frozenset[Shape]"
-
-
-Literal = Says | Among | Either
-
-
-class Shape:
-    """A set of literals that must all hold, with what has been found out about it. Interned by `Shapes`."""
-
-    __slots__ = ("alive", "arrays", "literals", "node", "objects", "scalars")
-
-    def __init__(self, literals: frozenset[Literal]) -> None:
-        self.literals: Final = literals
-        self.scalars: dict[tuple[int, bool], Any] = {}
-        self.arrays: Sequence[Any] | None = None
-        self.objects: Sequence[Any] | None = None
-        self.alive: bool | None = None
-        self.node: Any = None
-
-
-class Structure(Protocol[A]):
-    """Arrays or objects: what one schema's own keywords leave, and how alternatives combine."""
-
-    @property
-    def anything(self) -> A:
-        """Every value of the type."""
-        ...
-
-    def both(self, a: A, b: A) -> A | None:
-        """What satisfies both; None where that is obviously nothing."""
-        ...
-
-    def among(self, values: frozenset[Value]) -> list[A]:
-        """The values of the type among `values`."""
-        ...
-
-    def not_among(self, values: frozenset[Value]) -> list[A]:
-        """The values of the type that are not among `values`."""
-        ...
-
-    def own(self, location: Location, facts: Facts, scope: Scope) -> list[A]:
-        """What the type's own keywords leave."""
-        ...
-
-    def conditions(self, location: Location, facts: Facts, scope: Scope) -> list[A]:
-        """What conditional keywords (dependentSchemas) leave."""
-        ...
-
-    def evaluated(self, found: list[A], location: Location, facts: Facts, scope: Scope) -> list[A]:
-        """`found`, with unevaluated* applied."""
-        ...
-
-    def unannotated(self, one: A) -> A:
-        """`one` without what it has evaluated: a violated schema annotates nothing."""
-        ...
-
-    def excluded(self, facts: Facts) -> bool:
-        """Does `type` exclude the type altogether?"""
-        ...
-
-    def negated(self, location: Location, facts: Facts, scope: Scope) -> list[A]:
-        """The ways to violate one of the type's own keywords, or a conditional one."""
-        ...
-
-    def exclusive(self, branches: Sequence[Sequence[A]]) -> bool:
-        """Can no value be in two of the branches? (False when unsure.)"""
-        ...
 
 
 class Shapes:
@@ -293,20 +204,20 @@ class Shapes:
 
     # ------------------------------------------------------------------ arrays and objects
 
-    def alternatives(self, domain: "Structure[A]", shape: Shape, context: "Sequence[Sequence[A]]" = ()) -> Sequence[A]:
+    def alternatives(self, domain: Structure[A], shape: Shape, context: Sequence[Sequence[A]] = ()) -> Sequence[A]:
         """The ways a value of one structured type satisfies `shape`.
 
         `context` is what the value is known to satisfy besides: one alternative of each list. It may
         decide what is looked at, and is not part of the result.
         """
         found: list[A] = [domain.anything]
-        for literal in sorted(shape.literals, key=_cheapest_first):
+        for literal in sorted(shape.literals, key=cheapest_first):
             found = self.cross(domain, found, self._ways(domain, literal, (*context, found)))
             if not found:
                 break
         return found
 
-    def cross(self, domain: "Structure[A]", left: Sequence[A], right: Sequence[A]) -> list[A]:
+    def cross(self, domain: Structure[A], left: Sequence[A], right: Sequence[A]) -> list[A]:
         """Every left alternative with every right one."""
         if len(left) == 1 and left[0] is domain.anything:
             return list(right)
@@ -317,7 +228,7 @@ class Shapes:
             raise LimitExceeded(f"more than {MOST_ALTERNATIVES} combinations of alternatives", where="#")
         return [both for a in left for b in right if (both := domain.both(a, b)) is not None]
 
-    def _ways(self, domain: "Structure[A]", literal: Literal, context: "Sequence[Sequence[A]]") -> Sequence[A]:
+    def _ways(self, domain: Structure[A], literal: Literal, context: Sequence[Sequence[A]]) -> Sequence[A]:
         match literal:
             case Among(values, positive):
                 return domain.among(values) if positive else domain.not_among(values)
@@ -331,7 +242,7 @@ class Shapes:
                     return domain.evaluated(found, location, self.facts(location), scope)
 
     def applied(
-        self, domain: "Structure[A]", location: Location, scope: Scope, context: "Sequence[Sequence[A]]" = ()
+        self, domain: Structure[A], location: Location, scope: Scope, context: Sequence[Sequence[A]] = ()
     ) -> list[A]:
         """What all keywords of a schema leave but unevaluated*."""
         facts = self.facts(location)
@@ -359,7 +270,7 @@ class Shapes:
             found = self.cross(domain, found, ways)
         return self.cross(domain, found, domain.conditions(location, facts, scope)) if found else found
 
-    def _any_of(self, domain: "Structure[A]", branches: Sequence[Sequence[A]]) -> list[A]:
+    def _any_of(self, domain: Structure[A], branches: Sequence[Sequence[A]]) -> list[A]:
         """One branch; where it matters what several have evaluated together, also their combinations."""
         live = [branch for branch in branches if branch]
         ways = [way for branch in live for way in branch]
@@ -374,11 +285,11 @@ class Shapes:
 
     def _one_of(
         self,
-        domain: "Structure[A]",
+        domain: Structure[A],
         location: Location,
         facts: Facts,
         of: "Callable[..., Sequence[A]]",
-        context: "Sequence[Sequence[A]]",
+        context: Sequence[Sequence[A]],
     ) -> list[A]:
         branches = [(branch, ways) for branch in self.branches(location, facts, "oneOf") if (ways := of(branch))]
         alone = [ways for _, ways in branches]
@@ -397,7 +308,7 @@ class Shapes:
         return found
 
     def _exclusive_in(
-        self, domain: "Structure[A]", branches: Sequence[Sequence[A]], context: "Sequence[Sequence[A]]"
+        self, domain: Structure[A], branches: Sequence[Sequence[A]], context: Sequence[Sequence[A]]
     ) -> bool:
         """Do the branches exclude each other for values in `context`?"""
         around = [ways for ways in context if not (len(ways) == 1 and ways[0] is domain.anything)]
@@ -407,7 +318,7 @@ class Shapes:
             branches = [self.cross(domain, ways, branch) for branch in branches]
         return bool(around) and domain.exclusive([branch for branch in branches if branch])
 
-    def _violated(self, domain: "Structure[A]", location: Location, scope: Scope) -> list[A]:
+    def _violated(self, domain: Structure[A], location: Location, scope: Scope) -> list[A]:
         facts = self.facts(location)
 
         def of(below: Location, positive: bool = False) -> Sequence[A]:
@@ -471,13 +382,3 @@ class _Progress:
 
     def __exit__(self, *_: object) -> None:
         self._open.discard(self._key)
-
-
-def _cheapest_first(literal: Literal) -> int:
-    match literal:
-        case Among(_, positive):
-            return 0 if positive else 3
-        case Says(_, positive):
-            return 1 if positive else 2
-        case Either():
-            return 4

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from functools import reduce
 
 from grammars.json_schema import texts
+from grammars.json_schema.literals import Among, Says, Shape
 from grammars.json_schema.scalars import TEXTS, WIDE, Facts, chosen, types
-from grammars.json_schema.shapes import Among, Says, Shape, Shapes
+from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.values import Text, Value
 
 _STRINGS = frozenset({"string"})

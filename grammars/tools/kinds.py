@@ -19,10 +19,10 @@ from constrained.automata.regex import compile_rust
 from constrained.grammar import Automaton
 from grammars.json_schema import numbers, texts
 from grammars.json_schema.array_nodes import ArrayPlan
+from grammars.json_schema.literals import Shape
 from grammars.json_schema.nodes import Writer
 from grammars.json_schema.object_nodes import ObjectPlan
 from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
-from grammars.json_schema.shapes import Shape
 from grammars.json_schema.texts import Texts
 from grammars.tools.free_text import without
 

@@ -24,8 +24,8 @@ from constrained.finishing import joined, of_text
 from constrained.grammar import UNKNOWN, Automaton, Captured, Completion, Sequence, Terminal
 from grammars.json_schema import texts
 from grammars.json_schema.array_nodes import ArrayPlan, ArrayState
+from grammars.json_schema.literals import Shape
 from grammars.json_schema.nodes import Writer
-from grammars.json_schema.shapes import Shape
 from grammars.json_schema.texts import Texts
 from grammars.json_schema.values import value_of
 from grammars.tools.arguments import Schema

@@ -17,8 +17,9 @@ from constrained.automata.algebra import difference, literals
 from constrained.automata.dfa import START, Dfa
 from constrained.finishing import joined, of_text
 from constrained.grammar import UNKNOWN, Captured, Completion, Sequence, Switch, Terminal
-from grammars.json_schema.object_nodes import ExtraKey, ObjectPlan, ObjectState
-from grammars.json_schema.shapes import Shape
+from grammars.json_schema.literals import Shape
+from grammars.json_schema.object_nodes import ExtraKey, ObjectPlan
+from grammars.json_schema.object_states import ObjectState
 from grammars.json_schema.texts import Texts
 from grammars.json_schema.values import json_key
 from grammars.tools.written import AnyOf, completion_of

@@ -12,8 +12,8 @@ from constrained.automata.regex import compile_rust
 from constrained.errors import UnsupportedFeature
 from constrained.grammar import Automaton, Sequence, Terminal
 from grammars.json_schema import texts
+from grammars.json_schema.literals import Shape
 from grammars.json_schema.nodes import Writer
-from grammars.json_schema.shapes import Shape
 from grammars.json_schema.texts import Texts
 from grammars.tools.arguments import Schema
 from grammars.tools.formats import Tags

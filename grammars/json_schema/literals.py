@@ -1,0 +1,66 @@
+"""What the algebra of schemas is about: literals, and the shapes they make together.
+
+Says      validates, or does not, against the schema at a location
+Among     is one of these values, or none of them
+Either    has at least one of these shapes
+Shape     a set of literals that must all hold, with what has been found out about it
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from grammars.json_schema.documents import Location, Scope
+from grammars.json_schema.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """Validates (or, negative, does not validate) against the schema at `location`."""
+
+    location: Location
+    positive: bool
+    scope: Scope = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """Is (or, negative, is not) one of these values."""
+
+    values: frozenset[Value]
+    positive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """Has at least one of these shapes."""
+
+    shapes: "frozenset[Shape]"
+
+
+Literal = Says | Among | Either
+
+
+class Shape:
+    """A set of literals that must all hold, with what has been found out about it. Interned by `Shapes`."""
+
+    __slots__ = ("alive", "arrays", "literals", "node", "objects", "scalars")
+
+    def __init__(self, literals: frozenset[Literal]) -> None:
+        self.literals: Final = literals
+        self.scalars: dict[tuple[int, bool], Any] = {}
+        self.arrays: Sequence[Any] | None = None
+        self.objects: Sequence[Any] | None = None
+        self.alive: bool | None = None
+        self.node: Any = None
+
+
+def cheapest_first(literal: Literal) -> int:
+    """The order in which literals are combined: what leaves few alternatives comes first."""
+    match literal:
+        case Among(_, positive):
+            return 0 if positive else 3
+        case Says(_, positive):
+            return 1 if positive else 2
+        case Either():
+            return 4

@@ -1,0 +1,59 @@
+"""What the algebra must know about a type whose values have parts: arrays (arrays.py) or objects (objects.py)."""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from grammars.json_schema.documents import Location, Scope
+from grammars.json_schema.scalars import Facts
+from grammars.json_schema.values import Value
+
+A = TypeVar("A")
+
+
+class Structure(Protocol[A]):
+    """Arrays or objects: what one schema's own keywords leave, and how alternatives combine."""
+
+    @property
+    def anything(self) -> A:
+        """Every value of the type."""
+        ...
+
+    def both(self, a: A, b: A) -> A | None:
+        """What satisfies both; None where that is obviously nothing."""
+        ...
+
+    def among(self, values: frozenset[Value]) -> list[A]:
+        """The values of the type among `values`."""
+        ...
+
+    def not_among(self, values: frozenset[Value]) -> list[A]:
+        """The values of the type that are not among `values`."""
+        ...
+
+    def own(self, location: Location, facts: Facts, scope: Scope) -> list[A]:
+        """What the type's own keywords leave."""
+        ...
+
+    def conditions(self, location: Location, facts: Facts, scope: Scope) -> list[A]:
+        """What conditional keywords (dependentSchemas) leave."""
+        ...
+
+    def evaluated(self, found: list[A], location: Location, facts: Facts, scope: Scope) -> list[A]:
+        """`found`, with unevaluated* applied."""
+        ...
+
+    def unannotated(self, one: A) -> A:
+        """`one` without what it has evaluated: a violated schema annotates nothing."""
+        ...
+
+    def excluded(self, facts: Facts) -> bool:
+        """Does `type` exclude the type altogether?"""
+        ...
+
+    def negated(self, location: Location, facts: Facts, scope: Scope) -> list[A]:
+        """The ways to violate one of the type's own keywords, or a conditional one."""
+        ...
+
+    def exclusive(self, branches: Sequence[Sequence[A]]) -> bool:
+        """Can no value be in two of the branches? (False when unsure.)"""
+        ...
