@@ -124,12 +124,17 @@ class _Way:
 
 
 class _Settling:
-    """One run of Knuth's algorithm, over what is not settled yet."""
+    """One run of Knuth's algorithm, over what is not settled yet.
+
+    A list of different words is an endless chain of captures, each refusing one word more. So what
+    nobody waits for any more is not followed.
+    """
 
     def __init__(self, settled: dict[Symbol, Completion | None]) -> None:
         self._settled = settled
         self._waiting: dict[Symbol, list[_Way]] = {}  # symbol seen and not settled -> ways that need it
         self._ready: list[tuple[int, int, _Way]] = []  # heap: length, order of discovery
+        self._idle: dict[Symbol, list[_Way]] = {}  # ready ways of symbols that nobody waits for
         self._order = count()
 
     def run(self, goals: Sequence) -> None:
@@ -140,6 +145,9 @@ class _Settling:
             _, _, way = heapq.heappop(self._ready)
             if way.symbol in self._settled:
                 continue
+            if way.symbol not in wanted and all(one.symbol in self._settled for one in self._waiting[way.symbol]):
+                self._idle.setdefault(way.symbol, []).append(way)
+                continue
             written = joined([way.before, *(self._completion(symbol) for symbol in way.after)])
             if way.is_body:
                 self._follow(way.symbol, written)
@@ -147,7 +155,7 @@ class _Settling:
                 self._settle(way.symbol, written)
                 wanted.discard(way.symbol)
         if wanted:
-            self._settled.update(dict.fromkeys(self._waiting))
+            self._settled.update((symbol, None) for symbol in self._waiting if symbol not in self._idle)
 
     def _settle(self, symbol: Symbol, completion: Completion) -> None:
         self._settled[symbol] = completion
@@ -192,6 +200,8 @@ class _Settling:
         way.missing = len(needed)
         for symbol in needed:
             self._waiting[symbol].append(way)
+            for idle in self._idle.pop(symbol, ()):
+                self._queue(idle)
         self._queue(way)
 
     def _follow(self, captured: Symbol, body: Completion) -> None:

@@ -90,6 +90,14 @@ def test_a_refused_text_is_not_the_shortest():
     )
 
 
+def test_an_endless_list_that_nobody_waits_for_is_not_followed():
+    words = Different((Terminal(compile_rust("[ab]+")),), None)
+    shortest = Shortest()
+    assert not shortest.has_text((Rule("nothing", ((words, Terminal(empty())),)),))
+    assert shortest.of_symbol(words) == (b"a",)
+    assert shortest.of_symbol(Rule("both", ((words, terminal("c{300}")),))) == (b"a" + b"c" * 300,)
+
+
 def test_a_captured_text_decides_the_completion():
     assert after(Twice((terminal("[ab]+"),)), b"ab").shortest_completion() == b",ab"
 
