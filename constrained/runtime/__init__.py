@@ -3,6 +3,7 @@
 apply.py       a packed mask meets the logits, on the device
 processor.py   a grammar as a logits processor, for mlx-lm and its hosts
 decode.py      our own loop, one event per token
+batch.py       many sequences through one model: schedule, plan, rows, guides, choosing
 sampling.py    from log-probabilities to a token
 models.py      loading; packaged_model.py has one that needs no download
 """
@@ -12,16 +13,30 @@ from constrained.runtime.blas import prefer_openblas
 prefer_openblas()  # has an effect only before the first import of mlx.core, which the next lines are
 
 from constrained.runtime.apply import apply_mask  # noqa: E402
+from constrained.runtime.batch import BatchEngine  # noqa: E402
 from constrained.runtime.decode import GeneratedToken, Generation, generate, stream  # noqa: E402
 from constrained.runtime.models import LoadedModel, Prompt, chat_ids, load_model, vocabulary_of  # noqa: E402
 from constrained.runtime.processor import GrammarProcessor  # noqa: E402
+from constrained.runtime.sequence import (  # noqa: E402
+    PrefillProgress,
+    SequenceEvent,
+    SequenceFailed,
+    SequenceRequest,
+    TokenEvent,
+)
 
 __all__ = [
+    "BatchEngine",
     "GeneratedToken",
     "Generation",
     "GrammarProcessor",
     "LoadedModel",
+    "PrefillProgress",
     "Prompt",
+    "SequenceEvent",
+    "SequenceFailed",
+    "SequenceRequest",
+    "TokenEvent",
     "apply_mask",
     "chat_ids",
     "generate",

@@ -143,7 +143,7 @@ def _run(
             why = "stop" if ended else "length" if position + 1 == max_tokens else None
             if not why:
                 logits = _forward(model, [token], cache)
-            yield _event(token, logprob, guide, vocabulary, why)
+            yield token_event(token, logprob, guide, vocabulary, why)
             if why:
                 return
 
@@ -180,9 +180,10 @@ def _advance(constraint: Constraint, token: int) -> bool:
     return constraint.is_finished
 
 
-def _event(
+def token_event(
     token: int, logprob: float, guide: Guide | None, vocabulary: Vocabulary, why: Finish | None
 ) -> GeneratedToken:
+    """What is said about a token that was chosen under `guide`."""
     text = vocabulary.spellings[token] or b""
     if guide is None:
         return GeneratedToken(token, text, forced=False, removed=0.0, logprob=logprob, finish_reason=why)

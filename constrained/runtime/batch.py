@@ -1,0 +1,173 @@
+"""Many sequences through one model, each with its own grammar, or none.
+
+    waiting ---> reading the prompt ---> row of the batch ---> finished
+      queue      one piece a step        one pass a step
+
+One step, in this order:
+
+    1  decide: who begins, which piece of which prompt is read, who becomes a row   (schedule.py)
+    2  worker threads begin to compute the masks of all rows                        (guides.py)
+    3  the pass over what every row said last is started, and the model runs        (rows.py)
+    4  one upload of the masks, one selection, one reading of the tokens            (choosing.py)
+    5  every row takes its token: it goes into the next pass
+
+The token of a row is chosen from its own logits with its own sampler, whose randomness depends on seed
+and position alone: who shares the batch changes nothing but the last bits of the logits.
+"""
+
+from collections.abc import Sequence
+
+import mlx.core as mx
+from mlx_lm.tokenizer_utils import TokenizerWrapper
+from mlx_lm.utils import maybe_set_recommended_wired_limit
+
+from constrained.errors import ModelError
+from constrained.runtime.choosing import Choice, choose
+from constrained.runtime.decode import Guide, token_event
+from constrained.runtime.guides import Guides
+from constrained.runtime.models import LanguageModel, vocabulary_of
+from constrained.runtime.plan import Plan
+from constrained.runtime.rows import Outcome, Rows
+from constrained.runtime.schedule import Schedule
+from constrained.runtime.sequence import (
+    PrefillProgress,
+    Running,
+    SequenceEvent,
+    SequenceFailed,
+    SequenceRequest,
+    TokenEvent,
+)
+
+
+class BatchEngine:
+    """Generates many sequences at once. Create it, and call it, in one thread.
+
+    max_batch           sequences that are read or generated at the same time; others wait
+    prefill_step        prompt tokens read in one step, so that a long prompt does not hold up the others
+    prefix_cache_bytes  keys and values kept for prompts that begin like earlier ones; 0 keeps none
+
+    Raises ModelError for a model whose caches cannot be batched.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        tokenizer: TokenizerWrapper,
+        *,
+        max_batch: int = 8,
+        prefill_step: int = 512,
+        prefix_cache_bytes: int = 1 << 30,
+    ) -> None:
+        if max_batch < 1 or prefill_step < 1 or prefix_cache_bytes < 0:
+            raise ValueError("max_batch and prefill_step must be at least 1, prefix_cache_bytes at least 0")
+        self._vocabulary = vocabulary_of(model, tokenizer)
+        self._schedule = Schedule(max_batch=max_batch, prefill_step=prefill_step, prefix_cache_bytes=prefix_cache_bytes)
+        self._rows = Rows(model)
+        self._guides = Guides()
+        self._next_uid = 0
+        self._wired_limit = maybe_set_recommended_wired_limit()
+
+    # ------------------------------------------------------------------ asking and telling
+
+    @property
+    def idle(self) -> bool:
+        """Is there nothing to do? After the last event one more step may give memory back."""
+        return self._schedule.idle
+
+    @property
+    def active(self) -> int:
+        """Sequences whose prompt is being read or whose tokens are being generated."""
+        return self._schedule.active
+
+    @property
+    def waiting(self) -> int:
+        """Sequences that wait for room."""
+        return len(self._schedule.waiting)
+
+    def add(self, request: SequenceRequest) -> int:
+        """Queue a sequence; it begins when there is room. Returns its uid."""
+        self._next_uid += 1
+        self._schedule.add(Running(self._next_uid, request))
+        return self._next_uid
+
+    def cancel(self, uid: int) -> None:
+        """Forget a sequence, whatever it is doing: the next step does not know it. Unknown uids are ignored."""
+        self._schedule.remove(uid)
+
+    def close(self) -> None:
+        """Forget all sequences, stop the workers, give the memory back."""
+        self._guides.close()
+        self._rows.clear()
+        if self._wired_limit is not None:
+            mx.synchronize()
+            mx.set_wired_limit(self._wired_limit)
+            self._wired_limit = None
+        mx.clear_cache()
+
+    # ------------------------------------------------------------------ one step
+
+    def step(self) -> list[SequenceEvent]:
+        """Read a piece of a prompt, give every row a token; return what happened, [] when idle."""
+        if self.idle:
+            return []
+        plan = self._schedule.plan()
+        rows = list(self._schedule.rows)
+        asked = self._guides.start([row.request.constraint for row in rows])
+        try:
+            outcome = self._rows.execute(plan)
+            guides = asked.wait()
+            events = self._progress(plan, outcome)
+            events += self._generate(rows, outcome, guides)
+        except Exception as error:  # noqa: BLE001  a pass that fails takes all its rows with it, and nothing else
+            asked.wait()
+            events = self._fail_active(error)
+        if self.idle:
+            mx.clear_cache()
+        return events
+
+    def _progress(self, plan: Plan, outcome: Outcome) -> list[SequenceEvent]:
+        """What became of the prompts."""
+        for kept in outcome.kept:
+            self._schedule.kept(kept.entry, kept.nbytes, trimmable=kept.trimmable)
+        for uid in outcome.failed:
+            self._schedule.remove(uid)
+        moved = {one.uid for one in (*plan.begin, *plan.read, *plan.join)}
+        sequences = [one for one in (*self._schedule.reading, *self._schedule.rows) if one.uid in moved and one.done]
+        failed: list[SequenceEvent] = [SequenceFailed(uid, error) for uid, error in outcome.failed.items()]
+        return failed + [PrefillProgress(one.uid, one.done, len(one.request.prompt)) for one in sequences]
+
+    def _generate(
+        self, rows: Sequence[Running], outcome: Outcome, guides: Sequence[Guide | Exception | None]
+    ) -> list[SequenceEvent]:
+        """Choose a token for every row that was in the pass, and take it."""
+        present = [(row, guide) for row, guide in zip(rows, guides, strict=True) if row.uid not in outcome.failed]
+        if outcome.logits is None:
+            return []
+        known = [None if isinstance(guide, Exception) else guide for _, guide in present]
+        samplers = [row.request.sampler for row, _ in present]
+        choices = choose(outcome.logits, known, samplers, [len(row.generated) for row, _ in present])
+        events: list[SequenceEvent] = []
+        for (row, guide), choice in zip(present, choices, strict=True):
+            try:
+                events.append(self._take(row, guide, choice))
+            except Exception as error:  # noqa: BLE001  a row's own failure
+                self._schedule.remove(row.uid)
+                events.append(SequenceFailed(row.uid, error))
+        return events
+
+    def _take(self, row: Running, guide: Guide | Exception | None, choice: Choice) -> TokenEvent:
+        """Give a row its token."""
+        if isinstance(guide, Exception):
+            raise guide
+        if not choice.is_number:
+            raise ModelError("the model's logits are not numbers: there is nothing to choose from")
+        why = row.accept(choice.token, self._vocabulary)
+        if why is None:
+            row.feed = [choice.token]
+        else:
+            self._schedule.remove(row.uid, keep=True)
+        return TokenEvent(row.uid, token_event(choice.token, choice.logprob, guide, self._vocabulary, why))
+
+    def _fail_active(self, error: Exception) -> list[SequenceEvent]:
+        self._rows.clear()
+        return [SequenceFailed(sequence.uid, error) for sequence in self._schedule.reset()]

@@ -1,0 +1,58 @@
+"""What the grammars of a batch say about the next position, found by worker threads while the model runs.
+
+rows      0 1 2 3 4 ...       one list for all workers: each takes the next row that nobody has taken
+worker a  0   2 3 4           so known masks (microseconds) are one worker's, and a slow one (a
+worker b    1                 millisecond) holds up nobody
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from constrained.runtime.constraint import Constraint
+from constrained.runtime.decode import Guide
+
+WORKERS = max(1, min(4, os.cpu_count() or 1))
+
+Row = tuple[int, Constraint]
+
+
+class Guides:
+    """Worker threads that ask constraints."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(WORKERS, "masks")
+
+    def start(self, constraints: Sequence[Constraint | None]) -> "Asked":
+        """Begin to ask; nobody else may touch the constraints until the answers are there."""
+        rows = [(row, constraint) for row, constraint in enumerate(constraints) if constraint is not None]
+        answers: list[Guide | Exception | None] = [None] * len(constraints)
+        left = iter(rows)  # shared: `next` on a list's iterator is atomic
+        workers = [self._pool.submit(_ask, left, answers) for _ in range(min(WORKERS, len(rows)))]
+        return Asked(answers, workers)
+
+    def close(self) -> None:
+        """Stop the workers."""
+        self._pool.shutdown()
+
+
+class Asked:
+    """Answers on their way, one for every row: a guide, None for a free one, or what its constraint raised."""
+
+    def __init__(self, answers: list[Guide | Exception | None], workers: list[Future[None]]) -> None:
+        self._answers = answers
+        self._workers = workers
+
+    def wait(self) -> list[Guide | Exception | None]:
+        """All answers."""
+        for worker in self._workers:
+            worker.result()
+        return self._answers
+
+
+def _ask(left: Iterator[Row], answers: list[Guide | Exception | None]) -> None:
+    for row, constraint in left:
+        try:
+            answers[row] = Guide(constraint.bitmask(), constraint.forced_bytes())
+        except Exception as error:  # noqa: BLE001  a constraint that fails is the end of its row, not of the batch
+            answers[row] = error

@@ -1,0 +1,127 @@
+"""Who is read, who is a row, who leaves: all that a batch decides, one plan a step.
+
+waiting ---> reading ---> rows ---> leaving
+  first come    in turns: whoever was served longest ago gets up to `prefill_step` tokens of its
+                prompt; what is left of them goes to the next, so short prompts overtake long ones
+"""
+
+from collections import deque
+
+from constrained.runtime.plan import Begin, Join, Leave, Piece, Plan
+from constrained.runtime.prefixes import Prefixes
+from constrained.runtime.sequence import Running
+
+
+class Schedule:
+    """The sequences of a batch and where each of them is."""
+
+    def __init__(self, *, max_batch: int, prefill_step: int, prefix_cache_bytes: int) -> None:
+        self._max_batch = max_batch
+        self._prefill_step = prefill_step
+        self._keeps = prefix_cache_bytes > 0
+        self._prefixes = Prefixes(prefix_cache_bytes)
+        self.waiting: deque[Running] = deque()
+        self.reading: deque[Running] = deque()
+        self.rows: list[Running] = []
+        self._leaving: list[Leave] = []
+        self._forgotten: list[int] = []
+        self._entries: dict[int, list[int]] = {}  # the tokens of entries that are being kept
+        self._next_entry = 0
+
+    @property
+    def active(self) -> int:
+        """Sequences with a cache."""
+        return len(self.reading) + len(self.rows)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing to do, and nothing left behind."""
+        return not (self.waiting or self.reading or self.rows or self._leaving or self._forgotten)
+
+    # ------------------------------------------------------------------ what happens to a sequence
+
+    def add(self, sequence: Running) -> None:
+        """Queue a sequence."""
+        self.waiting.append(sequence)
+
+    def remove(self, uid: int, *, keep: bool = False) -> None:
+        """Take a sequence out, wherever it is; `keep` what the model has read of it for later prompts."""
+        for place in (self.waiting, self.reading, self.rows):
+            for sequence in place:
+                if sequence.uid == uid:
+                    place.remove(sequence)
+                    if place is not self.waiting:
+                        entry = self._new_entry(sequence.tokens[: sequence.done]) if keep else None
+                        self._leaving.append(Leave(uid, entry))
+                    return
+
+    def reset(self) -> list[Running]:
+        """Take out all that have a cache, and return them; what was kept is gone with the caches."""
+        lost = [*self.reading, *self.rows]
+        for place in (self.reading, self.rows, self._leaving, self._forgotten, self._entries):
+            place.clear()
+        self._prefixes.clear()
+        return lost
+
+    def kept(self, entry: int, nbytes: int, *, trimmable: bool) -> None:
+        """Note that a plan's entry exists."""
+        tokens = self._entries.pop(entry)
+        self._forgotten += self._prefixes.keep(entry, tokens, nbytes, trimmable=trimmable)
+
+    def _new_entry(self, tokens: list[int]) -> int | None:
+        if not self._keeps or not tokens:
+            return None
+        self._next_entry += 1
+        self._entries[self._next_entry] = tokens
+        return self._next_entry
+
+    # ------------------------------------------------------------------ one step
+
+    def plan(self) -> Plan:
+        """Decide the next step, and note it as done."""
+        leave, self._leaving = tuple(self._leaving), []
+        forget, self._forgotten = tuple(self._forgotten), []
+        begin = tuple(self._begin())
+        read = tuple(self._read())
+        join = tuple(self._join())
+        return Plan(leave, forget, begin, read, join, tuple(self._feed()))
+
+    def _begin(self) -> list[Begin]:
+        begun: list[Begin] = []
+        while self.waiting and self.active < self._max_batch:
+            sequence = self.waiting.popleft()
+            self.reading.append(sequence)
+            entry, sequence.done = self._prefixes.find(sequence.request.prompt) or (None, 0)
+            begun.append(Begin(sequence.uid, entry, sequence.done))
+        return begun
+
+    def _read(self) -> list[Piece]:
+        pieces: list[Piece] = []
+        left = self._prefill_step
+        for _ in range(len(self.reading)):
+            sequence = self.reading[0]
+            size = min(left, sequence.unread)
+            if size:
+                prompt = sequence.request.prompt
+                pieces.append(Piece(sequence.uid, tuple(prompt[sequence.done : sequence.done + size])))
+                sequence.done += size
+                left -= size
+            self.reading.rotate(-1)
+            if not left:
+                break
+        return pieces
+
+    def _join(self) -> list[Join]:
+        joining = [sequence for sequence in self.reading if not sequence.unread]
+        for sequence in joining:
+            self.reading.remove(sequence)
+            sequence.feed = list(sequence.request.prompt[-1:])
+            self.rows.append(sequence)
+        return [Join(one.uid, self._new_entry(one.tokens[: one.done])) for one in joining]
+
+    def _feed(self) -> list[Piece]:
+        fed = [Piece(row.uid, tuple(row.feed)) for row in self.rows]
+        for row in self.rows:
+            row.done += len(row.feed)
+            row.feed = []
+        return fed

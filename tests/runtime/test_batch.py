@@ -1,0 +1,251 @@
+"""The batch engine: what a sequence says does not depend on who is with it."""
+
+import re
+
+import mlx.core as mx
+import pytest
+
+from constrained.errors import ModelError
+from constrained.runtime import batch, decode
+from constrained.runtime.batch import BatchEngine
+from constrained.runtime.decode import GeneratedToken, generate
+from constrained.runtime.sampling import Sampler
+from constrained.runtime.sequence import PrefillProgress, SequenceFailed, SequenceRequest, TokenEvent
+from tests.runtime import tiny
+
+PROMPT = [tiny.START, 20, 21, 22, 23]
+PATTERNS = [
+    r'\{"(abc|null|[a-z]{2,6})": (true|false|[0-9]{3,9})\}',
+    None,
+    "[a-z]{20}",
+    "(true|xabcabc)",
+    None,
+    "[0-9]{1,30}",
+    r"(true|false|null)(, (true|false|null)){2,5}",
+    "x",
+]
+
+
+@pytest.fixture(autouse=True)
+def tiny_vocabulary(monkeypatch):
+    for module in (batch, decode):
+        monkeypatch.setattr(module, "vocabulary_of", lambda model, tokenizer: tiny.vocabulary())
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny.model()
+
+
+def request(number: int, **changed) -> SequenceRequest:
+    """The `number`-th of a mixture: with and without grammar, greedy and sampled, prompts of all lengths."""
+    pattern = PATTERNS[number % len(PATTERNS)]
+    settings = {
+        "prompt": PROMPT + list(range(30, 30 + 7 * number % 40)),
+        "constraint": tiny.grammar(pattern).matcher() if pattern else None,
+        "sampler": Sampler(temperature=number % 3 / 2, top_p=0.95, seed=number),
+        "max_tokens": 12 + number,
+    }
+    return SequenceRequest(**{**settings, **changed})
+
+
+def alone(model, number: int) -> list[int]:
+    """What our single loop says to the same request."""
+    asked = request(number)
+    made = generate(
+        model, None, list(asked.prompt), asked.constraint, max_tokens=asked.max_tokens,
+        temperature=asked.sampler.temperature, top_p=asked.sampler.top_p, seed=asked.sampler.seed,
+    )  # fmt: skip
+    return [token.id for token in made.tokens]
+
+
+def run(engine: BatchEngine, steps: int = 1000) -> list:
+    events = []
+    while not engine.idle:
+        events += engine.step()
+        steps -= 1
+        assert steps
+    return events
+
+
+def said(events: list, uid: int) -> list[GeneratedToken]:
+    return [event.token for event in events if isinstance(event, TokenEvent) and event.uid == uid]
+
+
+def tokens_of(events: list, uid: int) -> list[int]:
+    return [token.id for token in said(events, uid)]
+
+
+def test_every_sequence_says_what_it_says_alone(model):
+    engine = BatchEngine(model, None, max_batch=4)
+    uids = [engine.add(request(number)) for number in range(12)]
+    events = run(engine)
+    for number, uid in enumerate(uids):
+        assert tokens_of(events, uid) == alone(model, number)
+
+
+def test_sequences_join_at_any_time(model):
+    engine = BatchEngine(model, None, max_batch=3)
+    events, uids = [], []
+    for number in range(10):
+        uids.append(engine.add(request(number)))
+        for _ in range(number % 4):
+            events += engine.step()
+    events += run(engine)
+    for number, uid in enumerate(uids):
+        assert tokens_of(events, uid) == alone(model, number)
+
+
+def test_the_last_token_says_why(model):
+    engine = BatchEngine(model, None)
+    uid = engine.add(request(2, max_tokens=30))
+    cut = engine.add(request(2, max_tokens=5))
+    events = run(engine)
+    *before, last = said(events, uid)
+    assert {token.finish_reason for token in before} == {None}
+    assert last.finish_reason == "stop"
+    assert re.fullmatch("[a-z]{20}", b"".join(token.text for token in before).decode())
+    assert said(events, cut)[-1].finish_reason == "length"
+    assert len(tokens_of(events, cut)) == 5
+
+
+@pytest.mark.parametrize("after", range(0, 12, 2))
+def test_a_cancelled_sequence_is_gone_at_once_and_the_others_do_not_notice(model, after):
+    engine = BatchEngine(model, None, max_batch=2, prefill_step=8)
+    uids = [engine.add(request(number)) for number in range(4)]
+    events = []
+    for _ in range(after):
+        events += engine.step()
+    engine.cancel(uids[1])
+    later = run(engine)
+    assert not [event for event in later if event.uid == uids[1]]
+    for number in (0, 2, 3):
+        assert tokens_of(events + later, uids[number]) == alone(model, number)
+
+
+def test_cancelling_what_is_finished_or_unknown_changes_nothing(model):
+    engine = BatchEngine(model, None)
+    uid = engine.add(request(7))
+    events = run(engine)
+    engine.cancel(uid)
+    engine.cancel(12345)
+    assert engine.idle
+    assert tokens_of(events, uid) == alone(model, 7)
+
+
+class Poisoned:
+    """A model whose logits are not numbers for rows that have read a certain token."""
+
+    def __init__(self, model, poison: int) -> None:
+        self._model = model
+        self._poison = poison
+
+    @property
+    def layers(self):
+        return self._model.layers
+
+    def __call__(self, inputs, cache=None):
+        sick = (inputs == self._poison).any(axis=1)
+        return mx.where(sick[:, None, None], mx.nan, self._model(inputs, cache=cache))
+
+
+def test_a_sequence_without_numbers_fails_alone(model):
+    engine = BatchEngine(Poisoned(model, 99), None)
+    uids = [engine.add(request(number)) for number in range(3)]
+    sick = engine.add(request(3, prompt=[5, 99]))
+    events = run(engine)
+    (failed,) = [event for event in events if isinstance(event, SequenceFailed)]
+    assert failed.uid == sick
+    assert isinstance(failed.error, ModelError)
+    for number, uid in enumerate(uids):
+        assert tokens_of(events, uid) == alone(model, number)
+
+
+class Broken:
+    """A constraint that raises when asked for its `after`-th mask, or told its `after`-th token."""
+
+    def __init__(self, inner, method: str, after: int) -> None:
+        self._inner, self._method, self._after = inner, method, after
+
+    def __getattr__(self, name: str):
+        if name == self._method:
+            self._after -= 1
+            if self._after < 0:
+                raise RuntimeError(f"{name} is broken")
+        return getattr(self._inner, name)
+
+
+@pytest.mark.parametrize("method", ["bitmask", "advance", "is_finished", "forced_bytes"])
+def test_a_constraint_that_raises_fails_alone(model, method):
+    engine = BatchEngine(model, None)
+    uids = [engine.add(request(number)) for number in range(3)]
+    broken = engine.add(request(2, constraint=Broken(tiny.grammar("[a-z]{20}").matcher(), method, 4)))
+    events = run(engine)
+    (failed,) = [event for event in events if isinstance(event, SequenceFailed)]
+    assert failed.uid == broken
+    assert str(failed.error) == f"{method} is broken"
+    for number, uid in enumerate(uids):
+        assert tokens_of(events, uid) == alone(model, number)
+
+
+class Failing:
+    """A model that raises in its n-th pass."""
+
+    def __init__(self, model, passes: int) -> None:
+        self._model, self._left = model, passes
+
+    @property
+    def layers(self):
+        return self._model.layers
+
+    def __call__(self, inputs, cache=None):
+        self._left -= 1
+        if self._left == 0:
+            raise RuntimeError("out of memory")
+        return self._model(inputs, cache=cache)
+
+
+@pytest.mark.parametrize("passes", range(1, 9))
+def test_a_pass_that_fails_does_not_stop_the_engine(model, passes):
+    engine = BatchEngine(Failing(model, passes), None, max_batch=2)
+    uids = [engine.add(request(number)) for number in range(4)]
+    events = run(engine)
+    failed = [event.uid for event in events if isinstance(event, SequenceFailed)]
+    assert failed
+    assert uids[3] not in failed
+    for number, uid in enumerate(uids):
+        if uid not in failed:
+            assert tokens_of(events, uid) == alone(model, number)
+
+
+def test_a_long_prompt_is_read_in_pieces_while_others_are_generated(model):
+    engine = BatchEngine(model, None, prefill_step=10)
+    short = engine.add(request(2, prompt=PROMPT, max_tokens=20))
+    engine.step()
+    long = engine.add(request(4, prompt=list(range(2, 37))))
+    progress = []
+    while not progress or progress[-1].done < 35:
+        events = engine.step()
+        assert tokens_of(events, short)
+        progress += [event for event in events if isinstance(event, PrefillProgress)]
+    assert progress == [PrefillProgress(long, done, 35) for done in (10, 20, 30, 35)]
+
+
+def test_a_short_prompt_overtakes_a_long_one(model):
+    engine = BatchEngine(model, None, prefill_step=10)
+    long = engine.add(request(4, prompt=list(range(2, 97))))
+    engine.step()
+    short = engine.add(request(1, prompt=[3, 4, 5]))
+    for _ in range(3):
+        events = engine.step()
+    assert tokens_of(events, short)
+    assert not tokens_of(events, long)
+
+
+def test_wrong_arguments_are_refused_by_name(model):
+    with pytest.raises(ValueError, match="max_batch"):
+        BatchEngine(model, None, max_batch=0)
+    with pytest.raises(ValueError, match="prompt"):
+        SequenceRequest(prompt=[])
+    with pytest.raises(ValueError, match="max_tokens"):
+        SequenceRequest(prompt=[1], max_tokens=0)
