@@ -2,7 +2,7 @@
 
     Terminal   a regular language (an automaton): the smallest piece
     Switch     a labelled automaton; the label decides what follows   keys of an object, tool names
-    Control    one of some special tokens, matched by id              <tool_call>, end of a turn
+    Control    one of some special tokens, matched by id              <tool_call>, end of a turn (last only)
     Node       one of several sequences, found when first needed      a schema, a rule
     Captured   a sequence whose text decides what follows             an extra key, a unique item
 
@@ -16,6 +16,8 @@ states are what makes a repeated mask a dictionary look-up.
 Contract with the matcher (states.py):
     1. Every sequence a symbol offers can be completed: front ends prune what is empty.
     2. No node reaches itself without reading something first (no left recursion).
+    3. An end token of the vocabulary is the last symbol of a text: hosts stop there. After it the text has ended,
+       and where a grammar names the end token that it wants, no other one will do.
 """
 
 from abc import ABC, abstractmethod

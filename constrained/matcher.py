@@ -128,9 +128,8 @@ class Matcher:
         """Is `token` allowed here? Does not compute a mask."""
         if self.is_finished:
             return False
-        if token in self._grammar.vocabulary.eos_token_ids and self._path[-1].accepting:
-            return True
-        return self._after(token) is not None
+        after = self._after(token)
+        return after is not None or self._ends(token, after)
 
     # ------------------------------------------------------------------ moving
 
@@ -139,10 +138,10 @@ class Matcher:
         if self.is_finished:
             raise TokenRefused(token, len(self._tokens), "the text has ended")
         after = self._after(token)
-        if after is not None:
+        if not self._ends(token, after):
+            if after is None:
+                raise TokenRefused(token, len(self._tokens), self._why(token))
             self._path.append(after)
-        elif not (self._path[-1].accepting and token in self._grammar.vocabulary.eos_token_ids):
-            raise TokenRefused(token, len(self._tokens), self._why(token))
         self._tokens.append(token)
 
     def rollback(self, count: int) -> None:
@@ -201,7 +200,9 @@ class Matcher:
         if len(allowed) != 1:
             return [], None
         (token,) = allowed
-        return [token], self._states.pass_control(state, token) if state.controls else None
+        if token in self._grammar.vocabulary.eos_token_ids:
+            return [token], None
+        return [token], self._states.pass_control(state, token)
 
     def _forced_from(self, state: State) -> tuple[bytes, State]:
         """The forced bytes from `state`, and the state after them."""
@@ -226,7 +227,8 @@ class Matcher:
         tokens: list[int] = []
         for piece in self._completion():
             tokens += fewest_tokens(self._grammar.vocabulary, piece) if isinstance(piece, bytes) else [piece]
-        return [*tokens, self._grammar.vocabulary.eos_token_ids[0]]
+        ends = self._grammar.vocabulary.eos_token_ids
+        return tokens if tokens and tokens[-1] in ends else [*tokens, ends[0]]
 
     def _completion(self) -> Completion:
         if self.is_finished:
@@ -245,6 +247,15 @@ class Matcher:
             self._grammar.forget_if_full()
             after = state.by_token[token] = self._read(state, token)
             return after
+
+    def _ends(self, token: int, after: State | None) -> bool:
+        """Does the text end with `token`, which leads to `after`?
+
+        So it does where it may end anyway, and where an end token is the last thing that the grammar asks for.
+        """
+        if token not in self._grammar.vocabulary.eos_token_ids:
+            return False
+        return self._path[-1].accepting or (after is not None and after.accepting)
 
     def _read(self, state: State, token: int) -> State | None:
         spellings = self._grammar.vocabulary.spellings

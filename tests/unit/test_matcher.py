@@ -69,6 +69,25 @@ def test_a_control_token_is_matched_by_id():
     assert allowed(one) == [0]
 
 
+def test_an_end_token_that_the_grammar_names_is_the_only_one_that_ends_the_text():
+    vocabulary = Vocabulary.from_spellings([b"a", None, None, None], eos_token_ids=[1, 2], control={"<call>": 3})
+    ways = ((Terminal(compile_rust("a")),), (Control(frozenset({3})), Control(frozenset({2}))))
+    grammar = CompiledGrammar(Rule("turn", ways), vocabulary)
+    assert allowed(replay(grammar, [0])) == [1, 2]
+    one = replay(grammar, [3])
+    assert allowed(one) == [2]
+    assert not one.allows(1)
+    assert not one.is_accepting
+    assert one.forced_tokens() == [2]
+    assert one.shortest_tokens() == [2]
+    one.advance(2)
+    assert one.is_finished
+    assert allowed(one) == []
+    assert one.shortest_tokens() == one.forced_tokens() == []
+    one.rollback(1)
+    assert allowed(one) == [2]
+
+
 def test_a_control_token_that_spells_something_is_text_here():
     rule = Rule("odd", ((Control(frozenset({0, CALL})),),))
     assert allowed(matcher(rule)) == [CALL]
