@@ -7,7 +7,7 @@ Names are one labelled automaton, whatever their number: the label decides whose
 """
 
 from constrained.automata.algebra import literals
-from constrained.grammar import Completion, Control, Sequence, Switch, Symbol
+from constrained.grammar import Completion, Sequence, Switch, Symbol
 from grammars.tools.formats import CallForm, OneOf, Slot
 from grammars.tools.markers import matching, terminal
 from grammars.tools.turns import Callable, Turn
@@ -23,7 +23,7 @@ class Calls:
         self.form = form
         self._turn = turn
         self._marks = turn.marks
-        self._numbered = Slot.INDEX in form.call
+        self._numbered = Slot.INDEX in form.call or Slot.PLACE in form.call
         self._rests: dict[int, After] = {}
         self._calls: dict[int, Sequence] = {}
         self._one = form.between is None or turn.choice.most == 1
@@ -70,17 +70,13 @@ class Calls:
                 found.append(CALL_ID)
             elif part is Slot.INDEX:
                 found.append(terminal(str(self._turn.first_index + index).encode()))
+            elif part is Slot.PLACE:
+                found.append(terminal(str(index + 1).encode()))
             elif isinstance(part, OneOf):
                 found.append(Alternatives("spelling", tuple(map(self._marks.sequence, part.texts))))
             elif called is not None:
-                found.append(called.arguments)
-        return self._without_end(tuple(found)) if until is None else tuple(found)
-
-    def _without_end(self, call: Sequence) -> Sequence:
-        """A call that closes with an end token ends where that may come."""
-        last = call[-1]
-        ends = self._turn.vocabulary.eos_token_ids
-        return call[:-1] if isinstance(last, Control) and last.tokens.issubset(ends) else call
+                found.append(terminal(called.tool.name.encode()) if part is Slot.NAME else called.arguments)
+        return tuple(found)
 
 
 class After(WrittenNode):

@@ -25,8 +25,8 @@ from grammars.tools.formats import ToolFormat
 from grammars.tools.framing import Framer
 from grammars.tools.free_text import text
 from grammars.tools.hands import write_arguments
-from grammars.tools.harmony import harmony_turn
 from grammars.tools.markers import marks_of, matching, maybe
+from grammars.tools.messages import message_turn
 from grammars.tools.reasoning import reasoning_format
 from grammars.tools.tables import FORMATS
 from grammars.tools.turns import Callable, Reasoning, Turn
@@ -99,6 +99,7 @@ def compile_tools(
         first_index,
     )
     turn.check_names()
+    turn.check_ends()
     request = (tools, tool_choice, parallel_tool_calls, family.name, response_format, state, first_index, relax)
     fingerprint = _fingerprint(request, options, vocabulary)
     start = _start(turn)
@@ -160,8 +161,8 @@ def _fingerprint(request: tuple[Any, ...], options: JsonSchemaOptions, vocabular
 
 
 def _start(turn: Turn) -> Node:
-    if turn.format.harmony:
-        return harmony_turn(turn)
+    if turn.format.messages is not None:
+        return message_turn(turn, turn.format.messages)
     bodies = tuple(_bodies(turn, after_reasoning=False))
     if turn.thoughts is None:
         return Alternatives("turn", bodies)
@@ -174,6 +175,8 @@ def _start(turn: Turn) -> Node:
 
 def _bodies(turn: Turn, *, after_reasoning: bool) -> list[Sequence]:
     """The ways to go on once there is no reasoning (any more)."""
+    if turn.format.answer_first:
+        return _answer_first(turn)
     bodies: list[Sequence] = []
     lead: Sequence = (LINE_BREAKS,) if after_reasoning else ()
     opens, closes = (turn.marks.sequence(part) for part in turn.format.answer)
@@ -191,6 +194,21 @@ def _bodies(turn: Turn, *, after_reasoning: bool) -> list[Sequence]:
             else:
                 bodies.append((*(lead or _gap(turn)), *calls))
     return bodies
+
+
+def _answer_first(turn: Turn) -> list[Sequence]:
+    """The answer, then calls; without text before them, it is empty."""
+    sequence, (opens, closes) = turn.marks.sequence, turn.format.answer
+    before, after, ending = (
+        sequence(part) for part in ("" if turn.reasoning == "none" else opens, closes, turn.format.ending)
+    )
+    all_calls = [Calls(turn, form).sequence() for form in turn.forms] if turn.callable else []
+    free = turn.answer is None and turn.choice.least == 0
+    bodies: list[Sequence] = []
+    if turn.choice.least == 0:
+        bodies.append((*before, _text(turn) if turn.answer is None else turn.answer.value, *after, *ending))
+    content = (_text(turn),) if free else ()
+    return [*bodies, *((*before, *content, *after, *calls, *ending) for calls in all_calls)]
 
 
 def _gap(turn: Turn) -> Sequence:

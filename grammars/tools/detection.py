@@ -26,13 +26,18 @@ class Rule:
 
 
 TEMPLATES = (
+    Rule("kimi-k3", ("<|open|>", "<|sep|>", "<|end_of_msg|>")),
+    Rule("hunyuan-3-opensource", ("<tool_sep", ":opensource")),
+    Rule("hunyuan-3", ("<tool_sep>", "<tool_calls>")),
+    Rule("muse", ("<atem:function_calls>",)),
     Rule("minimax-m2", ("<minimax:tool_call>",)),
     Rule("gemma-4", ("<|tool_call>", "<tool_call|>")),
     Rule("function-gemma", ("<start_function_call>",)),
     Rule("longcat", ("<longcat_tool_call>",)),
     Rule("glm-4.7", ("</arg_key><arg_value>",), ("\n<arg_value>",)),
     Rule("glm-4.5", ("<arg_key>",)),
-    Rule("deepseek-v3.2", ("｜DSML｜", "function_calls")),
+    Rule("deepseek-v3.2", ("｜DSML｜", "function_calls>")),
+    Rule("deepseek-v4", ("｜DSML｜", "tool_calls>")),
     Rule("deepseek-r1", ("<｜tool▁call▁begin｜>", "```json")),
     Rule("deepseek-v3.1", ("<｜tool▁call▁begin｜>",)),
     Rule("kimi-k2", ("<|tool_calls_section_begin|>",)),
@@ -44,6 +49,10 @@ TEMPLATES = (
     Rule("qwen3-coder", ("<tool_call>\n<function=",)),
     Rule("mimo", ("<tool_call><function=",)),
     Rule("qwen3-coder", ("<function=", "<parameter=")),
+    Rule("minicpm5", ('<function name="', '<param name="')),
+    Rule("functionary-v3.1", ("<function=example_function_name>{",)),
+    Rule("functionary-v3.2", (">>>all",)),
+    Rule("xlam", ("calls in a single JSON array",)),
     Rule("mistral-v11", ("[TOOL_CALLS]", "[CALL_ID]")),
     Rule("mistral-v13", ("[TOOL_CALLS]", "[ARGS]")),
     Rule("mistral-v3", ("[TOOL_CALLS]",)),
@@ -62,6 +71,9 @@ TEMPLATES = (
 
 # Tokens that only one family has, for templates that do not render calls.
 TOKENS = (
+    Rule("kimi-k3", ("<|open|>", "<|close|>", "<|sep|>", "<|end_of_msg|>")),
+    Rule("hunyuan-3-opensource", ("<tool_sep:opensource>",)),
+    Rule("hunyuan-3", ("<tool_sep>", "<tool_calls>")),
     Rule("kimi-k2", ("<|tool_calls_section_begin|>",)),
     Rule("gpt-oss", ("<|channel|>", "<|message|>", "<|call|>")),
     Rule("lfm2", ("<|tool_call_start|>", "<|tool_call_end|>")),
@@ -89,10 +101,13 @@ PARSERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "glm47": ("glm-4.7", "glm-4.5"),
         "json_tools": ("hermes", "exaone", "generic"),
         "kimi_k2": ("kimi-k2",),
+        "kimi_k3": ("kimi-k3",),
         "laguna": ("glm-4.7",),
         "longcat": ("longcat",),
+        "minicpm5": ("minicpm5",),
         "minimax_m2": ("minimax-m2",),
         "mistral": ("mistral-v13", "mistral-v11", "mistral-v3"),
+        "muse_spark": ("muse",),
         "pythonic": ("lfm2", "pythonic", "llama4-pythonic"),
         "qwen3_coder": ("qwen3-coder", "mimo"),
     }

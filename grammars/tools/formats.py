@@ -21,7 +21,8 @@ class Slot(Enum):
     NAME = "the tool's name"
     ARGUMENTS = "its arguments"
     ID = "a call id that the model makes up: 9 letters or digits"
-    INDEX = "the number of the call in the conversation"
+    INDEX = "the number of the call in the conversation, from 0"
+    PLACE = "the number of the call in the turn, from 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,28 @@ class Json:
 class Tags:
     """<parameter=city>⏎Paris⏎</parameter>: strings as they are, other values as JSON.
 
-    Where `json_colon` is given, it announces a value written as JSON, and `colon` a string; elsewhere a
-    text that could be either is the JSON value.
+    json_colon  announces a value written as JSON, and `colon` a string; `{kind}` in it stands for the kind of
+                value. Without it, a text that could be either is the JSON value
+    quotes      around values that need them: those with one of `quoted` in them
+    attributes  keys stand in quotes, where `&` would have to be escaped: such keys are refused
     """
 
     opens: str
     colon: str
     closes: str
     json_colon: str | None = None
+    quotes: tuple[str, str] | None = None
+    quoted: str = ""
+    attributes: bool = False
+
+
+NAMES = r"[^\s\x00-\x1f\"'<>(){}\[\]|=]+"  # what tools may be called, where a family says nothing else
+JSON_KINDS = ("null", "boolean", "number", "array", "object")
+
+
+def json_colon(tags: Tags, kind: str) -> str:
+    """What stands between a key and a value of `kind` that is written as JSON."""
+    return tags.colon if tags.json_colon is None else tags.json_colon.format(kind=kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +123,39 @@ class ReasoningFormat:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageFormat:
+    """A turn that is made of messages with headers (messages.py).
+
+    next          stands before a header; prompts end with it
+    end           ends a message that others follow
+    last          ends the last message, if that is text
+    preamble      the header of text before calls
+    answer        the header of the answer
+    json_answers  more headers for an answer in JSON
+    needs         tokens without which the format makes no sense
+    """
+
+    next: str
+    end: str
+    last: str
+    preamble: str
+    answer: str
+    json_answers: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ToolFormat:
     """How a model family writes tool calls.
 
     gap        may stand between reasoning (or the prompt) and the first call
     answer     around a text answer
+    answer_first  calls come behind the answer, which may be empty; where there is no reasoning, the prompt has
+               opened it
+    ending     closes every turn
     names      what a tool's name may be in this syntax (a regular expression)
     call_id    how the family names a call in the conversation, where it has a way: by {name} and {index}
-    harmony    the turn is made of messages with headers (harmony.py); `forms` are those of its calls
+    messages   the turn is made of messages; `forms` are those of its calls
     instructions  what a system prompt must say, for models whose template knows no tools; {tools} one a line
     """
 
@@ -125,7 +165,9 @@ class ToolFormat:
     gap: str = ""
     answer: tuple[str, str] = ("", "")
     reasoning: ReasoningFormat | None = None
-    names: str = r"[^\s\x00-\x1f\"'<>(){}\[\]|=]+"
-    harmony: bool = False
+    names: str = NAMES
+    answer_first: bool = False
+    ending: str = ""
+    messages: MessageFormat | None = None
     call_id: str = ""
     instructions: str = ""

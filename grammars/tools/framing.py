@@ -14,7 +14,6 @@ import string
 from collections.abc import Callable as Function
 from collections.abc import Iterable
 
-from grammars.tools import harmony
 from grammars.tools.events import (
     ArgumentsDelta,
     CallFinished,
@@ -24,7 +23,7 @@ from grammars.tools.events import (
     ReasoningDelta,
     TextDelta,
 )
-from grammars.tools.formats import CallForm, Json, Literals, OneOf, Part, Slot, Tags
+from grammars.tools.formats import CallForm, Json, Literals, MessageFormat, OneOf, Part, Slot, Tags
 from grammars.tools.markers import CONTROL, Atoms
 from grammars.tools.reader import END, FramingError, Parser, Reader, StreamEndedError
 from grammars.tools.transcribe import LiteralReader, json_value, tag_arguments
@@ -111,8 +110,9 @@ class Framer:
 
     def _turn_parts(self) -> Parser[None]:
         thoughts = self._turn.thoughts
-        if self._turn.format.harmony:
-            yield from self._messages()
+        if self._turn.format.messages is not None:
+            yield from self._messages(self._turn.format.messages)
+            return
         if thoughts is not None:
             if self._turn.reasoning == "opened":
                 yield from self._thinking(self._marks.atoms(thoughts.closes))
@@ -140,6 +140,9 @@ class Framer:
         """Text, then calls; or an answer."""
         turn = self._turn
         opens, closes = map(self._marks.atoms, turn.format.answer)
+        if turn.format.answer_first:
+            yield from self._answer_first(opens, closes)
+            return
         if turn.choice.most == 0 or not turn.callable:
             yield from self._answer(opens, closes)
             return
@@ -161,6 +164,19 @@ class Framer:
             yield from self._reader.expect(opens)
         yield from self._reader.until([closes] if closes else [], self._text)
 
+    def _answer_first(self, opens: Atoms, closes: Atoms) -> Parser[None]:
+        """The answer, then calls."""
+        if self._turn.reasoning != "none":
+            yield from self._reader.expect(opens)
+        yield from self._reader.until([closes], self._text)
+        self._begin_text()
+        ending = self._turn.format.ending
+        calls = [self._turn.first_literal(form) for form in self._turn.forms] if self._turn.callable else []
+        found = yield from self._reader.choose({text: self._marks.atoms(text) for text in (ending, *calls)})
+        if found != ending:
+            self._reader.put_back(self._marks.atoms(found))
+            yield from self._calls_section()
+
     def _peek(self, markers: list[Atoms]) -> Parser[bool]:
         """Is one of the markers next, after white space? Then that is dropped; otherwise nothing is."""
         read: list[int] = []
@@ -176,33 +192,28 @@ class Framer:
 
     # ------------------------------------------------------------------ messages with headers
 
-    def _messages(self) -> Parser[None]:
-        """Messages, up to a call or the answer."""
-        end = self._marks.atoms(harmony.END)
+    def _messages(self, shape: MessageFormat) -> Parser[None]:
+        """Messages, up to calls or the answer."""
+        others, last = self._marks.atoms(shape.end + shape.next), self._marks.atoms(shape.last)
         if self._turn.reasoning == "opened":
-            yield from self._thinking(end)
-            yield from self._reader.expect(self._marks.atoms(harmony.NEXT))
-        while True:
-            header = yield from self._header()
-            if header == harmony.ANALYSIS:
-                yield from self._thinking(end)
-            elif header in harmony.ANSWERS:
-                yield from self._reader.until([], self._text)
-            elif header == harmony.PREAMBLE:
-                yield from self._reader.until([end], self._text)
-            else:
-                yield from self._calls_section()
-            yield from self._reader.expect(self._marks.atoms(harmony.NEXT))
+            yield from self._thinking(others)
+        found = others
+        while found == others:
+            found = yield from self._message(shape, [mark for mark in (others, last) if mark])
 
-    def _header(self) -> Parser[str]:
-        """Which kind of message begins; the header of a call is not read."""
-        headers = {text: self._marks.atoms(text) for text in harmony.HEADERS}
-        calls = {self._turn.first_literal(form): form for form in self._turn.forms}
-        headers |= {text: self._marks.atoms(text) for text in calls}
-        header = yield from self._reader.choose(headers)
+    def _message(self, shape: MessageFormat, ends: list[Atoms]) -> Parser[Atoms]:
+        """One message, or calls; how it ended."""
+        thoughts, calls = self._turn.thoughts, [self._turn.first_literal(form) for form in self._turn.forms]
+        headers = [shape.preamble, shape.answer, *shape.json_answers, *(calls if self._turn.callable else ())]
+        headers += [] if thoughts is None else [thoughts.opens]
+        header = yield from self._reader.choose({text: self._marks.atoms(text) for text in headers})
+        if thoughts is not None and header == thoughts.opens:
+            yield from self._thinking(ends[0])
+            return ends[0]
         if header in calls:
-            self._reader.put_back(headers[header])
-        return header
+            self._reader.put_back(self._marks.atoms(header))
+            yield from self._calls_section()
+        return (yield from self._reader.until(ends, self._text))
 
     # ------------------------------------------------------------------ calls
 
@@ -219,6 +230,8 @@ class Framer:
                 options.pop(True, None)
             if not options or not (yield from self._reader.choose(options)):
                 break
+        if turn.format.ending:
+            yield from self._reader.expect(marks.atoms(turn.format.ending))
         yield from self._reader.until([], self._text)
 
     def _call(self, form: CallForm) -> Parser[None]:
@@ -235,7 +248,7 @@ class Framer:
                 name = yield from self._slot(after)
             elif part is Slot.ID and not announced:
                 call_id = yield from self._slot(after)
-            elif part in (Slot.ID, Slot.INDEX):
+            elif part in (Slot.ID, Slot.INDEX, Slot.PLACE):
                 yield from self._slot(after)
             else:
                 number = self._turn.first_index + index

@@ -21,8 +21,8 @@ from constrained.errors import InvalidGrammar, UnsupportedFeature
 from grammars.tools.conventions import Conventions, Message
 from grammars.tools.definitions import Tool
 from grammars.tools.formats import ToolFormat
-from grammars.tools.harmony import ANALYSIS, FINAL
 from grammars.tools.rendering import WrittenCall, render_calls
+from grammars.tools.tables import GPT_OSS
 
 _TEXT_PARTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
 
@@ -341,8 +341,8 @@ def _fill_assistant(message: Message, turn: Turn, index: int, conventions: Conve
         message["content"] = turn.text + family.gap + render_calls(family, turn.calls, first_index=index)
     elif not turn.text and not conventions.empty_answer:
         message["content"] = " "
-    if family.harmony:
-        _fill_harmony(message, turn)
+    if family.name == GPT_OSS.name:
+        _fill_gpt_oss(message, turn)
 
 
 def _written_call(call: WrittenCall, conventions: Conventions) -> Message:
@@ -351,8 +351,11 @@ def _written_call(call: WrittenCall, conventions: Conventions) -> Message:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
-def _fill_harmony(message: Message, turn: Turn) -> None:
-    """Reasoning under the name that GPT-OSS's template knows; beside calls, it takes one text only."""
+def _fill_gpt_oss(message: Message, turn: Turn) -> None:
+    """Reasoning under the name that this template knows; beside calls, it takes one text only, and nowhere markers."""
+    assert GPT_OSS.messages is not None
+    assert GPT_OSS.reasoning is not None
+    analysis, final = GPT_OSS.reasoning.opens, GPT_OSS.messages.answer
     message.pop("reasoning_content", None)
     thoughts = turn.reasoning
     if turn.calls:
@@ -360,4 +363,4 @@ def _fill_harmony(message: Message, turn: Turn) -> None:
         message["content"] = ""
     for key, text in (("content", message["content"]), ("thinking", thoughts)):
         if key == "content" or text:
-            message[key] = str(text).replace(ANALYSIS, "").replace(FINAL, "")
+            message[key] = str(text).replace(analysis, "").replace(final, "")

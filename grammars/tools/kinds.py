@@ -100,14 +100,14 @@ def _other_kinds(kinds: Kinds) -> Dfa | None:
 
 
 @lru_cache(maxsize=1024)
-def raw(strings: Texts, banned: bytes | None, kinds: Kinds = frozenset({STRING})) -> Automaton:
-    """Strings as they are: without `banned` in them, and none that reads as another of `kinds`."""
+def raw(strings: Texts, banned: tuple[bytes, ...], kinds: Kinds = frozenset({STRING})) -> Automaton:
+    """Strings as they are: with none of `banned` in them, and none that reads as another of `kinds`."""
     if strings.chosen is not None:
         kept = [text for text in strings.chosen if strings.has(text) and not reads_as(text, kinds)]
-        return literals([text.encode() for text in kept if banned is None or banned not in text.encode()])
+        return literals([text.encode() for text in kept if not any(part in text.encode() for part in banned)])
     language = any_text() if strings.dfa is None else strings.dfa
-    if banned is not None:
-        language = intersect(language, without((banned,)))
+    if banned:
+        language = intersect(language, without(banned))
     others = _other_kinds(kinds - {STRING})
     if others is not None:
         language = difference(language, others)

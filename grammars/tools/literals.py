@@ -52,7 +52,7 @@ class Hand:
         self._words: dict[str, str] = dict(zip(names, literals.words, strict=True))
         self._quote = marks.sequence(literals.quote)
         atoms = marks.atoms(literals.quote)
-        self._banned = None if any(atom >= CONTROL for atom in atoms) else bytes(atoms)
+        self._banned = () if any(atom >= CONTROL for atom in atoms) else (bytes(atoms),)
         self._nodes: dict[Shape, LiteralNode] = {}
         self._items: dict[tuple[ArrayPlan, ArrayState], ItemsNode] = {}
         self.arguments = LiteralPen(self, literals.colon, b"", quoted=False)

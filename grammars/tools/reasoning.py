@@ -33,7 +33,7 @@ def reasoning_in(prompt: str, family: ToolFormat) -> Reasoning:
     if thoughts is None:
         return "none"
     tail = prompt[-_TAIL:].rstrip()
-    if family.harmony:
+    if family.messages:
         return "opened" if tail.endswith(thoughts.opens) else "free"
     if tail.endswith(thoughts.opens.rstrip()):
         return "opened"

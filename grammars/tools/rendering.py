@@ -24,16 +24,17 @@ class WrittenCall:
 def render_calls(family: ToolFormat, calls: Sequence[WrittenCall], *, first_index: int = 0, form: int = 0) -> str:
     """The calls of one turn, in one of the family's forms."""
     chosen = family.forms[form]
-    written = [_call(family, chosen, call, first_index + place) for place, call in enumerate(calls)]
+    written = [_call(family, chosen, call, first_index, place) for place, call in enumerate(calls)]
     return chosen.opens + (chosen.between or "").join(written) + chosen.closes
 
 
-def _call(family: ToolFormat, form: CallForm, call: WrittenCall, index: int) -> str:
+def _call(family: ToolFormat, form: CallForm, call: WrittenCall, first_index: int, place: int) -> str:
     slots = {
         Slot.NAME: call.name,
         Slot.ARGUMENTS: render_arguments(family, call.arguments),
         Slot.ID: call.id,
-        Slot.INDEX: str(index),
+        Slot.INDEX: str(first_index + place),
+        Slot.PLACE: str(place + 1),
     }
     return "".join(
         part if isinstance(part, str) else part.texts[0] if isinstance(part, OneOf) else slots[part]
@@ -54,10 +55,29 @@ def render_arguments(family: ToolFormat, arguments: Mapping[str, Any]) -> str:
 
 
 def _tag_value(tags: Tags, value: object) -> str:
-    if isinstance(value, str):
-        return tags.colon + value
-    colon = tags.colon if tags.json_colon is None else tags.json_colon
-    return colon + json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if tags.quotes and any(letter in text for letter in tags.quoted):
+        text = text.join(tags.quotes)
+    if isinstance(value, str) or tags.json_colon is None:
+        return tags.colon + text
+    return tags.json_colon.format(kind=kind_of(value)) + text
+
+
+def kind_of(value: object) -> str:
+    """The kind of a JSON value."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case dict():
+            return "object"
+        case _:
+            return "number"
 
 
 _SWAP = str.maketrans("'\"", "\"'")

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from grammars.tools.formats import (
+    NAMES,
     PYTHON,
     PYTHON_DOUBLE,
     CallForm,
     Literals,
+    MessageFormat,
     OneOf,
     Part,
     ReasoningFormat,
@@ -16,7 +18,7 @@ from grammars.tools.formats import (
     ToolFormat,
 )
 
-NAME, ARGUMENTS, ID, INDEX = Slot.NAME, Slot.ARGUMENTS, Slot.ID, Slot.INDEX
+NAME, ARGUMENTS, ID, INDEX, PLACE = Slot.NAME, Slot.ARGUMENTS, Slot.ID, Slot.INDEX, Slot.PLACE
 
 THINK = ReasoningFormat("<think>", "</think>")
 
@@ -76,6 +78,30 @@ def _keys_and_values(name: str, prefix: str, line: str) -> ToolFormat:
     return ToolFormat(name, (form,), tags, reasoning=think, gap="\n")
 
 
+def _dsml(name: str, calls: str) -> ToolFormat:
+    """DeepSeek's tags, each of which has the token ｜DSML｜ in it and says whether a value is a string."""
+    call: tuple[Part, ...] = ('<｜DSML｜invoke name="', NAME, '">\n', ARGUMENTS, "</｜DSML｜invoke>\n")
+    tags = Tags(
+        '<｜DSML｜parameter name="', '" string="true">', "</｜DSML｜parameter>\n", json_colon='" string="false">'
+    )
+    form = CallForm(call, f"<｜DSML｜{calls}>\n", "", f"</｜DSML｜{calls}>")
+    return ToolFormat(name, (form,), tags, reasoning=THINK, gap="\n\n")
+
+
+def _hunyuan(name: str, suffix: str) -> ToolFormat:
+    """Pairs of tags as GLM has them; checkpoints differ in what their tokens end with."""
+    tags = Tags(f"<arg_key{suffix}>", f"</arg_key{suffix}>\n<arg_value{suffix}>", f"</arg_value{suffix}>\n")
+    call: tuple[Part, ...] = (
+        f"<tool_call{suffix}>",
+        NAME,
+        f"<tool_sep{suffix}>\n",
+        ARGUMENTS,
+        f"</tool_call{suffix}>\n",
+    )
+    form = CallForm(call, f"<tool_calls{suffix}>\n", "", f"</tool_calls{suffix}>")
+    return ToolFormat(name, (form,), tags, reasoning=ReasoningFormat(f"<think{suffix}>", f"</think{suffix}>"))
+
+
 def _gemma(name: str, opens: str, closes: str, quote: str, thinks: bool) -> ToolFormat:
     call: tuple[Part, ...] = (f"{opens}call:", NAME, "{", ARGUMENTS, f"}}{closes}")
     literals = Literals(":", ",", quote, ("null", "true", "false"), ":", False, sorted=True)
@@ -91,6 +117,45 @@ def _deepseek(name: str, call: tuple[Part, ...], between: str) -> ToolFormat:
 def _mistral(name: str, *forms: CallForm) -> ToolFormat:
     return ToolFormat(name, forms, reasoning=ReasoningFormat("[THINK]", "[/THINK]"))
 
+
+GPT_OSS = ToolFormat(
+    "gpt-oss",
+    (
+        CallForm(
+            (
+                "<|channel|>commentary to=functions.",
+                NAME,
+                OneOf((" <|constrain|>json<|message|>", "<|constrain|>json<|message|>")),
+                ARGUMENTS,
+                "<|call|>",
+            ),
+            between=None,
+        ),
+        CallForm(
+            (
+                " to=functions.",
+                NAME,
+                OneOf(("<|channel|>commentary json<|message|>", "<|channel|>commentary <|constrain|>json<|message|>")),
+                ARGUMENTS,
+                "<|call|>",
+            ),
+            between=None,
+        ),
+    ),
+    reasoning=ReasoningFormat("<|channel|>analysis<|message|>", "<|end|>"),
+    messages=MessageFormat(
+        next="<|start|>assistant",
+        end="<|end|>",
+        last="<|return|>",
+        preamble="<|channel|>commentary<|message|>",
+        answer="<|channel|>final<|message|>",
+        json_answers=(
+            "<|channel|>final <|constrain|>json<|message|>",
+            "<|channel|>final<|constrain|>json<|message|>",
+        ),
+        needs=("<|channel|>", "<|message|>", "<|end|>", "<|start|>", "<|constrain|>"),
+    ),
+)
 
 _FORMATS = (
     # ------------------------------------------------------------------ JSON between tags
@@ -113,7 +178,9 @@ _FORMATS = (
             ),
         ),
     ),
+    ToolFormat("functionary-v3.1", (CallForm(("<function=", NAME, ">", ARGUMENTS, "</function>")),)),
     # ------------------------------------------------------------------ JSON lists
+    ToolFormat("xlam", (CallForm(_OBJECT, "[", ", ", "]", at_start=True),)),
     ToolFormat("granite-3", (CallForm(_OBJECT, "<|tool_call|>[", ", ", "]"),), reasoning=THINK),
     ToolFormat("phi-4-mini", (CallForm(_OBJECT, "<|tool_call|>[", ", ", "]<|/tool_call|>"),)),
     ToolFormat("phi-4-mini-functools", (CallForm(_OBJECT, "functools[", ", ", "]"),)),
@@ -168,34 +235,42 @@ _FORMATS = (
         reasoning=THINK,
         call_id="functions.{name}:{index}",
     ),
+    # ------------------------------------------------------------------ messages with headers
+    GPT_OSS,
     ToolFormat(
-        "gpt-oss",
+        "muse",
         (
             CallForm(
                 (
-                    "<|channel|>commentary to=functions.",
+                    " to=",
                     NAME,
-                    OneOf((" <|constrain|>json<|message|>", "<|constrain|>json<|message|>")),
-                    ARGUMENTS,
-                    "<|call|>",
-                ),
-                between=None,
-            ),
-            CallForm(
-                (
-                    " to=functions.",
+                    '<|message|><atem:function_calls>\n<atem:invoke name="',
                     NAME,
-                    OneOf(
-                        ("<|channel|>commentary json<|message|>", "<|channel|>commentary <|constrain|>json<|message|>")
-                    ),
+                    '">\n',
                     ARGUMENTS,
-                    "<|call|>",
+                    "</atem:invoke>\n</atem:function_calls>",
                 ),
-                between=None,
+                between="<|eom|><|start|>assistant",
+                closes="<|eot|>",
             ),
         ),
-        reasoning=ReasoningFormat("<|channel|>analysis<|message|>", "<|end|>"),
-        harmony=True,
+        Tags('<atem:parameter name="', '">', "</atem:parameter>\n", attributes=True),
+        reasoning=ReasoningFormat(" to=self<|message|>", "<|eom|>"),
+        names=f"(?!(?:self|user)$){NAMES}",
+        messages=MessageFormat(
+            next="<|start|>assistant",
+            end="<|eom|>",
+            last="<|eot|>",
+            preamble=" to=user<|message|>",
+            answer=" to=user<|message|>",
+            needs=("<|start|>", "<|message|>", "<|eom|>", "<|eot|>"),
+        ),
+    ),
+    ToolFormat(
+        "functionary-v3.2",
+        (CallForm((NAME, "\n", ARGUMENTS), between=">>>"),),
+        names=f"(?!all$){NAMES}",
+        messages=MessageFormat(next=">>>", end="", last="", preamble="all\n", answer="all\n"),
     ),
     # ------------------------------------------------------------------ one tag per parameter
     _function_xml("qwen3-coder", "<tool_call>", "\n", "</tool_call>"),
@@ -229,23 +304,37 @@ _FORMATS = (
         gap="\n",
     ),
     ToolFormat(
-        "deepseek-v3.2",
+        "minicpm5",
+        (CallForm(('<function name="', NAME, '">', ARGUMENTS, "</function>"), between="\n"),),
+        Tags('<param name="', '">', "</param>", quotes=("<![CDATA[", "]]>"), quoted="<&\n", attributes=True),
+        reasoning=THINK,
+    ),
+    _dsml("deepseek-v3.2", "function_calls"),
+    _dsml("deepseek-v4", "tool_calls"),
+    _hunyuan("hunyuan-3", ""),
+    _hunyuan("hunyuan-3-opensource", ":opensource"),
+    ToolFormat(
+        "kimi-k3",
         (
             CallForm(
-                ('<｜DSML｜invoke name="', NAME, '">\n', ARGUMENTS, "</｜DSML｜invoke>\n"),
-                "<｜DSML｜function_calls>\n",
+                ('<|open|>call tool="', NAME, '" index="', PLACE, '"<|sep|>', ARGUMENTS, "<|close|>call<|sep|>"),
+                "<|open|>tools<|sep|>",
                 "",
-                "</｜DSML｜function_calls>",
+                "<|close|>tools<|sep|>",
             ),
         ),
         Tags(
-            '<｜DSML｜parameter name="',
-            '" string="true">',
-            "</｜DSML｜parameter>\n",
-            json_colon='" string="false">',
+            '<|open|>argument key="',
+            '" type="string"<|sep|>',
+            "<|close|>argument<|sep|>",
+            json_colon='" type="{kind}"<|sep|>',
+            attributes=True,
         ),
-        reasoning=THINK,
-        gap="\n\n",
+        answer=("<|open|>response<|sep|>", "<|close|>response<|sep|>"),
+        answer_first=True,
+        ending="<|close|>message<|sep|><|end_of_msg|>",
+        reasoning=ReasoningFormat("<|open|>think<|sep|>", "<|close|>think<|sep|>"),
+        names=f"(?!.*&){NAMES}",
     ),
     # ------------------------------------------------------------------ literals
     ToolFormat("pythonic", (CallForm(_PYTHON_CALL, "[", ", ", "]", at_start=True, by_name=True),), PYTHON),

@@ -5,6 +5,7 @@
 """
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 from constrained.automata.dfa import Dfa
@@ -16,7 +17,7 @@ from grammars.json_schema.literals import Shape
 from grammars.json_schema.nodes import Writer
 from grammars.json_schema.texts import Texts
 from grammars.tools.arguments import Schema
-from grammars.tools.formats import Tags
+from grammars.tools.formats import JSON_KINDS, Tags, json_colon
 from grammars.tools.kinds import (
     STRING,
     Kinds,
@@ -41,13 +42,19 @@ class TagPen:
         self.between: Sequence = ()
         self.closes: Sequence = ()
         self._colon = marks.sequence(tags.colon)
-        self._json_colon = None if tags.json_colon is None else marks.sequence(tags.json_colon)
+        self._json_colons = {kind: marks.sequence(json_colon(tags, kind)) for kind in JSON_KINDS}
+        self._typed = tags.json_colon is not None
         self._end = marks.sequence(tags.closes)
+        self._quotes = None if tags.quotes is None else (marks.sequence(tags.quotes[0]), marks.sequence(tags.quotes[1]))
+        self._attributes = tags.attributes
         self._schema = schema
         self._kinds: dict[str | None, Kinds] = {}
         self._values: dict[tuple[str | None, Shape], TagValue] = {}
         tag = marks.atoms(tags.closes.strip())
-        self.banned = None if any(atom >= CONTROL for atom in tag) else bytes(tag)
+        self.banned = () if any(atom >= CONTROL for atom in tag) else (bytes(tag),)
+        self.banned += tuple(letter.encode() for letter in tags.quoted)
+        end_quote = marks.atoms(tags.quotes[1]) if tags.quotes else ()
+        self.banned_in_quotes = () if any(atom >= CONTROL for atom in end_quote) else (bytes(end_quote),)
 
     def key(self, name: str) -> bytes:
         """The name itself."""
@@ -55,7 +62,7 @@ class TagPen:
 
     def keys(self, names: Texts) -> Dfa:
         """The names that can be written."""
-        return _writable(names)
+        return _writable(names, self._attributes)
 
     def name(self, key: bytes) -> str:
         """The key itself."""
@@ -86,20 +93,33 @@ class TagPen:
     def sequences(self, shape: Shape, kinds: Kinds) -> list[Sequence]:
         """The ways to write a value: colon, value, closing tag."""
         writer = self._schema.writer
-        json = self._colon if self._json_colon is None else self._json_colon
         found: list[Sequence] = []
         strings = strings_of(writer, shape)
         if not texts.is_empty(strings):
-            text = raw(strings, self.banned, kinds if self._json_colon is None else frozenset({STRING}))
+            known = frozenset({STRING}) if self._typed else kinds
+            text = raw(strings, self.banned, known)
             if not text.is_empty:
                 found.append((*self._colon, _terminal(text), *self._end))
-        return found + [(*json, *value, *self._end) for value in json_values(writer, shape)]
+            if self._quotes is not None:
+                text = raw(strings, self.banned_in_quotes, known)
+                if not text.is_empty:
+                    found.append((*self._colon, *self._in_quotes((_terminal(text),)), *self._end))
+        for kind, value in json_values(writer, shape):
+            colon = self._json_colons[kind]
+            found.append((*colon, *value, *self._end))
+            if self._quotes is not None and kind in ("array", "object"):
+                found.append((*colon, *self._in_quotes(value), *self._end))
+        return found
+
+    def _in_quotes(self, value: Sequence) -> Sequence:
+        assert self._quotes is not None
+        return (*self._quotes[0], *value, *self._quotes[1])
 
     def check(self) -> None:
         """Raise UnsupportedFeature for a parameter that has values, but none that can be written."""
         for plan in self._schema.plans:
             for name, shape in zip(plan.names, plan.shapes, strict=True):
-                if not _KEY.fullmatch(name):
+                if not _KEY.fullmatch(name) or (self._attributes and "&" in name):
                     raise UnsupportedFeature(f"this tool format cannot write the name {name!r}", where="#/properties")
                 if self._schema.writer.alive(shape) and not self._can_write(shape, self.kinds(name)):
                     raise UnsupportedFeature(
@@ -146,14 +166,15 @@ class TagArguments(AnyOf):
         return tuple((members_of(plan, self._pen, plan.start),) for plan in self._schema.plans)
 
 
-def json_values(writer: Writer, shape: Shape) -> list[Sequence]:
-    """The values of a shape that are not strings, as JSON."""
-    found: list[Sequence] = [(terminal(word.encode()),) for word in words_of(writer, shape)]
+def json_values(writer: Writer, shape: Shape) -> Iterator[tuple[str, Sequence]]:
+    """The values of a shape that are not strings, as JSON, each with its kind."""
+    for word in words_of(writer, shape):
+        yield "null" if word == "null" else "boolean", (terminal(word.encode()),)
     number = numbers_of(writer, shape)
     if not number.is_empty:
-        found.append((_terminal(number),))
-    found += [plan.sequence() for plan in (*arrays_of(writer, shape), *objects_of(writer, shape))]
-    return found
+        yield "number", (_terminal(number),)
+    yield from (("array", plan.sequence()) for plan in arrays_of(writer, shape))
+    yield from (("object", plan.sequence()) for plan in objects_of(writer, shape))
 
 
 _KEY_PATTERN = r'[^\x00-\x20<>"=](?:[^\x00-\x1f<>"=]*[^\x00-\x20<>"=])?'
@@ -161,8 +182,9 @@ _KEY = re.compile(_KEY_PATTERN)
 
 
 @lru_cache(maxsize=256)
-def _writable(names: Texts) -> Dfa:
-    return texts.decoded(texts.both(names, Texts(dfa=compile_rust(_KEY_PATTERN))))
+def _writable(names: Texts, attributes: bool) -> Dfa:
+    pattern = _KEY_PATTERN.replace('<>"=', '<>"=&') if attributes else _KEY_PATTERN
+    return texts.decoded(texts.both(names, Texts(dfa=compile_rust(pattern))))
 
 
 @lru_cache(maxsize=4096)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable as Function
 from typing import Any
 
-from grammars.tools.formats import Literals, Tags
+from grammars.tools.formats import JSON_KINDS, Literals, Tags, json_colon
 from grammars.tools.kinds import STRING, Kinds, reads_as
 from grammars.tools.markers import Atoms, Marks
 from grammars.tools.reader import Parser, Reader, StreamEndedError
@@ -67,21 +67,22 @@ def tag_arguments(
 ) -> Parser[None]:
     """Parameters up to `after`, which is not read."""
     more = {True: marks.atoms(tags.opens), False: after}
-    colons = {False: marks.atoms(tags.colon)}
-    if tags.json_colon is not None:
-        colons[True] = marks.atoms(tags.json_colon)
+    text = marks.atoms(tags.colon)
+    colons = list(dict.fromkeys([text, *(marks.atoms(json_colon(tags, kind)) for kind in JSON_KINDS)]))
     ends = marks.atoms(tags.closes)
+    quotes = None if tags.quotes is None else (marks.atoms(tags.quotes[0]), marks.atoms(tags.quotes[1]))
     separator = b"{"
     while (yield from reader.choose(more)):
         key = bytearray()
-        found = yield from reader.until(list(colons.values()), key.extend)
+        found = yield from reader.until(colons, key.extend)
         emit(separator + _json_key(bytes(key)))
         separator = b", "
         if tags.json_colon is not None:
-            kinds = frozenset({"object"}) if found == colons[True] else frozenset({STRING})
+            kinds = frozenset({STRING}) if found == text else frozenset({"object"})
         else:
             kinds = kinds_of(key.decode())
-        yield from _tag_value(reader, emit, kinds, ends)
+        quoted = quotes is not None and (yield from reader.choose({True: quotes[0], False: ()}))
+        yield from _tag_value(reader, emit, kinds, (*quotes[1], *ends) if quotes and quoted else ends)
     emit(b"{}" if separator == b"{" else b"}")
     reader.put_back(after)
 

@@ -11,6 +11,7 @@ bytes alone; that is what keeps the two apart, for the grammar and for the frame
 
 import re
 from collections.abc import Callable as Function
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -20,7 +21,7 @@ from constrained.grammar import Node
 from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.tools.arguments import Schema
 from grammars.tools.definitions import Choice, Tool
-from grammars.tools.formats import CallForm, ReasoningFormat, Slot, ToolFormat
+from grammars.tools.formats import CallForm, OneOf, ReasoningFormat, Slot, ToolFormat
 from grammars.tools.kinds import Kinds
 from grammars.tools.markers import CONTROL, Atoms, Marks, marks_of
 
@@ -92,7 +93,7 @@ class Turn:
         A call without a marker of its own cannot be told from an answer in JSON, so then it needs one.
         """
         forms = self.format.forms
-        if self.answer is not None and not self.format.harmony:
+        if self.answer is not None and self.format.messages is None:
             forms = tuple(form for form in forms if form.by_name or not form.at_start)
             forms = tuple(form for form in forms if form.at_start or self._has_token(form))
         if self.callable and not forms:
@@ -125,6 +126,36 @@ class Turn:
         after = form.call[form.call.index(Slot.NAME) + 1]
         assert isinstance(after, str)
         return [opening(self.marks.atoms(literal + one.tool.name + after), form.at_start) for one in self.tools]
+
+    def check_ends(self) -> None:
+        """Raise UnsupportedFeature where this format needs an end token in the middle of a turn."""
+        for text, last in self._markers():
+            pieces = [piece for piece in self.marks.pieces(text) if isinstance(piece, int)]
+            inner = pieces[:-1] if last else pieces
+            for token in set(inner).intersection(self.vocabulary.eos_token_ids):
+                name = next(name for name, known in self.vocabulary.control.items() if known == token)
+                raise UnsupportedFeature(
+                    f"format {self.format.name!r} has {name} inside a turn, but it ends the texts of this model",
+                    hint="leave it out of the end tokens, or use another format",
+                )
+
+    def _markers(self) -> Iterator[tuple[str, bool]]:
+        """The markers of a turn, and whether it may end with them."""
+        family = self.format
+        if self.thoughts is not None:
+            yield self.thoughts.opens, False
+            yield self.thoughts.closes, False
+        if family.messages is not None:
+            for text in (family.messages.next, family.messages.end, family.messages.preamble, family.messages.answer):
+                yield text, False
+        for form in self.forms if self.callable else ():
+            for place, part in enumerate(form.call):
+                texts = (part,) if isinstance(part, str) else part.texts if isinstance(part, OneOf) else ()
+                one = form.between is None or self.choice.most == 1
+                final = one and place == len(form.call) - 1 and not form.closes
+                yield from ((text, final) for text in texts)
+            yield form.opens, False
+            yield form.closes, not family.ending
 
     def check_names(self) -> None:
         """Raise InvalidGrammar for a tool whose name cannot be written in this format."""

@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 from constrained import Vocabulary
 from grammars.tools.compile import compile_tools
 from grammars.tools.events import ArgumentsDelta, Event
-from grammars.tools.rendering import WrittenCall, render_calls
+from grammars.tools.rendering import WrittenCall
 from grammars.tools.tables import FORMATS
-from tests.conformance.tools.walks import told
+from tests.conformance.tools.vocabularies import NEEDS_TOKENS
+from tests.conformance.tools.walks import told, whole_turn
 
 VOCABULARY = Vocabulary.from_spellings([*(bytes((byte,)) for byte in range(256)), None], [256])
 PROPERTIES = {"s": {"type": "string"}, "v": {}, "n": {"type": "number"}}
 TOOLS = [{"name": "f", "parameters": {"type": "object", "properties": PROPERTIES}}, {"name": "ff"}]
 KEYS = st.text("abc", min_size=1, max_size=2)
-FAMILIES = [name for name in FORMATS if name != "gpt-oss"]
+FAMILIES = [name for name in FORMATS if name not in NEEDS_TOKENS]
 
 plain = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 values = st.recursive(
@@ -53,9 +54,7 @@ def test_pieces_do_not_matter(family: str, text: str, wanted: list[WrittenCall],
     grammar = compile_tools(TOOLS, VOCABULARY, format=record, reasoning="none")
     if record.forms[0].between is None or record.forms[0].at_start:
         wanted, text = wanted[:1], ""
-    opens, closes = record.answer
-    lead = f"{opens}{text}{closes}" if not wanted else "" if opens else text
-    data = (lead + (render_calls(record, wanted) if wanted else "")).encode()
+    data = whole_turn(record, text, wanted).encode()
     if not readable(grammar, data):
         return  # such as a raw string that holds its own closing tag: the grammar has no such text
     framer = grammar.framer()

@@ -25,7 +25,10 @@ Reader = Callable[[list[int], Vocabulary, list[dict[str, Any]]], Calls]
 
 
 def _sections(tokens: list[int], vocabulary: Vocabulary, opens: str, closes: str | None) -> list[str]:
-    """The texts between two control tokens; up to the end where nothing closes."""
+    """The texts between two markers, which may be control tokens; up to the end where nothing closes."""
+    if opens not in vocabulary.control:
+        _, *rest = spelled(tokens, vocabulary).split(opens)
+        return [part.split(closes)[0] for part in rest] if closes else rest
     start, end = vocabulary.control[opens], None if closes is None else vocabulary.control[closes]
     found: list[str] = []
     at = 0
@@ -59,6 +62,11 @@ def plain_json(opens: str, closes: str | None, name: str = "name", arguments: st
         return [(one[name], one[arguments]) for section in sections for one in json.loads(section)]
 
     return read
+
+
+def json_list(tokens: list[int], vocabulary: Vocabulary, tools: list[dict[str, Any]]) -> Calls:
+    """Python's json, for a turn that is one JSON list."""
+    return [(one["name"], one["arguments"]) for one in json.loads(spelled(tokens, vocabulary))]
 
 
 def plain_python(tokens: list[int], vocabulary: Vocabulary, tools: list[dict[str, Any]]) -> Calls:
@@ -157,6 +165,7 @@ ORACLES: dict[str, list[tuple[str, Reader]]] = {
     "hermes": [("mlx-lm json_tools", mlx("json_tools", *_XML))],
     "llama3-json": [("json", llama_json)],
     "granite-3": [("json", plain_json("<|tool_call|>", None))],
+    "xlam": [("json", json_list)],
     "phi-4-mini": [("json", plain_json("<|tool_call|>", "<|/tool_call|>"))],
     "cohere": [("json", plain_json("<|START_ACTION|>", "<|END_ACTION|>", "tool_name", "parameters"))],
     "mistral-v3": [("mlx-lm mistral", mlx("mistral", "[TOOL_CALLS]", None)), ("mistral-common", mistral_common("v3"))],
@@ -168,6 +177,9 @@ ORACLES: dict[str, list[tuple[str, Reader]]] = {
     "kimi-k2": [
         ("mlx-lm kimi_k2", mlx("kimi_k2", "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>")),
     ],
+    "kimi-k3": [("mlx-lm kimi_k3", mlx("kimi_k3", "<|open|>tools<|sep|>", "<|close|>tools<|sep|>"))],
+    "muse": [("mlx-lm muse_spark", mlx("muse_spark", "<atem:function_calls>", "</atem:function_calls>"))],
+    "minicpm5": [("mlx-lm minicpm5", mlx("minicpm5", "<function name=", "</function>"))],
     "gpt-oss": [("openai-harmony", openai_harmony)],
     "qwen3-coder": [("mlx-lm qwen3_coder", mlx("qwen3_coder", *_XML))],
     "mimo": [("mlx-lm qwen3_coder", mlx("qwen3_coder", *_XML))],

@@ -9,6 +9,14 @@ from functools import cache
 from constrained import Vocabulary
 from tests.support.tokenizers import tokenizer_path
 
+
+def hunyuan(suffix: str) -> tuple[str, ...]:
+    """Every tag is a token."""
+    names = ("think", "tool_calls", "tool_call", "arg_key", "arg_value")
+    tags = (f"<{slash}{name}{suffix}>" for name in names for slash in ("", "/"))
+    return (*tags, f"<tool_sep{suffix}>")
+
+
 # The markers that are one added token in the family's own tokenizer.
 TOKENS = {
     "hermes": ("<tool_call>", "</tool_call>", "<think>", "</think>"),
@@ -45,6 +53,12 @@ TOKENS = {
         "</think>",
     ),
     "deepseek-v3.2": ("｜DSML｜", "<think>", "</think>"),
+    "deepseek-v4": ("｜DSML｜", "<think>", "</think>"),
+    "muse": ("<|start|>", "<|message|>", "<|eom|>", "<|eot|>"),
+    "minicpm5": ("<think>", "</think>"),
+    "hunyuan-3": hunyuan(""),
+    "hunyuan-3-opensource": hunyuan(":opensource"),
+    "kimi-k3": ("<|open|>", "<|close|>", "<|sep|>", "<|end_of_msg|>"),
     "kimi-k2": (
         "<|tool_calls_section_begin|>",
         "<|tool_calls_section_end|>",
@@ -65,7 +79,8 @@ TOKENS = {
     "function-gemma": ("<start_function_call>", "<end_function_call>", "<escape>"),
 }
 OWN = {"hermes": "qwen3", "exaone": "llama3_1", "generic": "llama3_1", "gpt-oss": "gptoss", "mistral-v3": "mistral"}
-NEEDS_TOKENS = {"gpt-oss"}  # families that exist with their tokens only
+NEEDS_TOKENS = {"gpt-oss", "muse"}  # families that exist with their tokens only
+NAMED_ENDS = {"muse": "<|eot|>", "kimi-k3": "<|end_of_msg|>"}  # what ends a turn, where the format says so
 ENDS = {"gptoss": [200002, 200012], "mistral": [2], "qwen3": [151645, 151643], "llama3_1": [128009, 128001, 128008]}
 
 
@@ -76,17 +91,18 @@ def own(name: str) -> Vocabulary:
 
 
 @cache
-def with_tokens(tokens: tuple[str, ...]) -> Vocabulary:
-    """Llama 3's vocabulary, with `tokens` in place of reserved ones."""
+def with_tokens(tokens: tuple[str, ...], end: str = "") -> Vocabulary:
+    """Llama 3's vocabulary, with `tokens` in place of reserved ones; `end` is an end token too."""
     llama = own("llama3_1")
     reserved = [name for name in llama.control if "reserved" in name and llama.control[name] != 128008]
     renamed = dict(zip(reserved, tokens, strict=False))
     control = {renamed.get(name, name): token for name, token in llama.control.items()}
-    return Vocabulary.from_spellings(llama.spellings, llama.eos_token_ids, control)
+    ends = [control[end]] if end else []
+    return Vocabulary.from_spellings(llama.spellings, [*llama.eos_token_ids, *ends], control)
 
 
 def vocabulary_for(family: str, *, text: bool = False) -> Vocabulary:
     """A vocabulary for a family; with `text`, one in which its markers are text."""
     if text:
         return with_tokens(())
-    return own(OWN[family]) if family in OWN else with_tokens(TOKENS.get(family, ()))
+    return own(OWN[family]) if family in OWN else with_tokens(TOKENS.get(family, ()), NAMED_ENDS.get(family, ""))

@@ -1,6 +1,7 @@
 """Random texts of a grammar: tokens drawn from the masks for a while, then the shortest way to finish."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from constrained import Vocabulary
 from grammars.tools.compile import ToolGrammar
 from grammars.tools.events import ArgumentsDelta, CallFinished, CallStarted, Event, ReasoningDelta, TextDelta
+from grammars.tools.formats import ToolFormat
 from grammars.tools.markers import marks_of
+from grammars.tools.rendering import WrittenCall, render_calls
 
 Bits = NDArray[np.uint32]  # (W,) bit t % 32 of word t // 32 is token t
 
@@ -69,10 +72,9 @@ def random_turn(grammar: ToolGrammar, seed: int, steps: int) -> list[int]:
         elif draw.random() < 0.3:
             return matcher.tokens
     for token in matcher.shortest_tokens():
-        if token not in ends:
-            matcher.advance(token)
-    assert matcher.is_accepting
-    return matcher.tokens
+        matcher.advance(token)
+    assert matcher.is_finished
+    return matcher.tokens[:-1]
 
 
 def _drawn(mask: Bits, vocabulary: Vocabulary, draw: random.Random) -> int:
@@ -105,6 +107,20 @@ def spelled(tokens: list[int], vocabulary: Vocabulary) -> str:
     names = {token: name for name, token in vocabulary.control.items()}
     pieces = [vocabulary.spellings[token] or names[token].encode() for token in tokens]
     return b"".join(pieces).decode()
+
+
+def whole_turn(family: ToolFormat, text: str, calls: Sequence[WrittenCall]) -> str:
+    """A turn of text and calls, as the family writes it (no reasoning; whatever the prompt opens is open)."""
+    opens, closes = family.answer
+    if family.answer_first:
+        return text + closes + (render_calls(family, calls) if calls else "") + family.ending
+    if family.messages is not None and text:
+        header = family.messages.preamble if calls else family.messages.answer
+        ended = family.messages.end + family.messages.next if calls else family.messages.last
+        return header + text + ended + (render_calls(family, calls) if calls else "")
+    if not calls:
+        return opens + text + closes
+    return ("" if opens else text) + render_calls(family, calls)
 
 
 def frame(grammar: ToolGrammar, tokens: list[int]) -> Told:
