@@ -1,0 +1,74 @@
+"""Everything that can happen to one answer: the framer's events, and what only a server knows.
+
+    Prefilled*  (TextDelta | ReasoningDelta | Scored | CallStarted ArgumentsDelta* CallFinished)*  Finished  Measured
+                                                                        or, at any point, Failed and nothing more
+
+Every wire format is written from this union and from nothing else.
+"""
+
+from dataclasses import dataclass
+
+from grammars.tools.events import Event as TurnEvent
+from server.errors import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A token that could have been chosen, and the logarithm of its probability."""
+
+    text: bytes
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A token of the answer, and the likeliest that could have stood there."""
+
+    chosen: Candidate
+    likeliest: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The tokens behind the text that comes next."""
+
+    scores: tuple[Score, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prefilled:
+    """So much of the prompt has been read."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """The last event of a complete answer: what it took.
+
+    cached         tokens of the prompt that were known from an earlier request
+    forced         generated tokens about which the grammar left no choice
+    steered        the token budget shaped the ending: the answer is valid, and shorter than it might be
+    stop_sequence  the stop string that ended the answer
+    """
+
+    prompt: int
+    cached: int = 0
+    completion: int = 0
+    reasoning: int = 0
+    forced: int = 0
+    steered: bool = False
+    stop_sequence: str | None = None
+    prefill_seconds: float = 0.0
+    decode_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The answer ends here, incomplete."""
+
+    problem: Problem
+
+
+Event = TurnEvent | Scored | Prefilled | Measured | Failed
