@@ -11,6 +11,7 @@ for texts that turn out to be refused: then a search goes on from the next best.
 import heapq
 from collections.abc import Iterable, Iterator
 from itertools import count, groupby
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
@@ -69,16 +70,21 @@ _StateWay = tuple[int, Terminal | Switch | Control, int, Rest]  # length, then a
 
 
 class Finishing:
-    """The shortest completions of the states of one grammar."""
+    """The shortest completions of the states of one grammar, for one thread at a time: others wait."""
 
     def __init__(self, states: States, symbols: SymbolCompletions) -> None:
         self._states = states
         self._symbols = symbols
         self._rests: dict[Rest, int] = {}
         self._switches: dict[Switch, NDArray[np.int32]] = {}
+        self._lock = Lock()
 
     def of_state(self, state: State) -> Completion:
         """A shortest completion of `state`; where captures are open, after the shortest way to end one."""
+        with self._lock:
+            return self._of_state(state)
+
+    def _of_state(self, state: State) -> Completion:
         parts: list[Completion] = []
         while not state.accepting:
             ways = list(self._ways(state, in_captures=False))

@@ -223,7 +223,8 @@ class ArrayNode(Node):
     def expand(self) -> tuple[Sequence, ...]:
         """Close, or one more item."""
         if self._expanded is None:
-            self._expanded = tuple(self._sequences())
+            with self.plan.writer.lock:
+                self._expanded = tuple(self._sequences())
         return self._expanded
 
     def _sequences(self) -> Iterator[Sequence]:
@@ -240,6 +241,10 @@ class ArrayNode(Node):
 
     def shortest(self) -> bytes:
         """A shortest way to close the array."""
+        with self.plan.writer.lock:
+            return self._shortest()
+
+    def _shortest(self) -> bytes:
         plan, marks, writer = self.plan, self.plan.writer.marks, self.plan.writer
         text, state = b"", self.state
         while not plan.may_close(state):
@@ -274,16 +279,20 @@ class UniqueItem(Captured):
     def sketch(self) -> Sequence:
         """Close, or a comma: the item after it depends on what this one was."""
         if self._sketch is None:
-            plan, after = self._plan, self._after
-            marks, more = plan.writer.marks, len(after.seen) + 2
-            ways: list[Sequence] = []
-            if plan.may_close(after):
-                ways.append((marks.close_array,))
-            if after.index < plan.array.high:
-                endless = plan.writer.variety(plan.array.item(after.index), more) >= more and not plan.array.contains
-                ways.append((marks.comma, UNKNOWN) if endless else (UNKNOWN,))
-            self._sketch = Rule("after a unique item", tuple(ways))
+            with self._plan.writer.lock:
+                self._sketch = self._sketched()
         return (self._sketch,)
+
+    def _sketched(self) -> Rule:
+        plan, after = self._plan, self._after
+        marks, more = plan.writer.marks, len(after.seen) + 2
+        ways: list[Sequence] = []
+        if plan.may_close(after):
+            ways.append((marks.close_array,))
+        if after.index < plan.array.high:
+            endless = plan.writer.variety(plan.array.item(after.index), more) >= more and not plan.array.contains
+            ways.append((marks.comma, UNKNOWN) if endless else (UNKNOWN,))
+        return Rule("after a unique item", tuple(ways))
 
     def refused(self) -> tuple[bytes, ...]:
         """Nothing: the body's shape excludes the items seen before."""

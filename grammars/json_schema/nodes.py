@@ -6,12 +6,16 @@
 
 `Writer` answers the question behind every "no dead ends": is anything left of this shape
 (`alive`)? It is the least fixpoint: a shape that needs itself to be alive is not.
+
+Nodes expand while masks are computed, in several threads at once. What a writer notes while it looks
+for a fixpoint is for one thread alone, so every node does its work under its writer's `lock`.
 """
 
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache, reduce
 from math import inf
+from threading import RLock
 
 from constrained.automata.algebra import literal, union
 from constrained.automata.dfa import START, Dfa
@@ -53,18 +57,21 @@ class ShapeNode(Node):
     def expand(self) -> tuple[Sequence, ...]:
         """One sequence per scalar type, and per way to be an array or an object."""
         if self._expanded is None:
-            self._expanded = tuple(self._writer.sequences(self.shape))
+            with self._writer.lock:
+                self._expanded = tuple(self._writer.sequences(self.shape))
         return self._expanded
 
     def shortest(self) -> bytes:
         """A shortest text of the shape."""
-        return self._writer.shortest(self.shape)
+        with self._writer.lock:
+            return self._writer.shortest(self.shape)
 
 
 class Writer:
     """Writes the values of one document's shapes."""
 
     def __init__(self, shapes: Shapes) -> None:
+        self.lock = RLock()
         self.shapes = shapes
         self.options = shapes.options
         self.marks = punctuation(shapes.options.whitespace)

@@ -71,7 +71,8 @@ class ObjectNode(Node):
     def expand(self) -> tuple[Sequence, ...]:
         """Close, a declared key, or an undeclared one."""
         if self._expanded is None:
-            self._expanded = tuple(self._sequences())
+            with self.plan.writer.lock:
+                self._expanded = tuple(self._sequences())
         return self._expanded
 
     def _sequences(self) -> Iterator[Sequence]:
@@ -99,6 +100,10 @@ class ObjectNode(Node):
 
     def shortest(self) -> bytes:
         """A shortest way to close the object."""
+        with self.plan.writer.lock:
+            return self._shortest()
+
+    def _shortest(self) -> bytes:
         plan, writer, marks = self.plan, self.plan.writer, self.plan.writer.marks
         text, state = b"", self.state
         while not plan.may_close(state):
