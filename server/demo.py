@@ -70,8 +70,8 @@ class Token(Protocol):
         ...
 
     @property
-    def logprob(self) -> float:
-        """Its log-probability among the allowed tokens."""
+    def logprob(self) -> float | None:
+        """Its log-probability among the allowed tokens, if the model was asked."""
         ...
 
 
@@ -88,7 +88,7 @@ def as_json(
                 "text": token.text.decode("utf-8", "replace"),
                 "forced": token.forced,
                 "removed": round(token.removed, 6),
-                "logprob": round(token.logprob, 6),
+                "logprob": None if token.logprob is None else round(token.logprob, 6),
             }
             for token in tokens
         ],

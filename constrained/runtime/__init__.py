@@ -2,8 +2,9 @@
 
 apply.py       a packed mask meets the logits, on the device
 processor.py   a grammar as a logits processor, for mlx-lm and its hosts
-decode.py      our own loop, one event per token
+decode.py      our own loop, one event per token (generated.py)
 batch.py       many sequences through one model: schedule, plan, rows, guides, choosing
+selection.py   from logits, masks and penalties to tokens, for one sequence or a batch
 sampling.py    from log-probabilities to a token
 models.py      loading; packaged_model.py has one that needs no download
 """
@@ -14,9 +15,12 @@ prefer_openblas()  # has an effect only before the first import of mlx.core, whi
 
 from constrained.runtime.apply import apply_mask  # noqa: E402
 from constrained.runtime.batch import BatchEngine  # noqa: E402
-from constrained.runtime.decode import GeneratedToken, Generation, generate, stream  # noqa: E402
+from constrained.runtime.decode import generate, stream  # noqa: E402
+from constrained.runtime.generated import GeneratedToken, Generation  # noqa: E402
 from constrained.runtime.models import LoadedModel, Prompt, chat_ids, load_model, vocabulary_of  # noqa: E402
 from constrained.runtime.processor import GrammarProcessor  # noqa: E402
+from constrained.runtime.sampling import Sampler  # noqa: E402
+from constrained.runtime.selection import Adjustments  # noqa: E402
 from constrained.runtime.sequence import (  # noqa: E402
     PrefillProgress,
     SequenceEvent,
@@ -26,6 +30,7 @@ from constrained.runtime.sequence import (  # noqa: E402
 )
 
 __all__ = [
+    "Adjustments",
     "BatchEngine",
     "GeneratedToken",
     "Generation",
@@ -33,6 +38,7 @@ __all__ = [
     "LoadedModel",
     "PrefillProgress",
     "Prompt",
+    "Sampler",
     "SequenceEvent",
     "SequenceFailed",
     "SequenceRequest",

@@ -33,6 +33,10 @@ class Constraint(Protocol):
         """The bytes that follow whatever the model thinks; b"" where there is a choice."""
         ...
 
+    def forced_tokens(self) -> list[int]:
+        """The tokens that follow whatever the model thinks, cut as its tokenizer cuts them; often none."""
+        ...
+
     def advance(self, token: int) -> None:
         """Consume an allowed token; TokenRefused, and no change, for any other."""
         ...

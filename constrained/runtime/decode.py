@@ -8,10 +8,9 @@ A pass is started as soon as its input is known, and the mask is computed while 
 is the only thing read back from the device.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Unpack, cast
+from typing import Any, Unpack, cast
 
 import mlx.core as mx
 import numpy as np
@@ -20,54 +19,16 @@ from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 from numpy.typing import NDArray
 
-from constrained.errors import ModelError
 from constrained.matcher import CompiledGrammar, Matcher
-from constrained.runtime.apply import apply_mask
 from constrained.runtime.constraint import Constraint, Grammar, constraint_of
 from constrained.runtime.evaluation import finish, start
+from constrained.runtime.generated import Finish, GeneratedToken, Generation
 from constrained.runtime.models import LanguageModel, Prompt, prompt_ids, vocabulary_of
-from constrained.runtime.sampling import Sampler, Sampling, log_probabilities
+from constrained.runtime.sampling import Sampler, Sampling
+from constrained.runtime.selection import Row, select
 from constrained.vocabulary.vocabulary import Vocabulary
 
 PREFILL = 2048  # prompt tokens in one pass
-
-Finish = Literal["stop", "length"]
-
-
-@dataclass(frozen=True, slots=True)
-class GeneratedToken:
-    """One generated token.
-
-    text     the bytes it adds; b"" for a control or end token
-    forced   the grammar left no choice about what this token says (at most about how it is cut into tokens)
-    removed  the fraction of the vocabulary that the mask removed, 0 to 1; 0.0 without a grammar
-    logprob  natural logarithm of its probability among the allowed tokens
-    finish_reason  None before the last token, then "stop" (an end token) or "length" (max_tokens reached)
-    """
-
-    id: int
-    text: bytes
-    forced: bool
-    removed: float
-    logprob: float
-    finish_reason: Finish | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """A finished sequence."""
-
-    tokens: tuple[GeneratedToken, ...]
-
-    @property
-    def text(self) -> str:
-        """All bytes as text; bytes that are not UTF-8 (a free sequence cut by `max_tokens`) become U+FFFD."""
-        return b"".join(token.text for token in self.tokens).decode("utf-8", "replace")
-
-    @property
-    def finish_reason(self) -> Finish:
-        """Why it ended: "stop" by itself, "length" because of `max_tokens`."""
-        return self.tokens[-1].finish_reason or "length"
 
 
 def stream(
@@ -138,12 +99,12 @@ def _run(
         logits = _forward(model, _prefill(model, prompt, cache), cache)
         for position in range(max_tokens):
             guide = None if constraint is None else Guide(constraint.bitmask(), constraint.forced_bytes())
-            token, logprob = _pick(logits, guide, sampler, position)
-            ended = _advance(constraint, token) if constraint else token in vocabulary.eos_token_ids
+            (picked,) = select(logits, [Row(sampler, position, None if guide is None else guide.mask)]).read()
+            ended = _advance(constraint, picked.token) if constraint else picked.token in vocabulary.eos_token_ids
             why = "stop" if ended else "length" if position + 1 == max_tokens else None
             if not why:
-                logits = _forward(model, [token], cache)
-            yield token_event(token, logprob, guide, vocabulary, why)
+                logits = _forward(model, [picked.token], cache)
+            yield token_event(picked.token, picked.logprob, guide, vocabulary, why)
             if why:
                 return
 
@@ -161,17 +122,6 @@ def _forward(model: LanguageModel, tokens: list[int], cache: list[Any]) -> mx.ar
     logits = model(mx.array([tokens]), cache=cache)[:, -1, :]
     start(logits)
     return logits
-
-
-def _pick(logits: mx.array, guide: Guide | None, sampler: Sampler, position: int) -> tuple[int, float]:
-    """Sample one of the allowed tokens; return it with its log-probability among them."""
-    logprobs = log_probabilities(logits if guide is None else apply_mask(logits, guide.mask))
-    token = sampler.choose(logprobs, position)
-    logprob = logprobs[0, token]
-    finish(token, logprob)
-    if math.isnan(value := cast("float", logprob.item())):
-        raise ModelError("the model's logits are not numbers: there is nothing to choose from")
-    return cast("int", token.item()), value
 
 
 def _advance(constraint: Constraint, token: int) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from constrained.runtime.constraint import Constraint
-from constrained.runtime.decode import Finish, GeneratedToken
+from constrained.runtime.generated import Finish, GeneratedToken
 from constrained.runtime.sampling import Sampler
 from constrained.vocabulary.vocabulary import Vocabulary
 

@@ -10,7 +10,8 @@ from mlx_lm.generate import generate_step
 
 from constrained.errors import ModelError
 from constrained.runtime import decode
-from constrained.runtime.decode import GeneratedToken, generate, stream
+from constrained.runtime.decode import generate, stream
+from constrained.runtime.generated import GeneratedToken
 from constrained.runtime.models import LanguageModel
 from tests.runtime import tiny
 

@@ -1,0 +1,48 @@
+"""What a generation yields: one `GeneratedToken` after the other, or a finished `Generation`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Finish = Literal["stop", "length", "budget"]
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedToken:
+    """One generated token.
+
+    text     the bytes it adds; b"" for a control or end token
+    forced   the grammar left no choice about what this token says (at most about how it is cut into tokens)
+    removed  the fraction of the vocabulary that the mask removed, 0 to 1; 0.0 without a grammar
+    logprob  natural logarithm of its probability among the allowed tokens; None for a token that was not
+             asked of the model, and whose log-probability nobody asked for
+    steered  the budget forbade tokens here that the grammar allows
+    top_logprobs   as many of the likeliest allowed tokens as were asked for, with their log-probabilities
+    finish_reason  None before the last token, then "stop" (an end token or a stop string), "length"
+             (max_tokens reached) or "budget" (an end token, and on the way there the budget steered)
+    """
+
+    id: int
+    text: bytes
+    forced: bool
+    removed: float
+    logprob: float | None
+    steered: bool = False
+    top_logprobs: tuple[tuple[int, float], ...] = ()
+    finish_reason: Finish | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A finished sequence."""
+
+    tokens: tuple[GeneratedToken, ...]
+
+    @property
+    def text(self) -> str:
+        """All bytes as text; bytes that are not UTF-8 (a free sequence cut by `max_tokens`) become U+FFFD."""
+        return b"".join(token.text for token in self.tokens).decode("utf-8", "replace")
+
+    @property
+    def finish_reason(self) -> Finish:
+        """Why it ended; see `GeneratedToken`."""
+        return self.tokens[-1].finish_reason or "length"

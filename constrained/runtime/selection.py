@@ -1,0 +1,199 @@
+"""From the logits of a step to the tokens of its rows: the same for one sequence and for a batch.
+
+    logits (B, V)  --mask-->  -inf where forbidden  --adjust-->  bias and penalties  --sampler-->  token (B,)
+                                                                        `-- normalised: log-probabilities
+
+The mask comes first, and what is added to -inf or multiplied with it is -inf: no bias brings a masked
+token back. Log-probabilities are those of the distribution after mask and adjustments, before the
+temperature. Nothing is computed before `Selection.read`, so a pass and its selection are one wait.
+
+Shapes: B rows, V logits, W mask words, K of the likeliest tokens.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import mlx.core as mx
+import numpy as np
+from numpy.typing import NDArray
+
+from constrained.errors import ModelError
+from constrained.runtime.apply import LANES, apply_mask
+from constrained.runtime.evaluation import finish, start
+from constrained.runtime.sampling import Sampler, log_probabilities
+
+Words = NDArray[np.uint32]  # (W,) bit t % 32 of word t // 32 is token t
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustments:
+    """What is done to the logits of the allowed tokens before one is picked. Defaults: nothing.
+
+    logit_bias          token -> added to its logit
+    repetition_penalty  the logit of a token in the prompt or the answer is divided by it (multiplied, if negative)
+    presence_penalty    subtracted from the logit of a token that the answer holds
+    frequency_penalty   subtracted once for every time that the answer holds it
+
+    Raises ValueError for a value out of range.
+    """
+
+    logit_bias: Mapping[int, float] = field(default_factory=dict[int, float])
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("presence_penalty", "frequency_penalty"):
+            if not math.isfinite(getattr(self, name)):
+                raise ValueError(f"{name} must be a number, not {getattr(self, name)}")
+        if not 0.0 < self.repetition_penalty < math.inf:
+            raise ValueError(f"repetition_penalty must be a number above 0, not {self.repetition_penalty}")
+        for token, bias in self.logit_bias.items():
+            if token < 0 or not math.isfinite(bias):
+                raise ValueError(f"logit_bias must give numbers to token ids, not {bias} to {token}")
+
+    @property
+    def is_nothing(self) -> bool:
+        """Do all logits stay as they are?"""
+        return not (self.logit_bias or self.presence_penalty or self.frequency_penalty or self.repetition_penalty != 1)
+
+    def check(self, size: int) -> None:
+        """Raise ValueError for a token id that a vocabulary of this size does not have."""
+        if (largest := max(self.logit_bias, default=0)) >= size:
+            raise ValueError(f"logit_bias names token {largest}, but the vocabulary has {size} tokens")
+
+    def apply(self, logits: mx.array, prompt: Sequence[int], answer: Mapping[int, int]) -> mx.array:
+        """Adjust the logits (1, V) float32 behind `prompt` and an answer that holds each token so many times."""
+        if self.repetition_penalty != 1.0 and (seen := list(dict.fromkeys((*prompt, *answer)))):
+            places = mx.array([seen])
+            chosen = mx.take_along_axis(logits, places, axis=-1)
+            by = self.repetition_penalty
+            logits = mx.put_along_axis(logits, places, mx.where(chosen < 0, chosen * by, chosen / by), axis=-1)
+        added = dict(self.logit_bias)
+        if self.presence_penalty or self.frequency_penalty:
+            for token, count in answer.items():
+                added[token] = added.get(token, 0.0) - self.presence_penalty - self.frequency_penalty * count
+        if added:
+            places = mx.array([list(added)])
+            chosen = mx.take_along_axis(logits, places, axis=-1)
+            logits = mx.put_along_axis(logits, places, chosen + mx.array([list(added.values())]), axis=-1)
+        return logits
+
+
+UNADJUSTED = Adjustments()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """How the next token of one sequence is picked.
+
+    mask      (W,) the allowed tokens, None for all
+    position  of the token in the answer: what randomness is a function of, together with the seed
+    top       of how many of the likeliest tokens the log-probabilities are wanted
+    prompt    and `answer` (token -> how often it holds it): what the penalties look at
+    """
+
+    sampler: Sampler
+    position: int
+    mask: Words | None = None
+    top: int = 0
+    adjustments: Adjustments = UNADJUSTED
+    prompt: Sequence[int] = ()
+    answer: Mapping[int, int] = field(default_factory=dict[int, int])
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """A token, its log-probability, and the likeliest tokens with theirs, the likeliest first."""
+
+    token: int
+    logprob: float
+    top: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """What was picked, on the device, perhaps not yet computed.
+
+    tokens   (B,)    uint32   may be the next pass's input without being read
+    logprobs (B,)    float32
+    likeliest (B, K) uint32   and their log-probabilities (B, K); None where nobody asked
+    """
+
+    tokens: mx.array
+    logprobs: mx.array
+    likeliest: tuple[mx.array, mx.array] | None
+    _tops: tuple[int, ...]
+
+    def start(self) -> None:
+        """Begin to compute."""
+        start(self.tokens, self.logprobs, *(self.likeliest or ()))
+
+    def read(self) -> list[Picked]:
+        """Wait for the values, one for each row. Raises ModelError if the logits were not numbers."""
+        finish(self.tokens, self.logprobs, *(self.likeliest or ()))
+        tokens = cast("list[int]", self.tokens.tolist())
+        logprobs = cast("list[float]", self.logprobs.tolist())
+        if any(map(math.isnan, logprobs)):
+            raise ModelError("the model's logits are not numbers: there is nothing to choose from")
+        tops = self._read_likeliest()
+        return [Picked(*one) for one in zip(tokens, logprobs, tops, strict=True)]
+
+    def _read_likeliest(self) -> list[tuple[tuple[int, float], ...]]:
+        if self.likeliest is None:
+            return [()] * len(self._tops)
+        ids, values = (cast("list[list[float]]", array.tolist()) for array in self.likeliest)
+        found: list[tuple[tuple[int, float], ...]] = []
+        for wanted, tokens, logprobs in zip(self._tops, ids, values, strict=True):
+            pairs = [(int(token), one) for token, one in zip(tokens, logprobs, strict=True) if one > -math.inf]
+            found.append(tuple(sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:wanted]))
+        return found
+
+
+def select(logits: mx.array, rows: Sequence[Row]) -> Selection:
+    """Pick a token for every row of `logits` (B, V), of any float type. Lazy: see `Selection.read`.
+
+    A row's token depends on that row alone, whoever else is in the batch.
+    """
+    words = pack([row.mask for row in rows], logits.shape[-1])
+    logprobs = distribution(logits if words is None else apply_mask(logits, words), rows)
+    if all(row.sampler.temperature == 0.0 for row in rows):
+        tokens = mx.argmax(logprobs, axis=-1)
+    else:
+        each = [row.sampler.choose(logprobs[i : i + 1], row.position) for i, row in enumerate(rows)]
+        tokens = mx.concatenate(each)
+    chosen = mx.take_along_axis(logprobs, tokens[:, None], axis=-1)[:, 0]
+    tops = tuple(row.top for row in rows)
+    return Selection(tokens, chosen, _likeliest(logprobs, max(tops)) if any(tops) else None, tops)
+
+
+def distribution(masked: mx.array, rows: Sequence[Row]) -> mx.array:
+    """(B, V) float32: the log-probabilities that the rows' tokens are drawn from, after their adjustments."""
+    if all(row.adjustments.is_nothing for row in rows):
+        return log_probabilities(masked)
+    logits = masked.astype(mx.float32)
+    adjusted = [row.adjustments.apply(logits[i : i + 1], row.prompt, row.answer) for i, row in enumerate(rows)]
+    return log_probabilities(mx.concatenate(adjusted))
+
+
+def pack(masks: Sequence[Words | None], width: int) -> Words | None:
+    """(B, W): the masks of a batch for logits of this width, all bits set where a row has none; None if no row has."""
+    if all(mask is None for mask in masks):
+        return None
+    packed = np.zeros((len(masks), -(-width // LANES)), np.uint32)
+    for row, mask in zip(packed, masks, strict=True):
+        if mask is None:
+            row[:] = 0xFFFFFFFF
+        else:
+            words = min(len(row), len(mask))
+            row[:words] = mask[:words]
+    return packed
+
+
+def _likeliest(logprobs: mx.array, most: int) -> tuple[mx.array, mx.array]:
+    """The K likeliest tokens of each row, in no order, with their log-probabilities."""
+    most = min(most, logprobs.shape[-1])
+    ids = mx.argpartition(-logprobs, kth=most - 1, axis=-1)[:, :most]
+    return ids, mx.take_along_axis(logprobs, ids, axis=-1)
