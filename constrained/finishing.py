@@ -183,9 +183,13 @@ class Finishing:
     # ------------------------------------------------------------------ captures
 
     def _end_capture(self, state: State) -> tuple[bytes, State]:
-        """All is in captures: a shortest text that ends one of them, and the state after it."""
+        """All is in captures: a shortest text that ends one of them, and the state after it.
+
+        It begins where fewest captures are open: what ends an inner one leaves the outer one to be ended.
+        """
         depth = _captures_around(state)
-        best = min(self._ways(state, in_captures=True), key=lambda way: way[0])
+        ways = self._ways(state, in_captures=True)
+        best = min((way for way in ways if _open_captures(way[-1]) == depth), key=lambda way: way[0])
         text = text_of(self._written(best))
         after = self._states.read(state, text)
         if after is not None and _captures_around(after) < depth:
@@ -224,4 +228,8 @@ def _captures_around(state: State) -> int:
     if state.accepting:
         return 0
     rests = [*(rest for _, _, rest in state.configs), *(rest for _, rest in state.controls)]
-    return min(sum(1 for _ in rest.recalls()) if rest.captures else 0 for rest in rests)
+    return min(map(_open_captures, rests))
+
+
+def _open_captures(rest: Rest) -> int:
+    return sum(1 for _ in rest.recalls()) if rest.captures else 0

@@ -231,18 +231,22 @@ class Arrays:
         return found if values is None else found + self.not_among(values)
 
     def _left_wrong(self, location: Location, scope: Scope) -> list[Arr]:
-        """Violate `unevaluatedItems`, with an item that nothing in the schema can have evaluated."""
+        """Violate `unevaluatedItems`: some item that was not evaluated is wrong."""
         shapes = self._shapes
-        ways = shapes.applied(self, location, scope)
-        if any(way.evaluated.all for way in ways):
-            return []
-        spared = frozenset[Shape]().union(*(way.evaluated.shapes for way in ways))
-        lacking = [has.lacks for way in ways for has in way.contains if has.shape in spared]
         at = location.child("unevaluatedItems")
-        wrong = shapes.both(shapes.of(at, scope, False), *lacking)
-        right = shapes.either(shapes.of(at, scope), *spared)
-        start = max((way.evaluated.count for way in ways), default=0)
-        return [Arr((), shapes.anything, contains=(Contains(wrong, right, 1, UNBOUNDED, start),))]
+        ways = shapes.told_apart(self, location, scope)
+        independent = len({way.evaluated for way in ways}) == 1  # of the way
+        found: list[Arr] = []
+        for way in ways[:1] if independent else ways:
+            if way.evaluated.all:
+                continue
+            lacking = [has.lacks for has in way.contains if has.shape in way.evaluated.shapes]
+            wrong = shapes.both(shapes.of(at, scope, False), *lacking)
+            right = shapes.either(shapes.of(at, scope), *way.evaluated.shapes)
+            some = Contains(wrong, right, 1, UNBOUNDED, way.evaluated.count)
+            around = self._anything if independent else way
+            found.append(replace(around, contains=(*around.contains, some)))
+        return found
 
     def exclusive(self, branches: Sequence[Sequence[Arr]]) -> bool:
         """Can no array be in two of the branches?"""

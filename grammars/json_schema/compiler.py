@@ -88,6 +88,9 @@ def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits)
         _compile_patterns(shapes)
         if _must_explore(shapes):
             writer.explore(shapes.root(), limits.shapes)
+        else:
+            for location in document.reachable():
+                writer.settle(shapes.of(location, ()))
         if not writer.alive(shapes.root()):
             raise Unsatisfiable("no JSON value satisfies this schema", where=blame(writer, shapes.root()))
     except RecursionError as error:

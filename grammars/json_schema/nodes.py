@@ -25,7 +25,7 @@ from grammars.json_schema import texts
 from grammars.json_schema.array_nodes import ArrayPlan
 from grammars.json_schema.arrays import Arr, Arrays
 from grammars.json_schema.extra_keys import count_texts
-from grammars.json_schema.literals import Shape
+from grammars.json_schema.literals import Literal, Says, Shape
 from grammars.json_schema.object_nodes import ObjectPlan
 from grammars.json_schema.objects import Obj, Objects
 from grammars.json_schema.options import punctuation
@@ -33,6 +33,10 @@ from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
 from grammars.json_schema.shapes import Shapes
 
 NULL, TRUE, FALSE = (literal(text) for text in (b"null", b"true", b"false"))
+
+
+# Keywords that bring a second fact about the same string or number.
+_COMBINING = {"allOf", "anyOf", "oneOf", "not", "if", "$ref", "minLength", "maxLength", "multipleOf"}
 
 
 class Circular(Exception):
@@ -145,13 +149,27 @@ class Writer:
         seen, todo = {root}, [root]
         while todo:
             self.shapes.check_time()
-            for plan in self._structured(todo.pop()):
+            here = todo.pop()
+            self.settle(here)
+            for plan in self._structured(here):
                 for shape in plan.children():
                     if shape not in seen:
                         seen.add(shape)
                         todo.append(shape)
             if len(seen) > most:
                 raise LimitExceeded(f"more than {most} combinations of schemas", where="#")
+
+    def settle(self, shape: Shape) -> None:
+        """Combine the languages of a shape's scalars where several facts meet: one may be too large."""
+        if len(shape.literals) > 1 or any(map(self._combines, shape.literals)):
+            texts.is_empty(self.shapes.language(TEXTS, shape))
+            self.shapes.language(NUMBERS, shape)
+
+    def _combines(self, literal: Literal) -> bool:
+        if not isinstance(literal, Says):
+            return False
+        facts = self.shapes.facts(literal.location)
+        return len(facts) > 1 and not _COMBINING.isdisjoint(facts)
 
     # ------------------------------------------------------------------ writing
 

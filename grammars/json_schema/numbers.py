@@ -8,9 +8,9 @@
 Texts stand for values, so a restriction accepts every spelling of a value or none: 1, 1.0 and 1.00;
 -0 wherever 0 is. All restrictions are exact on decimals. With an exponent it depends:
 
-    nothing restricts the value     every exponent
+    nothing restricts the value     every exponent of at most three digits
     only bounds                     scientific texts, with one digit other than 0 before the point:
-                                    1e-9, 6.02e+23. Not 60e1, which would take a counter
+                                    1e-9, 6.02e+23, exponents likewise. Not 60e1, which would take a counter
     multiples, excluded values      none
     integers                        none, or with `decimal_integers` 1e2, if only `integer` restricts
 
@@ -199,7 +199,14 @@ def _bounded(bounds: NumberBounds, *, scientific: bool) -> list[Table]:
         else:
             compared = order(bound)
         parts.append(_keep(compared, side, None if exclusive else EQUAL))
+    if scientific and parts:
+        parts.append(_all_numbers())
     return parts
+
+
+@lru_cache(maxsize=1)
+def _all_numbers() -> Table:
+    return of_dfa(any_number())
 
 
 @lru_cache(maxsize=1)

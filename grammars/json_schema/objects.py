@@ -309,16 +309,16 @@ class Objects:
         return found if values is None else found + self.not_among(values)
 
     def _left_wrong(self, location: Location, scope: Scope) -> list[Obj]:
-        """Violate `unevaluatedProperties`, with a key that nothing in the schema can have evaluated."""
+        """Violate `unevaluatedProperties`: some key that was not evaluated has a wrong value."""
         wrong = self._shapes.of(location.child("unevaluatedProperties"), scope, False)
-        spared = Texts(chosen=frozenset())
-        for way in self._shapes.applied(self, location, scope):
-            if way.evaluated.all:
-                return []
-            spared = texts.either(spared, Texts(chosen=way.evaluated.names))
-            for pattern in way.evaluated.patterns:
-                spared = texts.either(spared, Texts(dfa=pattern))
-        return [Obj(exists=(Exists(texts.other(spared), wrong),))]
+        ways = self._shapes.told_apart(self, location, scope)
+        if len({way.evaluated for way in ways}) == 1:  # what has been evaluated does not depend on the way
+            ways = [replace(self._anything, evaluated=ways[0].evaluated)]
+        return [
+            replace(way, exists=(*way.exists, Exists(_unevaluated(way.evaluated), wrong)))
+            for way in ways
+            if not way.evaluated.all
+        ]
 
     # ------------------------------------------------------------------ exclusion
 
@@ -347,3 +347,11 @@ class Objects:
             tells_apart(self._shapes, [[self.shape_of(one, name) for one in branch] for branch in branches])
             for name in sorted(everywhere)
         )
+
+
+def _unevaluated(evaluated: EvaluatedKeys) -> Texts:
+    """The keys that were not evaluated."""
+    spared = Texts(chosen=evaluated.names)
+    for pattern in evaluated.patterns:
+        spared = texts.either(spared, Texts(dfa=pattern))
+    return texts.other(spared)

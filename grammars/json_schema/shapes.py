@@ -20,7 +20,7 @@ Arrays and objects are pushed to disjunctive form:
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from typing import Any, Final, TypeVar
 
@@ -37,7 +37,6 @@ L = TypeVar("L")
 A = TypeVar("A")
 
 MOST_ALTERNATIVES = 4096  # of one shape and type
-MOST_COMBINED = 6  # branches of an anyOf whose combinations are told apart for unevaluated*
 
 
 class Shapes:
@@ -55,6 +54,7 @@ class Shapes:
         self._facts: dict[Location, Facts] = {}
         self._languages: dict[tuple[int, Literal, bool], Any] = {}
         self._open: set[tuple[object, Literal]] = set()
+        self._told_apart = False
         self._deadline = time.monotonic() + seconds
         self._seconds = seconds
         self.tracks_evaluated: Final = any(
@@ -145,7 +145,12 @@ class Shapes:
         """The language of one scalar type in `shape`."""
         key = (id(domain), wide)
         if key not in shape.scalars:
-            shape.scalars[key] = domain.all_of([self._literal(domain, one, wide) for one in shape.literals])
+            found = domain.everything
+            for literal in sorted(shape.literals, key=cheapest_first):
+                found = domain.both(found, self._literal(domain, literal, wide))
+                if domain.is_empty(found):
+                    break
+            shape.scalars[key] = found
         return shape.scalars[key]
 
     def _literal(self, domain: Scalar[L], literal: Literal, wide: bool) -> L:
@@ -189,8 +194,9 @@ class Shapes:
             condition = location.child("if")
             then = of(location.child("then")) if "then" in facts else domain.everything
             otherwise = of(location.child("else")) if "else" in facts else domain.everything
-            refuted = domain.other(of(condition, not wide))
-            parts.append(domain.either(domain.both(of(condition), then), domain.both(refuted, otherwise)))
+            if then is not domain.everything or otherwise is not domain.everything:
+                refuted = domain.other(of(condition, not wide))
+                parts.append(domain.either(domain.both(of(condition), then), domain.both(refuted, otherwise)))
         return domain.all_of(parts)
 
     def branches(self, location: Location, facts: Facts, keyword: str) -> list[Location]:
@@ -256,8 +262,7 @@ class Shapes:
         for branch in self.branches(location, facts, "allOf"):
             found = self.cross(domain, found, of(branch)) if found else found
         if found and "anyOf" in facts:
-            branches = [of(branch) for branch in self.branches(location, facts, "anyOf")]
-            found = self.cross(domain, found, self._any_of(domain, branches))
+            found = self.cross(domain, found, self._any_of(domain, self.branches(location, facts, "anyOf"), of))
         if found and "oneOf" in facts:
             found = self.cross(domain, found, self._one_of(domain, location, facts, of, (*context, found)))
         if found and "not" in facts:
@@ -270,18 +275,48 @@ class Shapes:
             found = self.cross(domain, found, ways)
         return self.cross(domain, found, domain.conditions(location, facts, scope)) if found else found
 
-    def _any_of(self, domain: Structure[A], branches: Sequence[Sequence[A]]) -> list[A]:
-        """One branch; where it matters what several have evaluated together, also their combinations."""
-        live = [branch for branch in branches if branch]
-        ways = [way for branch in live for way in branch]
-        if self.tracks_evaluated and 1 < len(live) <= MOST_COMBINED:
-            for size in range(2, len(live) + 1):
-                for chosen in combinations(live, size):
-                    together: list[A] = [domain.anything]
-                    for branch in chosen:
-                        together = self.cross(domain, together, branch)
-                    ways += together
-        return ways
+    def told_apart(self, domain: Structure[A], location: Location, scope: Scope) -> list[A]:
+        """As `applied`; a value has evaluated exactly what each of the ways that it satisfies says."""
+        before, self._told_apart = self._told_apart, True
+        try:
+            return self.applied(domain, location, scope)
+        finally:
+            self._told_apart = before
+
+    def _any_of(self, domain: Structure[A], branches: list[Location], of: "Callable[..., Sequence[A]]") -> list[A]:
+        """One branch; where it matters what several have evaluated together, also their combinations.
+
+        To tell apart what was evaluated, the branches outside of a combination are negated.
+        """
+        live = [(branch, ways) for branch in branches if (ways := of(branch))]
+        speaking = [one for one in live if any(domain.unannotated(way) is not way for way in one[1])]
+        if not self.tracks_evaluated or len(speaking) + self._told_apart < 2:
+            return [way for _, ways in live for way in ways]
+        silent = [way for branch, ways in live if (branch, ways) not in speaking for way in ways]
+        combined = [((), silent), *self._combinations(domain, [ways for _, ways in speaking])]
+        found: list[A] = []
+        for chosen, together in combined:
+            for index, (branch, _) in enumerate(speaking if self._told_apart else ()):
+                together = together if index in chosen else self.cross(domain, together, of(branch, False))
+            found += together
+            if len(found) > MOST_ALTERNATIVES:
+                raise LimitExceeded(f"more than {MOST_ALTERNATIVES} combinations of branches", where=branches[0].where)
+        return found
+
+    def _combinations(
+        self, domain: Structure[A], branches: list[Sequence[A]]
+    ) -> Iterator[tuple[tuple[int, ...], Sequence[A]]]:
+        """The branches that can hold at once, by their indices, with what satisfies all of them."""
+        level: list[tuple[tuple[int, ...], Sequence[A]]] = [((index,), ways) for index, ways in enumerate(branches)]
+        while level:
+            yield from level
+            level = [
+                ((*chosen, index), together)
+                for chosen, ways in level
+                for index in range(chosen[-1] + 1, len(branches))
+                if not domain.exclusive([ways, branches[index]])
+                and (together := self.cross(domain, ways, branches[index]))
+            ]
 
     def _one_of(
         self,

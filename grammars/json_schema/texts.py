@@ -38,6 +38,11 @@ class Texts:
         """Any text at all?"""
         return self.chosen is None and self.dfa is None and self.low == 0 and self.high >= UNBOUNDED
 
+    @property
+    def is_counted(self) -> bool:
+        """Does it matter how long a text is?"""
+        return self.low > 0 or self.high < UNBOUNDED
+
     def has(self, text: str) -> bool:
         """Is `text` in the set? (Lone surrogates never are: they cannot be written.)"""
         if self.chosen is not None:
@@ -122,7 +127,7 @@ def is_empty(a: Texts) -> bool:
         return True
     if a.dfa is None:
         return False
-    return automaton(a).is_empty
+    return automaton(a).is_empty if a.is_counted else a.dfa.is_empty
 
 
 @lru_cache(maxsize=1024)
@@ -148,7 +153,7 @@ def decoded(a: Texts) -> Dfa:
         return literals([text.encode() for text in a.chosen if json_key(text) is not None])
     if a.low > a.high:
         return empty()
-    if a.low == 0 and a.high >= UNBOUNDED:
+    if not a.is_counted:
         return any_text() if a.dfa is None else a.dfa
     lengths = _lengths(a.low, a.high)
     return lengths if a.dfa is None else intersect(a.dfa, lengths)
@@ -159,7 +164,7 @@ def automaton(a: Texts) -> Automaton:
     """The automaton of their JSON strings."""
     if a.chosen is not None:
         return literals([key for text in a.chosen if (key := json_key(text)) is not None])
-    if a.low == 0 and a.high >= UNBOUNDED:
+    if not a.is_counted:
         return any_string() if a.dfa is None else json_string(a.dfa)
     meter = _meter(any_text() if a.dfa is None else a.dfa)
     return Counted(meter, a.low, a.high) if meter.decides(a.low, a.high) else json_string(decoded(a))

@@ -4,6 +4,7 @@ import json
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any
 
+from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
 
 from grammars.json_schema.documents import Document
@@ -14,13 +15,18 @@ DRAFT4 = "http://json-schema.org/draft-04/schema#"
 
 
 class Judge:
-    """Validates texts against one schema, formats asserted or not."""
+    """Validates texts against one schema.
+
+    With `formats` they are asserted in every draft, as we do, and as the draft does, which matters under
+    `not`: valid is what both call valid.
+    """
 
     def __init__(self, schema: Any, *, formats: bool) -> None:
         exact = json.loads(json.dumps(schema), parse_float=Decimal)
         of = validator_for(exact)
         self._lenient = of(exact)
-        self._validator = of(exact, format_checker=of.FORMAT_CHECKER) if formats else self._lenient
+        checkers = (of.FORMAT_CHECKER, Draft202012Validator.FORMAT_CHECKER) if formats else (None,)
+        self._validators = [of(exact, format_checker=checker) for checker in dict.fromkeys(checkers)]
         self._document = Document.parse(json.dumps(schema)) if '"unevaluated' in json.dumps(schema) else None
         self._integral = not (isinstance(schema, dict) and schema.get("$schema") == DRAFT4)
 
@@ -52,7 +58,7 @@ class Judge:
             try:
                 if self._document is not None and is_valid(self._document, value) != self._lenient.is_valid(value):
                     return None
-                return self._validator.is_valid(value)
+                return all(validator.is_valid(value) for validator in self._validators)
             except (RecursionError, TypeError, ArithmeticError):
                 return None
 

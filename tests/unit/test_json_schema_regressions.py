@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from constrained.errors import InvalidGrammar, Unsatisfiable
+from constrained.errors import InvalidGrammar, LimitExceeded, Unsatisfiable
 from grammars.json_schema.compiler import compile_json_schema
 from grammars.json_schema.options import JsonSchemaOptions
 from tests.conformance.json_schema.acceptance import accepts, byte_vocabulary, written
@@ -69,6 +69,18 @@ FUZZED: dict[str, Any] = {
         "maxProperties": 1,
         "dependentRequired": {"a": ["b"], "b": ["a"]},
     },
+    "exponents have three digits also where bounds restrict the items that must be unique": {
+        "contains": {"exclusiveMaximum": 1},
+        "uniqueItems": True,
+        "type": "array",
+    },
+    "a condition that leads to nothing costs nothing": {"if": {"maxLength": 300, "format": "email"}, "then": {}},
+    "a format of a later draft, and nothing is left": {
+        "$schema": "http://json-schema.org/draft-06/schema#",
+        "allOf": [{"type": "string"}],
+        "maxLength": 1,
+        "format": "uuid",
+    },
 }  # fmt: skip
 
 
@@ -84,6 +96,13 @@ def test_walks_end_in_valid_instances_and_valid_instances_are_accepted(name: str
 def test_a_schema_that_refers_to_itself_below_a_property_is_refused_when_compiling():
     schema = {"properties": {"b": {"$ref": "#/$defs/d"}}, "$defs": {"d": {"$ref": "#/$defs/d"}}}
     with pytest.raises(InvalidGrammar, match="refers to itself"):
+        compile_json_schema(schema, byte_vocabulary())
+
+
+def test_scalars_that_are_too_large_together_are_refused_when_compiling():
+    """Also where null, which is looked at first, shows that something is left."""
+    schema = {"if": {"pattern": "b$", "format": "email"}, "else": {"maxLength": 300}}
+    with pytest.raises(LimitExceeded, match="rows"):
         compile_json_schema(schema, byte_vocabulary())
 
 
@@ -128,6 +147,49 @@ def test_unique_items_may_be_numbers_with_exponents():
     assert accepts(grammar, "[1e300, 2, [1e3, 2e-999], 3]")
     assert not accepts(grammar, "[1e2, 100]")
     assert not accepts(grammar, "[1e300, 1" + "0" * 300 + "]")
+
+
+def test_an_open_object_inside_a_unique_item_is_closed():
+    """Its key is captured, inside the captured item: an end of the key leaves the item to be ended."""
+    matcher = compile_json_schema({"uniqueItems": True, "type": "array"}, byte_vocabulary(), TO_THE_LETTER).matcher()
+    for byte in b"[[[[126e120, {":
+        matcher.advance(byte)
+    assert matcher.shortest_completion() == b"}]]]]"
+
+
+LEFT_WRONG: list[tuple[str, Any, dict[str, bool]]] = [
+    (
+        "the condition failed, so it has evaluated nothing",
+        {"unevaluatedProperties": {"type": "integer"}, "if": {"properties": {"a": {"const": 1}}}},
+        {'{"a": "x"}': False, '{"a": 1}': True, '{"a": 2}': True, '{"a": 1, "b": "x"}': False},
+    ),
+    (
+        "what several branches of anyOf have evaluated together",
+        {
+            "unevaluatedProperties": False,
+            "anyOf": [{"properties": {name: {"type": "integer"}}, "required": [name]} for name in "abc"],
+        },
+        {'{"a": 1, "c": 2}': True, '{"a": 1, "c": "x"}': False, '{"a": 1, "d": 1}': False, '{"a": 1, "b": 1}': True},
+    ),
+    (
+        "items that contains has evaluated, or a branch",
+        {
+            "type": "array",
+            "anyOf": [{"contains": {"type": "string"}}, {"prefixItems": [{"type": "integer"}]}],
+            "unevaluatedItems": {"type": "null"},
+        },
+        {"[1, null]": True, "[1, 2]": False, '["a", "b", null]': True, '["a", 1]': False, '[1, "a"]': True, "[]": True},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("schema", "texts"), [case[1:] for case in LEFT_WRONG], ids=[case[0] for case in LEFT_WRONG])
+def test_what_is_unevaluated_is_told_exactly_also_when_negated(schema: dict[str, Any], texts: dict[str, bool]):
+    grammar = compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
+    negated = compile_json_schema({"not": schema}, byte_vocabulary(), TO_THE_LETTER)
+    for text, valid in texts.items():
+        assert accepts(grammar, text) is valid, text
+        assert accepts(negated, text) is not valid, text
 
 
 def test_negated_formats_leave_out_only_what_no_validator_takes_for_valid():
