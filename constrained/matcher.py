@@ -100,6 +100,11 @@ class Matcher:
         return list(self._tokens)
 
     @property
+    def state(self) -> State:
+        """The place in the grammar after the text so far, the end token left aside."""
+        return self._path[-1]
+
+    @property
     def is_accepting(self) -> bool:
         """May the text end here, so that an end token is allowed?"""
         return not self.is_finished and self._path[-1].accepting

@@ -9,7 +9,7 @@ is the only thing read back from the device.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Unpack, cast
 
 import mlx.core as mx
@@ -38,13 +38,15 @@ def stream(
     grammar: Grammar | Constraint | None = None,
     *,
     max_tokens: int = 256,
+    observe: int = 0,
     **sampling: Unpack[Sampling],
 ) -> Iterator[GeneratedToken]:
     """Generate after `prompt` (text or token ids), one event per token, the end token included.
 
     `grammar` must be compiled for this model's vocabulary (see `vocabulary_of`); a matcher continues
-    from where it is, and None leaves the model free. `sampling` as in `Sampler`: the default takes the
-    likeliest token. Raises ValueError for an empty prompt or an argument out of range, and, while
+    from where it is, and None leaves the model free. `observe` notes on every token what the model wanted
+    before the mask, with so many alternatives (see `Observation`). `sampling` as in `Sampler`: the default
+    takes the likeliest token. Raises ValueError for an empty prompt or an argument out of range, and, while
     running, ModelError if the model's logits are not numbers.
     """
     if max_tokens < 1:
@@ -52,7 +54,7 @@ def stream(
     sampler = Sampler(**sampling)
     constraint = None if grammar is None else constraint_of(grammar)
     vocabulary = _vocabulary_behind(grammar) or vocabulary_of(model, tokenizer)
-    return _run(model, vocabulary, prompt_ids(tokenizer, prompt), constraint, sampler, max_tokens)
+    return _run(model, vocabulary, prompt_ids(tokenizer, prompt), constraint, sampler, max_tokens, observe)
 
 
 def generate(
@@ -62,10 +64,12 @@ def generate(
     grammar: Grammar | Constraint | None = None,
     *,
     max_tokens: int = 256,
+    observe: int = 0,
     **sampling: Unpack[Sampling],
 ) -> Generation:
     """Collect what `stream` yields for the same arguments."""
-    return Generation(tuple(stream(model, tokenizer, prompt, grammar, max_tokens=max_tokens, **sampling)))
+    tokens = stream(model, tokenizer, prompt, grammar, max_tokens=max_tokens, observe=observe, **sampling)
+    return Generation(tuple(tokens), _vocabulary_behind(grammar) or vocabulary_of(model, tokenizer))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,18 +97,21 @@ def _run(
     constraint: Constraint | None,
     sampler: Sampler,
     max_tokens: int,
+    observe: int,
 ) -> Iterator[GeneratedToken]:
     with wired_limit(cast("Any", model)):
         cache = make_prompt_cache(cast("Any", model))
         logits = _forward(model, _prefill(model, prompt, cache), cache)
         for position in range(max_tokens):
             guide = None if constraint is None else Guide(constraint.bitmask(), constraint.forced_bytes())
-            (picked,) = select(logits, [Row(sampler, position, None if guide is None else guide.mask)]).read()
+            row = Row(sampler, position, None if guide is None else guide.mask, observe=observe)
+            (picked,) = select(logits, [row]).read()
             ended = _advance(constraint, picked.token) if constraint else picked.token in vocabulary.eos_token_ids
             why = "stop" if ended else "length" if position + 1 == max_tokens else None
             if not why:
                 logits = _forward(model, [picked.token], cache)
-            yield token_event(picked.token, picked.logprob, guide, vocabulary, why)
+            event = token_event(picked.token, picked.logprob, guide, vocabulary, why)
+            yield replace(event, observation=picked.observation) if observe else event
             if why:
                 return
 

@@ -1,7 +1,10 @@
 """What a generation yields: one `GeneratedToken` after the other, or a finished `Generation`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from constrained.observation import Observation, Origin
+from constrained.vocabulary.vocabulary import Vocabulary
 
 Finish = Literal["stop", "length", "budget"]
 
@@ -19,6 +22,7 @@ class GeneratedToken:
     top_logprobs   as many of the likeliest allowed tokens as were asked for, with their log-probabilities
     finish_reason  None before the last token, then "stop" (an end token or a stop string), "length"
              (max_tokens reached) or "budget" (an end token, and on the way there the budget steered)
+    observation    what the model wanted before the mask, where that was asked for
     """
 
     id: int
@@ -29,13 +33,25 @@ class GeneratedToken:
     steered: bool = False
     top_logprobs: tuple[tuple[int, float], ...] = ()
     finish_reason: Finish | None = None
+    observation: Observation | None = None
+
+    @property
+    def origin(self) -> Origin:
+        """Where it came from; that a mask changed the choice is known only with an observation."""
+        if self.steered:
+            return Origin.STEERED
+        if self.forced:
+            return Origin.FORCED
+        changed = self.observation is not None and self.observation.wanted != self.id
+        return Origin.CHANGED if changed else Origin.SAMPLED
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A finished sequence."""
+    """A finished sequence, over a vocabulary if it is to show more than its own tokens."""
 
     tokens: tuple[GeneratedToken, ...]
+    vocabulary: Vocabulary | None = field(default=None, repr=False)
 
     @property
     def text(self) -> str:

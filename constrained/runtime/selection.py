@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constrained.errors import ModelError
+from constrained.observation import Alternative, Observation
 from constrained.runtime.apply import LANES, apply_mask
 from constrained.runtime.evaluation import finish, start
 from constrained.runtime.sampling import Sampler, log_probabilities
@@ -92,6 +93,7 @@ class Row:
     mask      (W,) the allowed tokens, None for all
     position  of the token in the answer: what randomness is a function of, together with the seed
     top       of how many of the likeliest tokens the log-probabilities are wanted
+    observe   how many alternatives to note, before and after the mask; 0 does not look at what was wanted
     prompt    and `answer` (token -> how often it holds it): what the penalties look at
     """
 
@@ -102,6 +104,7 @@ class Row:
     adjustments: Adjustments = UNADJUSTED
     prompt: Sequence[int] = ()
     answer: Mapping[int, int] = field(default_factory=dict[int, int])
+    observe: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,47 @@ class Picked:
     token: int
     logprob: float
     top: tuple[tuple[int, float], ...] = ()
+    observation: Observation | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observed:
+    """The distributions of a step before and after the mask, on the device, at the likeliest tokens of both.
+
+    wanted (B,) uint32   what would have been picked without the mask
+    ids (B, 2K) uint32   a token may come twice; before, after (B, 2K) float32 log-probabilities
+    """
+
+    wanted: mx.array
+    ids: mx.array
+    before: mx.array
+    after: mx.array
+    _counts: tuple[int, ...]
+
+    @property
+    def arrays(self) -> tuple[mx.array, ...]:
+        """All of them, to be computed together."""
+        return self.wanted, self.ids, self.before, self.after
+
+    def read(self) -> list[Observation | None]:
+        """One observation for each row; None for a row that did not ask."""
+        wanted = cast("list[int]", self.wanted.tolist())
+        ids = cast("list[list[int]]", self.ids.tolist())
+        before, after = (cast("list[list[float]]", mx.exp(one).tolist()) for one in (self.before, self.after))
+        rows = zip(wanted, ids, before, after, self._counts, strict=True)
+        return [_observation(*row) if row[-1] else None for row in rows]
+
+
+def _observation(
+    wanted: int, ids: Sequence[int], before: Sequence[float], after: Sequence[float], most: int
+) -> Observation:
+    """One row, read. An allowed token's probabilities before and after the mask differ by the factor `kept`."""
+    known = {token: Alternative(token, *pair) for token, *pair in zip(ids, before, after, strict=True)}
+    first = sorted(known.values(), key=lambda one: -one.before)
+    likely = {one.token for by in (first, sorted(first, key=lambda one: -one.after)) for one in by[:most]}
+    allowed = max(first, key=lambda one: one.after)
+    shown = tuple(one for one in first if one.token in likely and max(one.before, one.after) > 0)
+    return Observation(wanted, min(1.0, allowed.before / allowed.after), shown)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,20 +170,26 @@ class Selection:
     logprobs: mx.array
     likeliest: tuple[mx.array, mx.array] | None
     _tops: tuple[int, ...]
+    _observed: Observed | None = None
 
     def start(self) -> None:
         """Begin to compute."""
-        start(self.tokens, self.logprobs, *(self.likeliest or ()))
+        start(*self._arrays())
 
     def read(self) -> list[Picked]:
         """Wait for the values, one for each row. Raises ModelError if the logits were not numbers."""
-        finish(self.tokens, self.logprobs, *(self.likeliest or ()))
+        finish(*self._arrays())
         tokens = cast("list[int]", self.tokens.tolist())
         logprobs = cast("list[float]", self.logprobs.tolist())
         if any(map(math.isnan, logprobs)):
             raise ModelError("the model's logits are not numbers: there is nothing to choose from")
         tops = self._read_likeliest()
-        return [Picked(*one) for one in zip(tokens, logprobs, tops, strict=True)]
+        observations = [None] * len(tokens) if self._observed is None else self._observed.read()
+        return [Picked(*one) for one in zip(tokens, logprobs, tops, observations, strict=True)]
+
+    def _arrays(self) -> tuple[mx.array, ...]:
+        observed = () if self._observed is None else self._observed.arrays
+        return (self.tokens, self.logprobs, *(self.likeliest or ()), *observed)
 
     def _read_likeliest(self) -> list[tuple[tuple[int, float], ...]]:
         if self.likeliest is None:
@@ -159,14 +209,26 @@ def select(logits: mx.array, rows: Sequence[Row]) -> Selection:
     """
     words = pack([row.mask for row in rows], logits.shape[-1])
     logprobs = distribution(logits if words is None else apply_mask(logits, words), rows)
-    if all(row.sampler.temperature == 0.0 for row in rows):
-        tokens = mx.argmax(logprobs, axis=-1)
-    else:
-        each = [row.sampler.choose(logprobs[i : i + 1], row.position) for i, row in enumerate(rows)]
-        tokens = mx.concatenate(each)
+    tokens = _choose(logprobs, rows)
     chosen = mx.take_along_axis(logprobs, tokens[:, None], axis=-1)[:, 0]
     tops = tuple(row.top for row in rows)
-    return Selection(tokens, chosen, _likeliest(logprobs, max(tops)) if any(tops) else None, tops)
+    observed = _observe(distribution(logits, rows), logprobs, rows) if any(row.observe for row in rows) else None
+    return Selection(tokens, chosen, _likeliest(logprobs, max(tops)) if any(tops) else None, tops, observed)
+
+
+def _choose(logprobs: mx.array, rows: Sequence[Row]) -> mx.array:
+    """(B,) uint32: what the rows' samplers take from (B, V)."""
+    if all(row.sampler.temperature == 0.0 for row in rows):
+        return mx.argmax(logprobs, axis=-1)
+    return mx.concatenate([row.sampler.choose(logprobs[i : i + 1], row.position) for i, row in enumerate(rows)])
+
+
+def _observe(before: mx.array, after: mx.array, rows: Sequence[Row]) -> Observed:
+    """What the rows' samplers would have taken from `before` (B, V), beside what the mask left of it, `after`."""
+    most = max(row.observe for row in rows)
+    ids = mx.concatenate([_likeliest(before, most)[0], _likeliest(after, most)[0]], axis=-1)
+    at = (mx.take_along_axis(before, ids, axis=-1), mx.take_along_axis(after, ids, axis=-1))
+    return Observed(_choose(before, rows), ids, *at, tuple(row.observe for row in rows))
 
 
 def distribution(masked: mx.array, rows: Sequence[Row]) -> mx.array:

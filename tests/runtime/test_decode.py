@@ -9,6 +9,7 @@ import pytest
 from mlx_lm.generate import generate_step
 
 from constrained.errors import ModelError
+from constrained.observation import Observation, Origin
 from constrained.runtime import decode
 from constrained.runtime.decode import generate, stream
 from constrained.runtime.generated import GeneratedToken
@@ -147,3 +148,30 @@ def test_logits_that_are_not_numbers_are_the_models_fault(model):
     broken_model.layers = model.layers
     with pytest.raises(ModelError, match="not numbers"):
         list(stream(broken_model, Tokenizer(), PROMPT, tiny.grammar("abc")))
+
+
+def test_an_observed_generation_is_the_same_and_says_where_each_token_came_from(model):
+    grammar = tiny.grammar("(x|y)q(r|s)")
+    plain = generate(model, Tokenizer(), PROMPT, grammar)
+    made = generate(model, Tokenizer(), PROMPT, grammar, observe=3)
+    assert [token.id for token in made.tokens] == [token.id for token in plain.tokens]
+    assert all(token.observation is None for token in plain.tokens)
+    first, second, *_ = made.tokens
+    free = next(stream(model, Tokenizer(), PROMPT))
+    assert first.observation.wanted == free.id != first.id
+    assert (first.origin, second.origin) == (Origin.CHANGED, Origin.FORCED)
+    assert made.vocabulary is tiny.vocabulary()
+
+
+@pytest.mark.parametrize(
+    ("token", "origin"),
+    [
+        (GeneratedToken(5, b"x", False, 0.0, -1.0), Origin.SAMPLED),
+        (GeneratedToken(5, b"x", False, 0.0, -1.0, observation=Observation(5, 1.0, ())), Origin.SAMPLED),
+        (GeneratedToken(5, b"x", False, 0.0, -1.0, observation=Observation(6, 1.0, ())), Origin.CHANGED),
+        (GeneratedToken(5, b"x", True, 0.9, 0.0, observation=Observation(6, 1.0, ())), Origin.FORCED),
+        (GeneratedToken(5, b"x", True, 0.9, 0.0, steered=True), Origin.STEERED),
+    ],
+)
+def test_an_origin_is_the_strongest_reason(token, origin):
+    assert token.origin is origin

@@ -1,5 +1,6 @@
 """From logits to tokens: masked tokens stay out, rows do not see one another, numbers are those of the distribution."""
 
+import dataclasses
 import math
 
 import mlx.core as mx
@@ -120,3 +121,38 @@ def test_a_bias_for_a_token_that_there_is_not_is_refused():
     Adjustments({69: 1.0}).check(V)
     with pytest.raises(ValueError, match="70 tokens"):
         Adjustments({70: 1.0}).check(V)
+
+
+@pytest.mark.parametrize("sampler", [GREEDY, Sampler(temperature=1.3, top_p=0.9, seed=7)], ids=["greedy", "drawn"])
+@pytest.mark.parametrize("adjustments", [Adjustments(), HEAVY], ids=["plain", "adjusted"])
+def test_an_observation_is_of_the_same_step_without_the_mask(sampler, adjustments):
+    allowed, prompt, answer = (5, 9, 33, 69), [1, 5, 40], {9: 2}
+    values = logits()
+    free = select(values, [Row(sampler, 3, None, 0, adjustments, prompt, answer)]).read()[0]
+    (picked,) = select(values, [Row(sampler, 3, mask(*allowed), 0, adjustments, prompt, answer, observe=3)]).read()
+    before = np.exp(by_definition(np.array(values)[0], None, adjustments, prompt, answer))
+    after = np.exp(by_definition(np.array(values)[0], allowed, adjustments, prompt, answer))
+    seen = picked.observation
+    assert seen.wanted == free.token
+    assert math.isclose(seen.kept, before[list(allowed)].sum(), rel_tol=1e-3)
+    likely = {*np.argsort(-before)[:3].tolist(), *np.argsort(-after)[:3].tolist()}
+    assert [one.token for one in seen.alternatives] == sorted(likely, key=lambda token: -before[token])
+    for one in seen.alternatives:
+        assert math.isclose(one.before, before[one.token], rel_tol=1e-3)
+        assert math.isclose(one.after, after[one.token], rel_tol=1e-3)
+
+
+def test_only_rows_that_ask_are_observed_and_observing_changes_no_choice():
+    rows = [Row(Sampler(temperature=2.0, seed=n), 3, mask(1, 2, 3, 60)) for n in range(3)]
+    watched = [dataclasses.replace(row, observe=n) for n, row in enumerate(rows)]
+    plain, seen = select(logits(3), rows).read(), select(logits(3), watched).read()
+    assert [one.token for one in plain] == [one.token for one in seen]
+    assert [one.observation is None for one in plain] == [True] * 3
+    assert [one.observation is None for one in seen] == [True, False, False]
+
+
+def test_without_a_mask_everything_is_kept_and_what_was_wanted_is_taken():
+    (picked,) = select(logits(), [Row(Sampler(temperature=1.0, seed=5), 0, observe=4)]).read()
+    assert picked.observation.wanted == picked.token
+    assert math.isclose(picked.observation.kept, 1.0, rel_tol=1e-5)
+    assert all(math.isclose(one.before, one.after, rel_tol=1e-4) for one in picked.observation.alternatives)
