@@ -262,13 +262,13 @@ def _ways(symbol: Composite) -> Iterator[_Way]:
             for sequence in symbol.alternatives:
                 yield _Way(symbol, (), sequence)
         case Switch():
-            for label, text in _text_by_label(symbol.automaton).items():
+            for label, text in text_by_label(symbol.automaton).items():
                 yield _Way(symbol, of_text(text), symbol.targets[label])
         case Captured():
             yield _Way(symbol, (), symbol.body, is_body=True)
 
 
-def _text_by_label(automaton: Automaton) -> dict[int, bytes]:
+def text_by_label(automaton: Automaton) -> dict[int, bytes]:
     """Label -> a shortest text with it. Of a counted automaton, one label only: that of its shortest text."""
     if isinstance(automaton, Counted):
         if automaton.is_empty:

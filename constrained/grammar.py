@@ -30,7 +30,7 @@ from constrained.automata.dfa import Dfa
 Automaton = Dfa | Counted
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
 class Terminal:
     """A regular language over bytes."""
 
@@ -38,7 +38,7 @@ class Terminal:
     name: str = ""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
 class Switch:
     """A labelled automaton: after a text with label k, `targets[k]` follows."""
 

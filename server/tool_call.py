@@ -18,6 +18,7 @@ from grammars.tools.events import (
     CallStarted,
     Event,
     Finished,
+    InputDelta,
     ReasoningDelta,
     TextDelta,
 )
@@ -54,10 +55,14 @@ def assistant_message(events: Iterable[Event]) -> dict[str, Any]:
                 content += text
             case ReasoningDelta(text):
                 reasoning += text
-            case CallStarted(_, id, name):
+            case CallStarted(_, id, name, "function"):
                 calls.append({"id": id, "type": "function", "function": {"name": name, "arguments": ""}})
+            case CallStarted(_, id, name):
+                calls.append({"id": id, "type": "custom", "custom": {"name": name, "input": ""}})
             case ArgumentsDelta(index, text):
                 calls[index]["function"]["arguments"] += text
+            case InputDelta(index, text):
+                calls[index]["custom"]["input"] += text
             case CallFinished() | Finished():
                 pass
             case _:

@@ -30,9 +30,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constrained.automata import tables
+from constrained.automata.algebra import from_table
 from constrained.automata.dfa import DEAD, MANY, NONE, REFUSES, START, Dfa, flat
 from constrained.automata.jit import kernel
-from constrained.automata.lift import lifted_table
+from constrained.automata.lift import escaped, escaped_cells, escaped_steps, lifted_table
 
 UNBOUNDED = 1 << 29  # twice this is still an int32
 
@@ -172,6 +173,45 @@ def string_meter(decoded: Dfa) -> Meter:
     cost[(marked & 1).astype(np.bool_)] = 1
     cost[:, classes[ord('"')]] = 0
     return meter(dfa, cost)
+
+
+def escaped_counted(counted: Counted, quote: int) -> Counted | Dfa:
+    """The texts of `counted` as they stand inside a string literal, counted as before."""
+    dfa, cost = counted.meter.dfa, counted.meter.cost
+    step = escaped_steps(dfa.by_byte, quote)
+    labels = np.full(len(step), REFUSES, np.int32)
+    labels[: dfa.rows] = dfa.labels
+    costs = escaped_cells(cost[:, dfa.classes].astype(np.int32), quote)
+    dead = tables.distances(step, labels) < 0
+    step = np.where(dead[step], np.int32(DEAD), step)
+    kept = tables.reachable(step)
+    kept[[DEAD, START]] = True
+    step = (np.cumsum(kept, dtype=np.int32) - 1)[step[kept]]
+    costs = np.where(step == DEAD, 0, costs[kept])
+    classes, chosen = tables.compress(step * 2 + costs)
+    table = np.ascontiguousarray(step[:, chosen])
+    lifted = meter(Dfa(classes, table, labels[kept]), np.ascontiguousarray(costs[:, chosen]).astype(np.uint8))
+    if lifted.decides(counted.low, counted.high):
+        return Counted(lifted, counted.low, counted.high)
+    return escaped(multiplied(counted), quote)
+
+
+def multiplied(counted: Counted) -> Dfa:
+    """The same texts without a counter: one row per row and count."""
+    number = {int(DEAD): 0, int(START): 1}
+    todo, edges = list(number)[1:], list[tuple[int, int, int]]()
+    for packed in todo:
+        for byte in counted.reads(packed):
+            target = counted.after(packed, byte)
+            if target not in number:
+                number[target] = len(number)
+                todo.append(target)
+            edges.append((number[packed], byte, number[target]))
+    step = np.zeros((len(number), 256), np.int32)
+    for row, byte, target in edges:
+        step[row, byte] = target
+    labels = [REFUSES, *(counted.label(packed) for packed in todo)]
+    return from_table(step, np.array(labels, np.int32))
 
 
 def meter(dfa: Dfa, cost: NDArray[np.uint8]) -> Meter:

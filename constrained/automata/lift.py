@@ -14,9 +14,14 @@ Only *canonical* escapes are drawn: a character that must be escaped has exactly
 short one where JSON has it, else `\u00XX` in lower case), every other character stands for itself.
 It is what `json.dumps(..., ensure_ascii=False)` writes, every text has exactly one encoding (so a
 key cannot come twice in two spellings), and lone surrogates cannot be written at all.
+
+The lift goes byte by byte, so it commutes with concatenation: a grammar inside a string literal is the
+grammar with each of its terminals lifted (`escaped`), whatever stands around them. `quote` is the one
+character that literals end with; Python's single-quoted ones are like JSON's otherwise.
 """
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +30,48 @@ from constrained.automata.algebra import from_table
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.regex import compile_rust
 
-SHORT = {0x22: b'"', 0x5C: b"\\", 0x08: b"b", 0x0C: b"f", 0x0A: b"n", 0x0D: b"r", 0x09: b"t"}
-_CONTROLS = [byte for byte in range(0x20) if byte not in SHORT]
+_LETTERS = {0x5C: b"\\", 0x08: b"b", 0x0C: b"f", 0x0A: b"n", 0x0D: b"r", 0x09: b"t"}  # beside the quote
+_CONTROLS = [byte for byte in range(0x20) if byte not in _LETTERS]
 _QUOTE, _BACKSLASH = 0x22, 0x5C
+
+# The seven rows around each row of the decoded automaton: between characters, and behind these bytes.
+_TEXT, _ESCAPE, _U, _U0, _U00, _U000, _U001 = range(7)
+_LINKS = ((_TEXT, b"\\", _ESCAPE), (_ESCAPE, b"u", _U), (_U, b"0", _U0), (_U0, b"0", _U00), (_U00, b"0", _U000))
+_BLOCKS = 7
+
+
+class _Edges(NamedTuple):
+    """Edges at which a character is complete: from rows of `block`, reading `written`, which stand for `meant`."""
+
+    block: int
+    written: list[int]
+    meant: list[int]
+
+
+@lru_cache(maxsize=4)
+def _edges(quote: int) -> tuple[_Edges, ...]:
+    plain = [byte for byte in range(0x20, 256) if byte not in (quote, _BACKSLASH)]
+    short = {**_LETTERS, quote: bytes((quote,))}
+    low, high = ([byte for byte in _CONTROLS if byte >> 4 == digit] for digit in (0, 1))
+    return (
+        _Edges(_TEXT, plain, plain),
+        _Edges(_ESCAPE, [letter[0] for letter in short.values()], list(short)),
+        *(
+            _Edges(block, [ord(f"{byte & 15:x}") for byte in controls], controls)
+            for block, controls in ((_U000, low), (_U001, high))
+        ),
+    )
+
+
+def escape(text: bytes, quote: int = _QUOTE) -> bytes:
+    """`text` as it stands inside a string literal."""
+    return b"".join(_escape(byte, quote) for byte in text)
+
+
+def _escape(byte: int, quote: int) -> bytes:
+    if byte == quote or byte in _LETTERS:
+        return b"\\" + _LETTERS.get(byte, bytes((byte,)))
+    return b"\\u%04x" % byte if byte < 0x20 else bytes((byte,))
 
 
 @lru_cache(maxsize=1)
@@ -52,41 +96,45 @@ def json_string(decoded: Dfa) -> Dfa:
     return from_table(step, labels)
 
 
+def escaped(decoded: Dfa, quote: int = _QUOTE) -> Dfa:
+    """The texts of `decoded` as they stand inside a string literal, without its quotes; labels carry over."""
+    labels = np.full(_BLOCKS * decoded.rows, REFUSES, np.int32)
+    labels[: decoded.rows] = decoded.labels
+    return from_table(escaped_steps(decoded.by_byte, quote), labels)
+
+
 def lifted_table(decoded: Dfa) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """The table behind `json_string`, neither trim nor minimal: step (S', 256), labels (S',).
 
     Row 2 + r of the result is row r of `decoded`, inside the string and between two characters or
     inside a UTF-8 sequence; the rows of escapes and ends lie behind those.
     """
-    rows, inner = decoded.rows, decoded.by_byte
-    body, escape, hex_u, hex_0, hex_00, hex_000, hex_001 = (2 + rows * k for k in range(7))
-    ends = {label: 2 + rows * 7 + k for k, label in enumerate(sorted({*decoded.labels.tolist()} - {REFUSES}))}
-    step = np.zeros((2 + rows * 7 + len(ends), 256), np.int32)
-    step[START, _QUOTE] = body + START
-
-    live = np.arange(rows) != DEAD
-
-    def enter(targets: NDArray[np.int32], base: int) -> NDArray[np.int32]:
-        return np.where(targets == DEAD, np.int32(DEAD), targets + np.int32(base))
-
-    plain = [byte for byte in range(0x20, 256) if byte not in (_QUOTE, _BACKSLASH)]
-    step[body : body + rows][:, plain] = enter(inner[:, plain], body)
-    step[body : body + rows, _BACKSLASH] = np.where(live, np.arange(rows) + escape, DEAD)
-    for label, row in ends.items():
-        step[body : body + rows, _QUOTE][decoded.labels == label] = row
-    for byte, letter in SHORT.items():
-        step[escape : escape + rows, letter[0]] = enter(inner[:, byte], body)
-    index = np.arange(rows, dtype=np.int32)
-    step[escape : escape + rows, ord("u")] = hex_u + index
-    step[hex_u : hex_u + rows, ord("0")] = hex_0 + index
-    step[hex_0 : hex_0 + rows, ord("0")] = hex_00 + index
-    step[hex_00 : hex_00 + rows, ord("0")] = hex_000 + index
-    step[hex_00 : hex_00 + rows, ord("1")] = hex_001 + index
-    for byte in _CONTROLS:
-        base = hex_000 if byte < 0x10 else hex_001
-        step[base : base + rows, ord(f"{byte % 16:x}")] = enter(inner[:, byte], body)
-
+    inside = escaped_steps(decoded.by_byte)
+    ends = {label: 2 + len(inside) + k for k, label in enumerate(sorted({*decoded.labels.tolist()} - {REFUSES}))}
+    step = np.zeros((2 + len(inside) + len(ends), 256), np.int32)
+    step[2 : 2 + len(inside)] = np.where(inside == DEAD, np.int32(DEAD), inside + np.int32(2))
+    step[START, _QUOTE] = 2 + START
     labels = np.full(len(step), REFUSES, np.int32)
     for label, row in ends.items():
+        step[2 : 2 + decoded.rows, _QUOTE][decoded.labels == label] = row
         labels[row] = label
     return step, labels
+
+
+def escaped_steps(decoded: NDArray[np.int32], quote: int = _QUOTE) -> NDArray[np.int32]:
+    """The table behind `escaped`: (7S, 256) of (S, 256). Its first S rows are those of `decoded`."""
+    rows = len(decoded)
+    step = escaped_cells(decoded, quote)
+    live = np.arange(1, rows, dtype=np.int32)
+    for block, read, target in (*_LINKS, (_U00, b"1", _U001)):
+        step[block * rows + 1 : (block + 1) * rows, read[0]] = live + target * rows
+    return step
+
+
+def escaped_cells(cells: NDArray[np.int32], quote: int = _QUOTE) -> NDArray[np.int32]:
+    """Something about the edges of an automaton (S, 256), moved to where their characters are complete: (7S, 256)."""
+    rows = len(cells)
+    found = np.zeros((_BLOCKS * rows, 256), np.int32)
+    for block, written, meant in _edges(quote):
+        found[block * rows : (block + 1) * rows][:, written] = cells[:, meant]
+    return found

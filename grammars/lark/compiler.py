@@ -11,6 +11,7 @@ from constrained.errors import UnsupportedFeature
 from constrained.grammar import Node
 from constrained.matcher import CompiledGrammar
 from constrained.vocabulary.vocabulary import Vocabulary
+from grammars.enclosed import Enclosure
 from grammars.lark.dynamic import dynamic
 from grammars.lark.greedy import greedy
 from grammars.lark.source import read_source
@@ -36,14 +37,22 @@ def compile_lark(
     return CompiledGrammar(node, vocabulary, hashlib.sha256("\0".join(parts).encode()).hexdigest())
 
 
-def lark_node(text: str, vocabulary: Vocabulary, *, start: str = "start", lexer: Lexer | None = None) -> Node:
-    """The start node of `compile_lark`, to build on."""
+def lark_node(
+    text: str,
+    vocabulary: Vocabulary,
+    *,
+    start: str = "start",
+    lexer: Lexer | None = None,
+    enclosure: Enclosure | None = None,
+) -> Node:
+    """The start node of `compile_lark`, to build on; its texts as they are written in `enclosure`, if there is one."""
     source = read_source(text, start)
-    automata, others = lexemes(source, vocabulary), leaves(source, vocabulary)
+    automata, others = lexemes(source, vocabulary, enclosure), leaves(source, vocabulary, enclosure)
+    around = enclosure or Enclosure()
     if lexer != "dynamic":
         try:
-            return greedy(source, automata, others)
+            return greedy(source, automata, others, around)
         except UnsupportedFeature:
             if lexer == "greedy":
                 raise
-    return dynamic(source, automata, others)
+    return dynamic(source, automata, others, around)

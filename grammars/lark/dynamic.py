@@ -18,24 +18,26 @@ from constrained.automata.dfa import Dfa
 from constrained.completion import solve
 from constrained.grammar import Control, Node, Rule, Terminal
 from grammars.context_free import Body, Item, lower
+from grammars.enclosed import Enclosure
 from grammars.lark.preferred import repeated, without_empty
 from grammars.lark.source import Source
 from grammars.lark.terminals import Lexeme
+from grammars.without_mark import without_mark
 
 _IGNORED, _START = "%ignore", "%start"  # names that no rule can have
 
 
-def dynamic(source: Source, lexemes: dict[str, Lexeme], leaves: dict[str, Control | Node]) -> Rule:
+def dynamic(source: Source, lexemes: dict[str, Lexeme], leaves: dict[str, Control | Node], around: Enclosure) -> Rule:
     """The start node of a grammar. Raises Unsatisfiable naming a rule that nothing matches."""
     ignored = _ignored([lexemes[name].dfa for name in source.ignore])
     trailing: Body = (_IGNORED,) if ignored is not None else ()
     productions: dict[str, list[Body]] = {_START: [(*trailing, source.start)]}
     if ignored is not None:
-        productions[_IGNORED] = [(Terminal(ignored, "ignored"),), ()]
+        productions[_IGNORED] = [(Terminal(around.spelled(ignored), "ignored"),), ()]
     names: dict[str, Item] = {}
     for name, lexeme in lexemes.items():
         names[name] = _name(name)
-        leaf = Terminal(lexeme.dfa, name)
+        leaf = Terminal(around.spelled(lexeme.dfa), name)
         productions[_name(name)] = [(leaf, *trailing), *([()] if lexeme.may_be_empty else [])]
     for name, leaf in leaves.items():
         names[name] = _name(name)
@@ -44,6 +46,8 @@ def dynamic(source: Source, lexemes: dict[str, Lexeme], leaves: dict[str, Contro
         body = tuple(names[item.name] if item.is_term else item.name for item in rule.expansion)
         productions.setdefault(rule.origin.name, []).append(body)
     where = {name: source.where(name) for name in {rule.origin.name for rule in source.rules}}
+    if around.mark:
+        productions = without_mark(productions, _START, around.mark)
     node = lower(productions, _START, where | {_name(name): source.where(name) for name in lexemes})
     solve(node)
     return node

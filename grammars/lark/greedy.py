@@ -10,6 +10,7 @@ from lark.grammar import NonTerminal, Rule, Terminal
 from constrained.automata.dfa import START
 from constrained.errors import UnsupportedFeature
 from constrained.grammar import Control, Node
+from grammars.enclosed import Enclosure
 from grammars.lark.endings import Ahead, least_lengths
 from grammars.lark.lalr import Tables
 from grammars.lark.machine import Machine, Place
@@ -18,7 +19,7 @@ from grammars.lark.source import Source
 from grammars.lark.terminals import Lexeme
 
 
-def greedy(source: Source, lexemes: dict[str, Lexeme], leaves: dict[str, Control | Node]) -> Place:
+def greedy(source: Source, lexemes: dict[str, Lexeme], leaves: dict[str, Control | Node], around: Enclosure) -> Place:
     """The start node. Raises UnsupportedFeature where only dynamic lexing will do; Unsatisfiable."""
     if extension := _needs_dynamic(source, lexemes, leaves):
         raise UnsupportedFeature(f"{extension} needs dynamic lexing", where=source.where(extension))
@@ -29,9 +30,10 @@ def greedy(source: Source, lexemes: dict[str, Lexeme], leaves: dict[str, Control
     scanner = Scanner(list(source.terminals.values()), {name: lexeme.dfa for name, lexeme in lexemes.items()})
     controls = {name: leaf for name, leaf in leaves.items() if isinstance(leaf, Control)}
     tables = Tables(rules, source.start)
-    sizes = {name: int(lexeme.dfa.distance[START]) for name, lexeme in lexemes.items()} | dict.fromkeys(controls, 1)
-    ahead = Ahead(tables, least_lengths(rules, sizes))
-    return Machine(tables, scanner, ahead, frozenset(source.ignore), controls, source.where(source.start)).start
+    sizes = {name: int(around.spelled(lexeme.dfa).distance[START]) for name, lexeme in lexemes.items()}
+    ahead = Ahead(tables, least_lengths(rules, sizes | dict.fromkeys(controls, 1)))
+    where = source.where(source.start)
+    return Machine(tables, scanner, ahead, frozenset(source.ignore), controls, around, where).start
 
 
 def _needs_dynamic(source: Source, lexemes: dict[str, Lexeme], leaves: dict[str, Control | Node]) -> str:

@@ -16,13 +16,16 @@ way to the end or to a free pair; where none is found within `_SEARCH` places, t
 """
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from weakref import WeakValueDictionary
 
+from constrained.automata.dfa import Dfa
+from constrained.completion import text_by_label
 from constrained.errors import LimitExceeded, Unsatisfiable
 from constrained.finishing import joined, text_of
 from constrained.grammar import Completion, Control, Node, Sequence, Switch
+from grammars.enclosed import Enclosure
 from grammars.lark.endings import Ahead
 from grammars.lark.lalr import END, Stack, Tables
 from grammars.lark.scanner import Guard, Lexing, Outcome, Scanner
@@ -45,6 +48,7 @@ class Machine:
         ahead: Ahead,
         ignored: frozenset[str],
         controls: dict[str, Control],
+        around: Enclosure,
         where: str = "",
     ) -> None:
         """Raises Unsatisfiable if no text can be read to its end."""
@@ -52,6 +56,8 @@ class Machine:
         self.ignored = ignored
         self.controls = controls
         self._scanner = scanner
+        self._around = around
+        self._first = scanner.guard_against(around.mark)
         self._places: WeakValueDictionary[Spot, Place] = WeakValueDictionary()
         self._ahead = ahead
         self._completions: dict[Spot, Completion] = {}
@@ -59,6 +65,7 @@ class Machine:
             tuple[int, Lexing, frozenset[str]], tuple[frozenset[int], tuple[tuple[int, Outcome], ...]]
         ] = {}
         self._known: dict[Spot, bool] = {}
+        self._texts: dict[Lexing, Mapping[int, bytes]] = {}
         self._free = self._free_pairs()
         self._free_after = {
             (name, left)
@@ -66,8 +73,8 @@ class Machine:
             for left in {guard for _, guard in self._free}
             if name not in ignored and all((state, left) in self._free for state in states)
         }
-        self.start = self.place(tables.start, None)
-        if not self.alive(tables.start, None):
+        self.start = self.place(tables.start, self._first)
+        if not self.alive(tables.start, self._first):
             raise Unsatisfiable("no text can be cut into the terminals of the start rule", where=where)
 
     def place(self, stack: Stack, guard: Guard) -> "Place":
@@ -82,6 +89,10 @@ class Machine:
         """The lexemes in a parser state."""
         wanted = self.tables.accepts[state].difference(self.controls, [END])
         return self._scanner.lexing(wanted | self.ignored, guard)
+
+    def lexemes(self, lexing: Lexing, wanted: frozenset[int]) -> Dfa:
+        """The lexemes of some outcomes, as they are written; labels count those, in ascending order."""
+        return self._around.spelled(lexing.keep(wanted))
 
     # ------------------------------------------------------------ liveness
 
@@ -192,12 +203,21 @@ class Machine:
         """One lexeme or control token, and the place after it."""
         viable = self.tables.viable(stack)
         lexing = self.lexing(stack.state, guard)
-        for (name, left), text in zip(lexing.outcomes, lexing.texts, strict=True):
+        texts = self._texts_of(lexing)
+        for index, (name, left) in enumerate(lexing.outcomes):
             if (name in viable or name in self.ignored) and self.leads_on(stack, name, left):
-                yield text, (self.after(stack, name), left)
+                yield texts[index], (self.after(stack, name), left)
         for name in viable & self.controls.keys():
             if self.leads_on(stack, name, None):
                 yield min(self.controls[name].tokens), (self.after(stack, name), None)
+
+    def _texts_of(self, lexing: Lexing) -> Mapping[int, bytes]:
+        """A shortest lexeme of each outcome."""
+        found = self._texts.get(lexing)
+        if found is None:
+            every = frozenset(range(len(lexing.outcomes)))
+            found = self._texts[lexing] = text_by_label(self.lexemes(lexing, every))
+        return found
 
     def outcomes(self, stack: Stack, guard: Guard) -> Iterable[tuple[str, Guard]]:
         """What the parser can make use of next, whether it leads on or not."""
@@ -211,7 +231,7 @@ class Machine:
     def _free_pairs(self) -> set[Pair]:
         """The pairs from which every sentence can be written down."""
         leads: dict[Pair, dict[str, set[Guard]]] = {}
-        todo: list[Pair] = [(self.tables.start.state, None)]
+        todo: list[Pair] = [(self.tables.start.state, self._first)]
         for pair in todo:
             if pair in leads:
                 continue
@@ -275,7 +295,7 @@ class Place(Node):
         lexing = machine.lexing(stack.state, self.guard)
         if wanted := machine.wanted(stack, lexing, viable):
             targets = tuple([(After(self, lexing.outcomes[index]),) for index in sorted(wanted)])
-            yield (Switch(lexing.keep(wanted), targets, "lexemes"),)
+            yield (Switch(machine.lexemes(lexing, wanted), targets, "lexemes"),)
         for name in sorted(viable & machine.controls.keys()):
             if machine.leads_on(stack, name, None):
                 yield (machine.controls[name], After(self, (name, None)))

@@ -18,7 +18,6 @@ with the lexemes after them, as long as they are alive: most die at the first by
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 from lark.lexer import PatternRE, PatternStr, TerminalDef
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 from constrained.automata import algebra, tables
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.errors import LimitExceeded
+from grammars.without_mark import holding
 
 # Shapes: T terminals, K byte classes, S rows, N rows of one level of a search.
 
@@ -48,21 +48,6 @@ class Lexing:
     labels: NDArray[np.int32]
     outcomes: tuple[Outcome, ...]
     _kept: dict[frozenset[int], Dfa] = field(default_factory=dict[frozenset[int], Dfa])
-
-    @cached_property
-    def texts(self) -> tuple[bytes, ...]:
-        """A shortest lexeme of each outcome."""
-        found: dict[int, bytes] = {}
-        first = {int(START): b""}
-        todo = [int(START)]
-        by_class = [int(np.flatnonzero(self.classes == column)[0]) for column in range(self.step.shape[1])]
-        for row in todo:
-            found.setdefault(int(self.labels[row]), first[row])
-            for column, target in enumerate(self.step[row].tolist()):
-                if target != DEAD and target not in first:
-                    first[target] = first[row] + bytes((by_class[column],))
-                    todo.append(target)
-        return tuple(found[index] for index in range(len(self.outcomes)))
 
     def keep(self, wanted: frozenset[int]) -> Dfa:
         """The automaton of some outcomes; labels count those, in ascending order."""
@@ -97,6 +82,10 @@ class Scanner:
         if found is None:
             found = self._lexings[context, guard] = self._guarded(context, guard)
         return found
+
+    def guard_against(self, mark: bytes) -> Guard:
+        """The guard of a text that must not hold `mark` anywhere; it never dies."""
+        return self._intern(holding(mark)) if mark else None
 
     # ------------------------------------------------------------ one context
 

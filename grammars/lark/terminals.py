@@ -14,9 +14,10 @@ import numpy as np
 
 from constrained.automata import algebra
 from constrained.automata.dfa import REFUSES, START, Dfa
-from constrained.errors import GrammarError, InvalidGrammar
+from constrained.errors import GrammarError, InvalidGrammar, UnsupportedFeature
 from constrained.grammar import Control, Node
 from constrained.vocabulary.vocabulary import Vocabulary
+from grammars.enclosed import Enclosure
 from grammars.json_schema.compiler import CompileLimits, write
 from grammars.json_schema.documents import Document
 from grammars.json_schema.options import JsonSchemaOptions
@@ -34,12 +35,14 @@ class Lexeme:
     may_be_empty: bool
 
 
-def lexemes(source: Source, vocabulary: Vocabulary) -> dict[str, Lexeme]:
+def lexemes(source: Source, vocabulary: Vocabulary, enclosure: Enclosure | None) -> dict[str, Lexeme]:
     """The terminals that are automata, by name: the texts that the vocabulary can spell byte by byte.
+
+    They are not written as in `enclosure` yet.
 
     Raises GrammarError with line and column.
     """
-    spell = vocabulary.alphabet
+    spell = (enclosure or Enclosure()).alphabet(vocabulary)
     found: dict[str, Lexeme] = {}
     for name, definition in source.terminals.items():
         try:
@@ -54,16 +57,19 @@ def lexemes(source: Source, vocabulary: Vocabulary) -> dict[str, Lexeme]:
     return found
 
 
-def leaves(source: Source, vocabulary: Vocabulary) -> dict[str, Control | Node]:
-    """The terminals that are no automata, by the name that stands for them."""
+def leaves(source: Source, vocabulary: Vocabulary, enclosure: Enclosure | None) -> dict[str, Control | Node]:
+    """The terminals that are no automata, by the name that stands for them; written as in `enclosure`."""
     found: dict[str, Control | Node] = {}
     for name, extension in source.dialect.extensions.items():
         try:
+            if isinstance(extension, ControlTokens) and enclosure is not None:
+                raise UnsupportedFeature("a control token inside a text")
             if isinstance(extension, ControlTokens):
                 found[name] = _control(extension, vocabulary)
             elif isinstance(extension, JsonSchema):
                 writer = write(Document.parse(extension.schema), JsonSchemaOptions(), CompileLimits())
-                found[name] = writer.node(writer.shapes.root())
+                node = writer.node(writer.shapes.root())
+                found[name] = node if enclosure is None else enclosure.leaf(node)
         except GrammarError as error:
             raise _placed(error, source, name) from error
     return found

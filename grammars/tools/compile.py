@@ -20,12 +20,12 @@ from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.tools.arguments import ANY_OBJECT, Schema, compile_schema
 from grammars.tools.calls import Calls
-from grammars.tools.definitions import Tool, read_choice, read_tools
+from grammars.tools.definitions import Input, Tool, read_choice, read_tools
 from grammars.tools.formats import ToolFormat
 from grammars.tools.framing import Framer
 from grammars.tools.free_text import text
 from grammars.tools.hands import write_arguments
-from grammars.tools.markers import marks_of, matching, maybe
+from grammars.tools.markers import matching, maybe
 from grammars.tools.messages import message_turn
 from grammars.tools.reasoning import reasoning_format
 from grammars.tools.tables import FORMATS
@@ -37,7 +37,7 @@ LINE_BREAKS = matching(r"\n{0,3}")
 
 @dataclass(frozen=True, slots=True)
 class Relaxed:
-    """A tool whose schema was refused, and whose arguments may therefore be any JSON object."""
+    """A tool whose schema or grammar was refused, and whose arguments may therefore be any JSON object or text."""
 
     tool: str
     reason: str
@@ -78,7 +78,8 @@ def compile_tools(
     reasoning        "opened" where the prompt ends inside a section, "free" where one may come, "none";
                      None: "free" where the tokenizer has tokens for it
     first_index      calls in the conversation so far, for families that number them (Kimi, Cohere)
-    relax            a tool whose schema is refused takes any object instead, and the grammar's `report` says so
+    relax            a tool whose schema or grammar is refused takes any object or text instead, and the grammar's
+                     `report` says so
 
     Raises GrammarError with the place in the request: `tools[3].function.parameters#/properties/a/not`.
     """
@@ -121,14 +122,15 @@ def _callable(
     options: JsonSchemaOptions,
     relaxed: list[Relaxed] | None,
 ) -> Callable:
-    marks = marks_of(vocabulary)
     try:
-        written = write_arguments(tool, family.arguments, marks, options)
+        written = write_arguments(tool, family.arguments, vocabulary, options)
     except GrammarError as error:
         if relaxed is None:
             raise
         relaxed.append(Relaxed(tool.name, str(error)))
-        written = write_arguments(replace(tool, schema=ANY_OBJECT), family.arguments, marks, options)
+        any_input = None if tool.input is None else Input()
+        relaxed_tool = replace(tool, schema=ANY_OBJECT, input=any_input)
+        written = write_arguments(relaxed_tool, family.arguments, vocabulary, options)
     return Callable(tool, written.node, written.kinds)
 
 

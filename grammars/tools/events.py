@@ -1,6 +1,7 @@
 """What a turn says, piece by piece: the union that wire formats are written from.
 
-Concatenated, the `ArgumentsDelta` of a call are its arguments as a JSON object.
+Concatenated, the `ArgumentsDelta` of a call are its arguments as a JSON object; the `InputDelta` of a
+call of a custom tool are its input, the text itself.
 """
 
 from dataclasses import dataclass
@@ -23,11 +24,12 @@ class ReasoningDelta:
 
 @dataclass(frozen=True, slots=True)
 class CallStarted:
-    """Call number `index` of this turn begins."""
+    """Call number `index` of this turn begins; of a function, or of a custom tool."""
 
     index: int
     id: str
     name: str
+    kind: Literal["function", "custom"] = "function"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,16 @@ class ArgumentsDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class InputDelta:
+    """More of the text that a custom tool is called with."""
+
+    index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallFinished:
-    """The arguments of a call are complete."""
+    """The arguments, or the input, of a call are complete."""
 
     index: int
 
@@ -52,4 +62,4 @@ class Finished:
     reason: Literal["stop", "tool_calls", "length"]
 
 
-Event = TextDelta | ReasoningDelta | CallStarted | ArgumentsDelta | CallFinished | Finished
+Event = TextDelta | ReasoningDelta | CallStarted | ArgumentsDelta | InputDelta | CallFinished | Finished

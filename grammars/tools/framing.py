@@ -20,14 +20,16 @@ from grammars.tools.events import (
     CallStarted,
     Event,
     Finished,
+    InputDelta,
     ReasoningDelta,
     TextDelta,
 )
 from grammars.tools.formats import CallForm, Json, Literals, MessageFormat, OneOf, Part, Slot, Tags
+from grammars.tools.inputs import input_of
 from grammars.tools.markers import CONTROL, Atoms
 from grammars.tools.reader import END, FramingError, Parser, Reader, StreamEndedError
-from grammars.tools.transcribe import LiteralReader, json_value, tag_arguments
-from grammars.tools.turns import Turn
+from grammars.tools.transcribe import Emit, LiteralReader, json_value, tag_arguments
+from grammars.tools.turns import Callable, Turn
 
 _SPACES = b" \t\r\n"
 _BLANK = frozenset(_SPACES)
@@ -253,9 +255,10 @@ class Framer:
             else:
                 number = self._turn.first_index + index
                 call_id = call_id or self._turn.format.call_id.format(name=name, index=number) or self._new_id()
-                self._events.append(CallStarted(index, call_id, name))
+                tool = self._tool(name)
+                self._events.append(CallStarted(index, call_id, name, tool.kind))
                 announced = True
-                yield from self._arguments(index, name, self._atoms_of(after[0])[0])
+                yield from self._arguments(index, tool, self._atoms_of(after[0])[0])
                 self._events.append(CallFinished(index))
 
     def _slot(self, after: tuple[Part, ...]) -> Parser[str]:
@@ -273,17 +276,26 @@ class Framer:
         texts = part.texts if isinstance(part, OneOf) else (str(part),)
         return [self._marks.atoms(text) for text in texts]
 
-    def _arguments(self, index: int, name: str, after: Atoms) -> Parser[None]:
+    def _tool(self, name: str) -> Callable:
         tool = next((one for one in self._turn.callable if one.tool.name == name), None)
         if tool is None:
             raise FramingError(f"a call of {name!r}, which is none of the tools")
+        return tool
+
+    def _emitting(self, index: int, tool: Callable) -> Emit:
+        """Takes the arguments as JSON, and makes events of them."""
         decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+        delta = ArgumentsDelta if tool.kind == "function" else InputDelta
 
         def emit(text: bytes) -> None:
             decoded = decoder.decode(text)
             if decoded:
-                self._events.append(ArgumentsDelta(index, decoded))
+                self._events.append(delta(index, decoded))
 
+        return emit if tool.kind == "function" else input_of(emit)
+
+    def _arguments(self, index: int, tool: Callable, after: Atoms) -> Parser[None]:
+        emit = self._emitting(index, tool)
         match self._turn.format.arguments:
             case Json():
                 yield from json_value(self._reader, emit)
@@ -337,6 +349,8 @@ def _merged(events: list[Event]) -> list[Event]:
                 found[-1] = ReasoningDelta(a + b)
             case ArgumentsDelta(index, a), ArgumentsDelta(other, b) if index == other:
                 found[-1] = ArgumentsDelta(index, a + b)
+            case InputDelta(index, a), InputDelta(other, b) if index == other:
+                found[-1] = InputDelta(index, a + b)
             case _:
                 found.append(event)
     return found

@@ -1,4 +1,4 @@
-"""A tool's arguments in its family's hand: JSON, tags or literals."""
+"""A tool's arguments in its family's hand: JSON, tags or literals. Custom tools: inputs.py."""
 
 from collections.abc import Callable as Function
 from dataclasses import dataclass
@@ -6,13 +6,15 @@ from functools import lru_cache
 
 from constrained.errors import GrammarError
 from constrained.grammar import Node
+from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.tools.arguments import Schema, compile_arguments
 from grammars.tools.definitions import Tool
 from grammars.tools.formats import Arguments, Json, Literals, Tags
-from grammars.tools.kinds import Kinds
+from grammars.tools.inputs import write_input
+from grammars.tools.kinds import STRING, Kinds
 from grammars.tools.literals import Hand, LiteralArguments
-from grammars.tools.markers import Marks
+from grammars.tools.markers import Marks, marks_of
 from grammars.tools.tags import TagArguments, TagPen
 
 
@@ -24,15 +26,17 @@ class Written:
     kinds: Function[[str], Kinds]
 
 
-def write_arguments(tool: Tool, arguments: Arguments, marks: Marks, options: JsonSchemaOptions) -> Written:
-    """Compile a tool's schema, in a family's hand.
+def write_arguments(tool: Tool, arguments: Arguments, vocabulary: Vocabulary, options: JsonSchemaOptions) -> Written:
+    """Compile a tool's schema, or the grammar of its input, in a family's hand.
 
     Raises as `compile_arguments`, and UnsupportedFeature for what this hand cannot write.
     """
+    if tool.input is not None:
+        return Written(write_input(tool.input, arguments, vocabulary, options), _only_text)
     in_order = isinstance(arguments, Literals) and arguments.sorted
     schema = compile_arguments(tool, options, in_order=in_order)
     try:
-        return _written(schema, arguments, marks)
+        return _written(schema, arguments, marks_of(vocabulary))
     except GrammarError as error:
         raise type(error)(error.message, where=f"{tool.where}{error.where}", hint=error.hint) from error
 
@@ -50,6 +54,10 @@ def _written(schema: Schema, arguments: Arguments, marks: Marks) -> Written:
             hand = Hand(literals, marks, schema.writer)
             hand.check()
             return Written(LiteralArguments(schema, hand), _no_kinds)
+
+
+def _only_text(name: str) -> Kinds:
+    return frozenset({STRING})
 
 
 def _no_kinds(name: str) -> Kinds:

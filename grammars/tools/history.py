@@ -19,7 +19,7 @@ from typing import Any, cast
 
 from constrained.errors import InvalidGrammar, UnsupportedFeature
 from grammars.tools.conventions import Conventions, Message
-from grammars.tools.definitions import Tool
+from grammars.tools.definitions import INPUT, Tool
 from grammars.tools.formats import ToolFormat
 from grammars.tools.rendering import WrittenCall, render_calls
 from grammars.tools.tables import GPT_OSS
@@ -123,15 +123,21 @@ def _read(entry: object, where: str) -> Turn:
 
 def _read_call(entry: object, where: str) -> WrittenCall:
     fields = _mapping(entry, where)
-    if "function" not in fields:
-        raise UnsupportedFeature("a call that is not of a function", where=where)
-    function = _mapping(fields["function"], f"{where}.function")
-    name, call_id = function.get("name"), fields.get("id")
+    kind = "custom" if "custom" in fields else "function"
+    if kind not in fields:
+        raise UnsupportedFeature("a call that is neither of a function nor of a custom tool", where=where)
+    place = f"{where}.{kind}"
+    called = _mapping(fields[kind], place)
+    name, call_id = called.get("name"), fields.get("id")
     if not isinstance(name, str) or not name:
-        raise InvalidGrammar("a call has a name", where=f"{where}.function.name")
+        raise InvalidGrammar("a call has a name", where=f"{place}.name")
     if not isinstance(call_id, str) or not call_id:
         raise InvalidGrammar("a call has an id", where=f"{where}.id")
-    return WrittenCall(name, _arguments(function.get("arguments"), f"{where}.function.arguments"), call_id)
+    if kind == "function":
+        return WrittenCall(name, _arguments(called.get("arguments"), f"{place}.arguments"), call_id)
+    if not isinstance(called.get("input"), str):
+        raise InvalidGrammar("expected a text", where=f"{place}.input")
+    return WrittenCall(name, {INPUT: _encodable(called["input"])}, call_id)
 
 
 def _arguments(value: object, where: str) -> Mapping[str, Any]:

@@ -36,6 +36,11 @@ class Callable:
     arguments: Node
     kinds: Function[[str], Kinds]
 
+    @property
+    def kind(self) -> Literal["function", "custom"]:
+        """What clients call it."""
+        return "function" if self.tool.input is None else "custom"
+
 
 @dataclass(frozen=True, slots=True)
 class Opening:

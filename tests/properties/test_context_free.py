@@ -4,10 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constrained.automata.algebra import literal
+from constrained.completion import Shortest, solve
 from constrained.errors import Unsatisfiable
+from constrained.finishing import Finishing, text_of
 from constrained.grammar import Terminal
 from constrained.states import States
 from grammars.context_free import lower
+from grammars.without_mark import without_mark
 
 NAMES = ["s", "t", "u", "v"]
 LETTERS = {text: Terminal(literal(text.encode()), text) for text in ("a", "b", "ab")}
@@ -65,6 +68,28 @@ def test_a_lowered_grammar_has_the_same_texts_and_prefixes(rules):
     prefixes = {text[:n] for text in expected for n in range(len(text) + 1)}
     assert prefixes <= alive
     assert all(can_be_completed(rules, text) for text in alive - prefixes)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(productions, st.sampled_from([b"a", b"b", b"ab", b"ba", b"aa", b"aba", b"abb"]))
+def test_without_a_mark_are_the_texts_that_do_not_hold_it_and_nothing_leads_astray(rules, mark):
+    expected = {text for text in texts_by_definition(rules)["s"] if mark.decode() not in text}
+    given_rules = {name: [tuple(LETTERS.get(item, item) for item in body) for body in rules[name]] for name in NAMES}
+    try:
+        start = lower(without_mark(given_rules, "s", mark), "s")
+    except Unsatisfiable:
+        assert not expected
+        return
+    solve(start)
+    states = States(start)
+    accepted, alive = texts_by_states(states)
+    assert accepted == expected
+    finishing = Finishing(states, Shortest())
+    for text in alive:  # each can be completed, so none is a dead end
+        state = states.read(states.start, text.encode())
+        whole = text + text_of(finishing.of_state(state)).decode()
+        assert mark.decode() not in whole
+        assert states.read(states.start, whole.encode()).accepting
 
 
 def can_be_completed(rules, prefix):

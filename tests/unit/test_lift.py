@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from constrained.automata import algebra
 from constrained.automata.dfa import DEAD, START
-from constrained.automata.lift import any_string, any_text, json_string
+from constrained.automata.lift import any_string, any_text, escape, escaped, json_string
 from constrained.automata.regex import compile_rust
 from tests.support.automata import automata
 
@@ -82,6 +82,25 @@ def test_the_lift_commutes_with_the_algebra(a, b):
     for combine in (algebra.union, algebra.intersect, algebra.difference):
         left = json_string(combine(a, b))
         assert algebra.equivalent(left, combine(json_string(a), json_string(b)))
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+@given(automata(labels=3), awkward | st.text("abc", max_size=6))
+def test_inside_a_literal_each_byte_has_one_spelling(quote, decoded, text):
+    lifted = escaped(decoded, ord(quote))
+    lifted.check()
+    spelled = escape(text.encode(), ord(quote))
+    assert lifted.label(lifted.run(spelled)) == decoded.label(decoded.run(text.encode()))
+    swap = str.maketrans("\"'", "'\"") if quote == "'" else {}
+    assert spelled == json.dumps(text.translate(swap), ensure_ascii=False)[1:-1].translate(swap).encode()
+    assert json_string(decoded).accepts(b'"' + escape(text.encode()) + b'"') == decoded.accepts(text.encode())
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+@given(automata(), automata())
+def test_escaping_commutes_with_concatenation(quote, a, b):
+    whole = escaped(algebra.concat(a, b), ord(quote))
+    assert algebra.equivalent(whole, algebra.concat(escaped(a, ord(quote)), escaped(b, ord(quote))))
 
 
 def test_an_empty_language_stays_empty():

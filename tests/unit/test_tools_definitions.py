@@ -1,11 +1,12 @@
 """What a request may say about tools, and where its mistakes are reported."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from constrained.errors import GrammarError, InvalidGrammar, UnsupportedFeature
-from grammars.tools.definitions import NO_ARGUMENTS, Choice, read_choice, read_tools
+from grammars.tools.definitions import NO_ARGUMENTS, Choice, Input, read_choice, read_tools
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 
@@ -47,6 +48,34 @@ def test_an_object_that_says_nothing_of_its_properties_stays_open():
     assert tool.schema == {"type": "object"}
 
 
+def custom(**fields: Any) -> dict[str, Any]:
+    return {"type": "custom", "custom": {"name": "f", "format": fields}}
+
+
+GRAMMAR = {"syntax": "regex", "definition": "[0-9]+"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "wanted"),
+    [
+        ({"name": "f"}, Input("text", "", "format")),
+        ({"name": "f", "format": {"type": "text"}}, Input("text", "", "format")),
+        ({"name": "f", "format": {"type": "grammar", **GRAMMAR}}, Input("regex", "[0-9]+", "format.definition")),
+        (
+            {"name": "f", "format": {"type": "grammar", "grammar": GRAMMAR}},
+            Input("regex", "[0-9]+", "format.grammar.definition"),
+        ),
+    ],
+    ids=["nothing", "text", "flat", "nested"],
+)
+def test_reads_every_shape_of_a_custom_tool(entry: Any, wanted: Input):
+    chat, responses = read_tools([{"type": "custom", "custom": entry}, {**entry, "type": "custom", "name": "g"}])
+    assert (chat.name, responses.name) == ("f", "g")
+    assert chat.input == replace(wanted, where=f"tools[0].custom.{wanted.where}")
+    assert responses.input == replace(wanted, where=f"tools[1].{wanted.where}")
+    assert chat.schema == responses.schema == wanted.schema()
+
+
 @pytest.mark.parametrize(
     ("tools", "error", "where"),
     [
@@ -57,7 +86,17 @@ def test_an_object_that_says_nothing_of_its_properties_stays_open():
         ([{"name": "f", "parameters": []}], InvalidGrammar, "tools[0].parameters"),
         ([{"name": "f"}, {"name": "g"}, {"name": "f"}], InvalidGrammar, "tools[2].parameters"),
         ([{"type": "web_search"}], UnsupportedFeature, "tools[0].type"),
-        ([{"type": "custom", "name": "f"}], UnsupportedFeature, "tools[0].type"),
+        ([{"type": "custom", "custom": {}}], InvalidGrammar, "tools[0].custom.name"),
+        ([custom(type="json")], InvalidGrammar, "tools[0].custom.format.type"),
+        ([custom(type="grammar")], InvalidGrammar, "tools[0].custom.format.syntax"),
+        ([custom(type="grammar", syntax="gbnf", definition="")], InvalidGrammar, "tools[0].custom.format.syntax"),
+        ([custom(type="grammar", syntax="lark")], InvalidGrammar, "tools[0].custom.format.definition"),
+        (
+            [custom(type="grammar", grammar={"syntax": "lark"})],
+            InvalidGrammar,
+            "tools[0].custom.format.grammar.definition",
+        ),
+        ([{"name": "f"}, custom(type="text")], InvalidGrammar, "tools[1].custom.format"),
     ],
 )
 def test_mistakes_are_reported_where_they_stand(tools: Any, error: type[GrammarError], where: str):
@@ -102,8 +141,46 @@ def test_without_tools_no_call_can_start():
 
 
 @pytest.mark.parametrize(
+    ("choice", "wanted"),
+    [
+        ({"type": "custom", "custom": {"name": "c"}}, Choice(1, 1, ("c",))),
+        ({"type": "custom", "name": "c"}, Choice(1, 1, ("c",))),
+        ({"type": "tool", "name": "c"}, Choice(1, 1, ("c",))),
+        (
+            {
+                "type": "allowed_tools",
+                "allowed_tools": {
+                    "mode": "auto",
+                    "tools": [{"type": "custom", "custom": {"name": "c"}}, {"type": "function", "name": "f"}],
+                },
+            },
+            Choice(0, None, ("c", "f")),
+        ),
+        ({"type": "function", "name": "c"}, "of type 'custom', not 'function'"),
+        ({"type": "custom", "name": "f"}, "of type 'function', not 'custom'"),
+        ({"type": "custom", "name": "d"}, "no tool named 'd'"),
+    ],
+)
+def test_a_choice_can_name_custom_tools(choice: Any, wanted: Choice | str):
+    tools = read_tools([{"name": "f"}, {"type": "custom", "name": "c"}])
+    if isinstance(wanted, Choice):
+        assert read_choice(choice, tools) == wanted
+    else:
+        with pytest.raises(InvalidGrammar, match=wanted):
+            read_choice(choice, tools)
+
+
+@pytest.mark.parametrize(
     "choice",
-    ["any-old", {"type": "function", "name": "h"}, {"type": "function"}, {"type": "allowed_tools", "mode": "maybe"}],
+    [
+        "any-old",
+        {"type": "function", "name": "h"},
+        {"type": "function"},
+        {"type": "allowed_tools", "mode": "maybe"},
+        {"type": "allowed_tools", "tools": 3},
+        {"type": "allowed_tools", "tools": ["f"]},
+        {"type": "allowed_tools", "allowed_tools": 3},
+    ],
 )
 def test_a_choice_that_names_nothing_is_refused(choice: Any):
     with pytest.raises(InvalidGrammar, match="tool_choice"):

@@ -46,13 +46,22 @@ USER = {"role": "user", "content": "hi"}
         ([calls(call("a", "{")), result("a")], InvalidGrammar, "messages[0].tool_calls[0].function.arguments"),
         ([calls(call("a", "[]")), result("a")], InvalidGrammar, "messages[0].tool_calls[0].function.arguments"),
         ([calls({"type": "function", "function": {"name": "f"}})], InvalidGrammar, "messages[0].tool_calls[0].id"),
-        ([calls({"id": "a", "custom": {}})], UnsupportedFeature, "messages[0].tool_calls[0]"),
+        ([calls({"id": "a", "web_search": {}})], UnsupportedFeature, "messages[0].tool_calls[0]"),
+        ([calls({"id": "a", "custom": {}})], InvalidGrammar, "messages[0].tool_calls[0].custom.name"),
+        ([calls({"id": "a", "custom": {"name": "f"}})], InvalidGrammar, "messages[0].tool_calls[0].custom.input"),
     ],
 )
 def test_mistakes_are_named_with_their_place(messages: Any, error: type[GrammarError], where: str):
     with pytest.raises(error) as caught:
         template_messages(messages, Conventions(), HERMES)
     assert caught.value.where == where
+
+
+def test_a_call_of_a_custom_tool_is_shown_as_one_of_a_function_with_one_text():
+    called = {"id": "a", "type": "custom", "custom": {"name": "f", "input": 'say "hi"'}}
+    found = template_messages([USER, calls(called, call("b")), result("a"), result("b")], Conventions(), HERMES)
+    assert found[1]["tool_calls"][0]["function"] == {"name": "f", "arguments": {"input": 'say "hi"'}}
+    assert [message.get("name") for message in found] == [None, None, "f", "f"]
 
 
 def test_results_are_put_in_the_order_of_the_calls():

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from constrained import Vocabulary
 from grammars.tools.compile import ToolGrammar
-from grammars.tools.events import ArgumentsDelta, CallFinished, CallStarted, Event, ReasoningDelta, TextDelta
+from grammars.tools.events import (
+    ArgumentsDelta,
+    CallFinished,
+    CallStarted,
+    Event,
+    InputDelta,
+    ReasoningDelta,
+    TextDelta,
+)
 from grammars.tools.formats import ToolFormat
 from grammars.tools.markers import marks_of
 from grammars.tools.rendering import WrittenCall, render_calls
@@ -26,6 +34,8 @@ class Call:
     name: str
     arguments: str = ""
     finished: bool = False
+    input: str = ""
+    kind: str = "function"
 
 
 @dataclass
@@ -47,12 +57,15 @@ def told(events: list[Event]) -> Told:
                 found.text += text
             case ReasoningDelta(text):
                 found.reasoning += text
-            case CallStarted(index, call_id, name):
+            case CallStarted(index, call_id, name, kind):
                 assert index == len(found.calls)
-                found.calls.append(Call(call_id, name))
+                found.calls.append(Call(call_id, name, kind=kind))
             case ArgumentsDelta(index, text):
                 assert index == len(found.calls) - 1
                 found.calls[index].arguments += text
+            case InputDelta(index, text):
+                assert index == len(found.calls) - 1
+                found.calls[index].input += text
             case CallFinished(index):
                 found.calls[index].finished = True
             case _:
