@@ -32,14 +32,15 @@ from constrained.grammar import (
     Unknown,
 )
 from constrained.vocabulary.vocabulary import Vocabulary
+from grammars.without_marks import describe
 
 
 @dataclass(frozen=True)
 class Enclosure:
-    """What stands around a text: the `quote` of a literal, so it is escaped; or a `mark` that it cannot hold."""
+    """What stands around a text: the `quote` of a literal, so it is escaped; or `marks` that it cannot hold."""
 
     quote: bytes = b""
-    mark: bytes = b""
+    marks: tuple[bytes, ...] = ()
 
     def spelled(self, dfa: Dfa) -> Dfa:
         """The texts of an automaton as they are written here."""
@@ -54,8 +55,8 @@ class Enclosure:
 
     def leaf(self, node: Node) -> Node:
         """The texts of a node of another grammar as they are written here."""
-        if self.mark:
-            raise UnsupportedFeature(f"a grammar within the grammar, where {self.mark.decode()!r} ends the text")
+        if self.marks:
+            raise UnsupportedFeature(f"a schema within a grammar whose texts cannot hold {describe(self.marks)}")
         found = self._lift.symbol(node) if self.quote else node
         assert isinstance(found, Node)
         return found

@@ -9,9 +9,17 @@ stream writes it as it happens, a plain response reads `items` at the end.
 """
 
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Literal, assert_never
 
-from grammars.tools.events import ArgumentsDelta, CallFinished, CallStarted, Finished, ReasoningDelta, TextDelta
+from grammars.tools.events import (
+    ArgumentsDelta,
+    CallFinished,
+    CallStarted,
+    Finished,
+    InputDelta,
+    ReasoningDelta,
+    TextDelta,
+)
 from server.events import Event, Failed, Measured, Prefilled, Score, Scored
 
 
@@ -42,16 +50,17 @@ class Reasoning:
 
 @dataclass(slots=True)
 class Call:
-    """A call of a tool: `text` is its arguments."""
+    """A call of a tool: `text` is its arguments; of a custom tool, its input."""
 
     index: int
     id: str
     name: str
+    kind: Literal["function", "custom"] = "function"
     pieces: list[str] = field(default_factory=list[str])
 
     @property
     def text(self) -> str:
-        """The arguments so far."""
+        """The arguments, or the input, so far."""
         return "".join(self.pieces)
 
 
@@ -102,9 +111,9 @@ class Items:
             case Scored(scores):
                 self._scores += scores
                 return Step()
-            case CallStarted(index, id, name):
-                return self._grow("", Call(index, id, name))
-            case ArgumentsDelta(_, text):
+            case CallStarted(index, id, name, kind):
+                return self._grow("", Call(index, id, name, kind))
+            case ArgumentsDelta(_, text) | InputDelta(_, text):
                 return self._grow(text, None)
             case CallFinished():
                 return self._close()

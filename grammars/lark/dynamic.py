@@ -22,7 +22,7 @@ from grammars.enclosed import Enclosure
 from grammars.lark.preferred import repeated, without_empty
 from grammars.lark.source import Source
 from grammars.lark.terminals import Lexeme
-from grammars.without_mark import without_mark
+from grammars.without_marks import without_marks
 
 _IGNORED, _START = "%ignore", "%start"  # names that no rule can have
 
@@ -46,8 +46,8 @@ def dynamic(source: Source, lexemes: dict[str, Lexeme], leaves: dict[str, Contro
         body = tuple(names[item.name] if item.is_term else item.name for item in rule.expansion)
         productions.setdefault(rule.origin.name, []).append(body)
     where = {name: source.where(name) for name in {rule.origin.name for rule in source.rules}}
-    if around.mark:
-        productions = without_mark(productions, _START, around.mark)
+    if around.marks:
+        productions = without_marks(productions, _START, around.marks)
     node = lower(productions, _START, where | {_name(name): source.where(name) for name in lexemes})
     solve(node)
     return node

@@ -57,7 +57,7 @@ class Machine:
         self.controls = controls
         self._scanner = scanner
         self._around = around
-        self._first = scanner.guard_against(around.mark)
+        self._first = scanner.guard_against(around.marks)
         self._places: WeakValueDictionary[Spot, Place] = WeakValueDictionary()
         self._ahead = ahead
         self._completions: dict[Spot, Completion] = {}

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from constrained.automata import algebra, tables
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.errors import LimitExceeded
-from grammars.without_mark import holding
+from grammars.without_marks import Marks, holding
 
 # Shapes: T terminals, K byte classes, S rows, N rows of one level of a search.
 
@@ -83,9 +83,9 @@ class Scanner:
             found = self._lexings[context, guard] = self._guarded(context, guard)
         return found
 
-    def guard_against(self, mark: bytes) -> Guard:
-        """The guard of a text that must not hold `mark` anywhere; it never dies."""
-        return self._intern(holding(mark)) if mark else None
+    def guard_against(self, marks: Marks) -> Guard:
+        """The guard of a text that must not hold any of `marks` anywhere; it never dies."""
+        return self._intern(holding(marks)) if marks else None
 
     # ------------------------------------------------------------ one context
 

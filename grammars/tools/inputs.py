@@ -68,9 +68,8 @@ def _sequence(entry: Input, arguments: Arguments, vocabulary: Vocabulary, option
             quote = terminal(b'"')
             opens = (marks_of_json.open_object, terminal(f'"{INPUT}"'.encode()), marks_of_json.colon, quote)
             return (*opens, _text(entry, Enclosure(quote=b'"'), vocabulary), quote, marks_of_json.close_object)
-        case Tags(opens, colon, closes):
-            text = _text(entry, _ended_by(marks, closes.strip()), vocabulary)
-            return (*marks.sequence(f"{opens}{INPUT}{colon}"), text, *marks.sequence(closes))
+        case Tags() as tags:
+            return (*marks.sequence(f"{tags.opens}{INPUT}{tags.colon}"), _between_tags(entry, tags, vocabulary))
         case Literals() as literals:
             quote = literals.quote
             enclosure = Enclosure(quote=quote.encode()) if literals.escapes else _ended_by(marks, quote)
@@ -80,10 +79,29 @@ def _sequence(entry: Input, arguments: Arguments, vocabulary: Vocabulary, option
             assert_never(arguments)
 
 
-def _ended_by(marks: Marks, mark: str) -> Enclosure:
-    """Text up to a mark; one that is a token, or has one in it, cannot be written in text anyway."""
-    atoms = marks.atoms(mark)
-    return Enclosure() if any(atom >= CONTROL for atom in atoms) else Enclosure(mark=bytes(atoms))
+def _between_tags(entry: Input, tags: Tags, vocabulary: Vocabulary) -> Node:
+    """A text and the tag that ends it; in the quotes that some families have for texts with certain letters."""
+    marks = marks_of(vocabulary)
+    ways: list[Sequence] = []
+    failed: GrammarError | None = None
+    plain = _ended_by(marks, tags.closes.strip(), *tags.quoted)
+    opens, closes = tags.quotes or ("", "")
+    for enclosure, before, behind in ((plain, "", ""), (_ended_by(marks, closes), opens, closes)):
+        if behind or enclosure is plain:
+            try:
+                text = _text(entry, enclosure, vocabulary)
+                ways.append((*marks.sequence(before), text, *marks.sequence(behind + tags.closes)))
+            except Unsatisfiable as error:
+                failed = error
+    if not ways and failed is not None:
+        raise failed
+    return Alternatives("text", tuple(ways))
+
+
+def _ended_by(marks: Marks, *ends: str) -> Enclosure:
+    """Text up to one of some marks; those that are tokens, or have one in them, cannot be written in text anyway."""
+    atoms = [marks.atoms(end) for end in ends]
+    return Enclosure(marks=tuple(bytes(end) for end in atoms if all(atom < CONTROL for atom in end)))
 
 
 def _text(entry: Input, enclosure: Enclosure, vocabulary: Vocabulary) -> Symbol:
@@ -93,7 +111,7 @@ def _text(entry: Input, enclosure: Enclosure, vocabulary: Vocabulary) -> Symbol:
     if texts.is_empty:
         raise Unsatisfiable("no text matches the pattern")
     texts = within(texts, enclosure.alphabet(vocabulary))
-    texts = intersect(texts, without((enclosure.mark,))) if enclosure.mark else texts
+    texts = intersect(texts, without(enclosure.marks)) if enclosure.marks else texts
     if texts.is_empty:
         raise Unsatisfiable("no text that matches the pattern can be written in this format")
     return Terminal(enclosure.spelled(texts), entry.syntax)

@@ -12,9 +12,17 @@ Name and id of a call come once: clients concatenate what is repeated.
 
 import json
 from collections.abc import Iterable
-from typing import Any, assert_never
+from typing import Any, Literal, assert_never
 
-from grammars.tools.events import ArgumentsDelta, CallFinished, CallStarted, Finished, ReasoningDelta, TextDelta
+from grammars.tools.events import (
+    ArgumentsDelta,
+    CallFinished,
+    CallStarted,
+    Finished,
+    InputDelta,
+    ReasoningDelta,
+    TextDelta,
+)
 from server.api.wire import Origin, Piece
 from server.errors import Problem
 from server.events import Candidate, Event, Failed, Measured, Prefilled, Score, Scored
@@ -47,12 +55,13 @@ class ChatReply:
                 yield self._chunk(choice, {"content": text}, scores=step.scores)
             case ReasoningDelta(text):
                 yield self._chunk(choice, {"reasoning_content": text})
-            case CallStarted(index, id, name):
-                function = {"name": name, "arguments": ""}
-                called = {"index": index, "id": id, "type": "function", "function": function}
-                yield self._chunk(choice, {"tool_calls": [called]})
+            case CallStarted(index, id, name, kind):
+                called = _call(id, name, kind, "")
+                yield self._chunk(choice, {"tool_calls": [{"index": index, **called}]})
             case ArgumentsDelta(index, text):
                 yield self._chunk(choice, {"tool_calls": [{"index": index, "function": {"arguments": text}}]})
+            case InputDelta(index, text):
+                yield self._chunk(choice, {"tool_calls": [{"index": index, "custom": {"input": text}}]})
             case Finished(reason):
                 yield self._chunk(choice, {}, finish_reason=reason)
             case Prefilled(done, total):
@@ -107,10 +116,7 @@ class ChatReply:
 
     def _choice(self, index: int, items: Items) -> dict[str, Any]:
         assert items.finished is not None
-        calls = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.text}}
-            for call in items.calls
-        ]
+        calls = [_call(call.id, call.name, call.kind, call.text) for call in items.calls]
         message: dict[str, Any] = {
             "role": "assistant",
             "content": items.text(Text) or (None if calls else ""),
@@ -174,3 +180,9 @@ def logprobs(scores: Iterable[Score]) -> dict[str, Any]:
 
 def _candidate(one: Candidate) -> dict[str, Any]:
     return {"token": one.text.decode("utf-8", "replace"), "logprob": one.logprob, "bytes": list(one.text)}
+
+
+def _call(id: str, name: str, kind: Literal["function", "custom"], text: str) -> dict[str, Any]:  # noqa: A002
+    """A call, with its arguments or its input."""
+    called = {"name": name, "arguments": text} if kind == "function" else {"name": name, "input": text}
+    return {"id": id, "type": kind, kind: called}

@@ -90,8 +90,10 @@ class ResponsesReply:
                 return self._event("response.output_text.delta", **place, content_index=0, delta=added, logprobs=scored)
             case Reasoning():
                 return self._event("response.reasoning_text.delta", **place, content_index=0, delta=added)
-            case Call():
+            case Call(kind="function"):
                 return self._event("response.function_call_arguments.delta", **place, delta=added)
+            case Call():
+                return self._event("response.custom_tool_call_input.delta", **place, delta=added)
             case _:
                 assert_never(item)
 
@@ -105,9 +107,11 @@ class ResponsesReply:
                 )
             case Reasoning():
                 yield self._event("response.reasoning_text.done", **place, content_index=0, text=item.text)
-            case Call():
+            case Call(kind="function"):
                 done = {"name": item.name, "arguments": item.text}
                 yield self._event("response.function_call_arguments.done", **place, **done)
+            case Call():
+                yield self._event("response.custom_tool_call_input.done", **place, input=item.text)
             case _:
                 assert_never(item)
         if not isinstance(item, Call):
@@ -132,7 +136,7 @@ class ResponsesReply:
             case Reasoning():
                 kind = "rs"
             case Call():
-                kind = "fc"
+                kind = "fc" if item.kind == "function" else "ctc"
             case _:
                 assert_never(item)
         return f"{kind}_{self._origin.id}_{index}"
@@ -160,14 +164,11 @@ class ResponsesReply:
                 sealed = {"encrypted_content": seal(item.text)} if self._sealed and not empty else {}
                 return {**shown, "type": "reasoning", "summary": [], "content": parts, **sealed}
             case Call():
-                arguments = "" if empty else item.text
-                return {
-                    **shown,
-                    "type": "function_call",
-                    "call_id": item.id,
-                    "name": item.name,
-                    "arguments": arguments,
-                }
+                called = {"call_id": item.id, "name": item.name}
+                text = "" if empty else item.text
+                if item.kind == "function":
+                    return {**shown, "type": "function_call", **called, "arguments": text}
+                return {**shown, "type": "custom_tool_call", **called, "input": text}
             case _:
                 assert_never(item)
 

@@ -14,11 +14,11 @@ from lark.exceptions import UnexpectedInput
 
 from grammars.tools.compile import ToolGrammar, compile_tools
 from grammars.tools.formats import Literals, Tags
-from grammars.tools.rendering import WrittenCall, render_calls
+from grammars.tools.rendering import WrittenCall
 from grammars.tools.tables import FORMATS
 from tests.conformance.tools.oracles import ORACLES
 from tests.conformance.tools.vocabularies import NEEDS_TOKENS, vocabulary_for
-from tests.conformance.tools.walks import Call, frame, random_turn, spelled, tokens_of
+from tests.conformance.tools.walks import Call, frame, random_turn, spelled, tokens_of, whole_turn
 
 PATCH = r"""
 start: "*** Begin Patch" LF hunk+ "*** End Patch" LF?
@@ -40,7 +40,7 @@ TEXTS = {
     "patch": ['*** Begin Patch\n*** Add File: a "b"\\c\'d.py\n+x = "\\n"\t# é\n+\n*** End Patch'],
     "nested": ['<\'\n\\>"\t"', "'\n", "\\\\\\", '"""\t"\\""'],
     "pattern": ["0é", "'\"\\<\n", "<<<\x01"],
-    "free": ["", "x", 'say "hi"\n', "\\u00e9 é 😀", "\x00\x1f\x7f"],
+    "free": ["", "x", 'say "hi"\n', "\\u00e9 é 😀", "\x00\x1f\x7f", "]]>", "<]]>", "&<![CDATA["],
 }
 WRONG = {
     "patch": ["*** Begin Patch\n*** End Patch", "*** Begin Patch\n*** Add File: \n+\n*** End Patch"],
@@ -83,24 +83,33 @@ def is_text_of(name: str, text: str) -> bool:
     return True
 
 
-def mark_of(family: str, text: bool) -> str:
-    """What ends a text in the family's hand and cannot be in it: nothing where it is escaped, or a token."""
-    arguments = FORMATS[family].arguments
-    vocabulary = vocabulary_for(family, text=text)
-    mark = arguments.closes.strip() if isinstance(arguments, Tags) else ""
-    if isinstance(arguments, Literals) and not arguments.escapes:
-        mark = arguments.quote
-    return "" if any(name in mark for name in vocabulary.control) else mark
+def can_write(family: str, text: bool, given: str) -> bool:
+    """Where strings are not escaped, they cannot hold what ends them, unless that is a token."""
+    arguments, control = FORMATS[family].arguments, vocabulary_for(family, text=text).control
+
+    def free_of(*marks: str) -> bool:
+        return not any(mark in given for mark in marks if not any(name in mark for name in control))
+
+    match arguments:
+        case Tags(quotes=None):
+            return free_of(arguments.closes.strip())
+        case Tags(quotes=quotes):
+            assert quotes is not None
+            return free_of(arguments.closes.strip(), *arguments.quoted) or free_of(quotes[1])
+        case Literals():
+            return arguments.escapes or free_of(arguments.quote)
+        case _:
+            return True
 
 
-def check(call: Call, mark: str) -> None:
+def check(call: Call, family: str, text: bool) -> None:
     assert call.finished
     if call.name == "now":
         assert (call.kind, call.arguments, call.input) == ("function", "{}", "")
     else:
         assert (call.kind, call.arguments) == ("custom", "")
         assert is_text_of(call.name, call.input)
-        assert not mark or mark not in call.input
+        assert can_write(family, text, call.input)
 
 
 @pytest.mark.parametrize(("family", "text"), KINDS, ids=IDS)
@@ -111,7 +120,7 @@ def test_every_input_is_a_text_of_its_grammar(family: str, text: bool):
         told = frame(grammar, tokens)
         assert told.calls
         for call in told.calls:
-            check(call, mark_of(family, text))
+            check(call, family, text)
 
 
 @pytest.mark.slow
@@ -123,7 +132,7 @@ def test_a_hundred_inputs_of_each_tool_are_texts_of_its_grammar(family: str, tex
             told = frame(grammar, random_turn(grammar, seed, 10 + seed % 60))
             (call,) = told.calls
             assert call.name == name
-            check(call, mark_of(family, text))
+            check(call, family, text)
 
 
 @pytest.mark.parametrize(("family", "text"), KINDS, ids=IDS)
@@ -131,21 +140,19 @@ def test_a_call_can_be_written_exactly_if_its_input_is_a_text_of_the_grammar(fam
     for name, texts in TEXTS.items():
         grammar = compiled(family, text, {"type": "custom", "name": name})
         for given in [*texts, *WRONG[name]]:
-            written = render_calls(FORMATS[family], [WrittenCall(name, {"input": given})])
+            written = whole_turn(FORMATS[family], "", [WrittenCall(name, {"input": given})])
             tokens = tokens_of(written, grammar.vocabulary)
-            tokens = tokens[:-1] if family == "gpt-oss" else tokens  # its last token ends the turn
             matcher = grammar.matcher()
             passed = all(matcher.allows(token) and not matcher.advance(token) for token in tokens)
-            mark = mark_of(family, text)
-            wanted = is_text_of(name, given) and not (mark and mark in given)
-            assert (passed and matcher.is_accepting) == wanted, written
+            wanted = is_text_of(name, given) and can_write(family, text, given)
+            assert (passed and (matcher.is_accepting or matcher.is_finished)) == wanted, written
             if wanted:
                 (call,) = frame(grammar, tokens).calls
                 assert (call.kind, call.input) == ("custom", given)
 
 
 READERS = [(family, reader) for family, readers in ORACLES.items() for _, reader in readers]
-STRIPS = {"qwen3-coder", "mimo", "seed-oss", "minimax-m2", "glm-4.5", "glm-4.7", "longcat"}
+STRIPS = {family for family, record in FORMATS.items() if isinstance(record.arguments, Tags)}
 
 
 @pytest.mark.parametrize(
@@ -175,7 +182,7 @@ def _grammar(fields: dict[str, str]) -> dict[str, Any]:
 @pytest.mark.parametrize("family", ["hermes", "qwen3-coder", "lfm2", "gemma-4"])
 def test_the_pieces_that_are_fed_do_not_matter(family: str):
     grammar = compiled(family, False, "required")
-    written = render_calls(FORMATS[family], [WrittenCall("free", {"input": 'a\\"\n</p>é'})])
+    written = whole_turn(FORMATS[family], "", [WrittenCall("free", {"input": 'a\\"\n</p>é'})])
     tokens = tokens_of(written, grammar.vocabulary)
     whole = frame(grammar, tokens).calls[0]
     assert json.dumps(whole.input) == json.dumps('a\\"\n</p>é')

@@ -1,46 +1,54 @@
-"""Context-free productions without the texts that hold a certain mark.
+"""Context-free productions without the texts that hold one of some marks.
 
     A -> x y        A[r, s] -> x[r, t] y[t, s]       for every t
 
-`r` and `s` say how much of the mark has just been read, before a symbol and behind it. A name becomes
+`r` and `s` say how much of a mark has just been read, before a symbol and behind it. A name becomes
 one name for every pair that some text of it joins (Y. Bar-Hillel, M. Perles, E. Shamir, *On formal
 properties of simple phrase structure grammars*, 1961). The pairs of every symbol are found first, as
-relations, so nothing is written that has no text. Where no text can hold the mark, which is usual,
+relations, so nothing is written that has no text. Where no text can hold a mark, which is usual,
 the productions stay as they are.
 """
 
+from collections import deque
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from constrained.automata import algebra
-from constrained.automata.dfa import REFUSES, START, Dfa
+from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.errors import Unsatisfiable
 from constrained.grammar import Terminal
 from grammars.context_free import Body, Item
 
-# Shapes: K bytes of the mark; k = 0..K of them have just been read, and K stays.
+Marks = tuple[bytes, ...]
+
+# Shapes: what has been read of the marks is one of K + 1 things; 0: nothing, K: all of one, which stays.
 
 Relation = NDArray[np.bool_]  # (K + 1, K + 1) from, to
 
 
-def without_mark(productions: dict[str, list[Body]], start: str, mark: bytes) -> dict[str, list[Body]]:
-    """Productions of the texts of `start` that do not hold `mark`. Raises Unsatisfiable if there are none."""
-    found = _Pairs(productions, mark)
+def without_marks(productions: dict[str, list[Body]], start: str, marks: Marks) -> dict[str, list[Body]]:
+    """Productions of the texts of `start` that hold none of `marks`. Raises Unsatisfiable if there are none."""
+    found = _Pairs(productions, marks)
     first = found.relation(start)[0]
-    if not first[len(mark)]:
+    if not first[-1]:
         return productions
-    if not first[: len(mark)].any():
-        raise Unsatisfiable(f"all texts hold {mark.decode()!r}, which ends them where they stand")
+    if not first[:-1].any():
+        raise Unsatisfiable(f"all texts hold {describe(marks)}, which cannot be written where they stand")
     return found.written(start)
 
 
+def describe(marks: Marks) -> str:
+    """Marks for an error message."""
+    return " or ".join(repr(mark.decode()) for mark in marks)
+
+
 class _Pairs:
-    def __init__(self, productions: dict[str, list[Body]], mark: bytes) -> None:
+    def __init__(self, productions: dict[str, list[Body]], marks: Marks) -> None:
         self._productions = productions
-        self._size = len(mark) + 1
-        self._reading = [_labelled(mark, read) for read in range(self._size)]
+        self._size = len(reading(marks)) - 1
+        self._reading = [_labelled(marks, read) for read in range(self._size)]
         self._relations: dict[Item, Relation] = {}
         self._terminals: dict[tuple[Terminal, int, int], Terminal] = {}
         self._read_terminals()
@@ -88,7 +96,7 @@ class _Pairs:
         return relation
 
     def written(self, start: str) -> dict[str, list[Body]]:
-        """The productions, from the start on, that never read the whole mark."""
+        """The productions, from the start on, that never read a whole mark."""
         found: dict[str, list[Body]] = {start: []}
         todo: list[tuple[str, list[Body], int, int]] = []
 
@@ -124,38 +132,63 @@ class _Pairs:
         return found
 
 
-@lru_cache(maxsize=64)
-def _steps(mark: bytes) -> NDArray[np.int32]:
-    """(K + 1, 256) how much of the mark has been read after one more byte; see `holding`."""
-    step = np.zeros((len(mark) + 1, 256), np.int32)
-    fallback = 0
-    for read, byte in enumerate(mark):
-        step[read] = step[fallback]
-        step[read, byte] = read + 1
-        if read:
-            fallback = int(step[fallback, byte])
-    step[len(mark)] = len(mark)
-    return step
-
-
-@lru_cache(maxsize=64)
-def holding(mark: bytes) -> Dfa:
-    """The byte strings that hold `mark` (D. Knuth, J. Morris, V. Pratt, *Fast pattern matching in strings*, 1977)."""
-    labels = np.full(len(mark) + 2, REFUSES, np.int32)
+@lru_cache(maxsize=256)
+def holding(marks: Marks) -> Dfa:
+    """The byte strings that hold one of `marks`."""
+    step = reading(marks)
+    labels = np.full(len(step), REFUSES, np.int32)
     labels[-1] = 0
-    return algebra.from_table(_table(mark), labels)
+    return algebra.from_table(step, labels)
 
 
-def _labelled(mark: bytes, read: int) -> Dfa:
-    """All byte strings, labelled with how much of the mark has been read behind them; `read` of it before."""
-    table, size = _table(mark), len(mark) + 1
-    start = table[read + 1]
-    step = np.concatenate([table[:1], start[None], np.where(table[1:] > 0, table[1:] + 1, 0)])
-    step[1] = np.where(start > 0, start + 1, 0)
-    labels = np.concatenate([[REFUSES], [read], np.arange(size)])
-    return algebra.from_table(step.astype(np.int32), labels.astype(np.int32))
+def _labelled(marks: Marks, read: int) -> Dfa:
+    """All byte strings, labelled with what has been read of the marks behind them; begun at `read`."""
+    step = reading(marks)
+    rows = np.concatenate([[DEAD], [read + 1], np.arange(1, len(step))])  # one row in front: the start
+    moved = np.where(step > DEAD, step + np.int32(1), np.int32(DEAD))
+    labels = np.concatenate([[REFUSES], [read], np.arange(len(step) - 1)])
+    return algebra.from_table(moved[rows].astype(np.int32), labels.astype(np.int32))
 
 
-def _table(mark: bytes) -> NDArray[np.int32]:
-    """(K + 2, 256): row k + 1 has read k bytes of the mark; row 0 is DEAD."""
-    return np.concatenate([np.zeros((1, 256), np.int32), _steps(mark) + np.int32(START)])
+@lru_cache(maxsize=256)
+def reading(marks: Marks) -> NDArray[np.int32]:
+    """(K + 2, 256): which row follows which byte (A. Aho, M. Corasick, *Efficient string matching*, 1975).
+
+    Row 0 is DEAD, row 1 START, and each row stands for the longest end of what was read that begins a mark.
+    The last one is for texts that hold a mark, and stays.
+    """
+    step = [[int(DEAD)] * 256, [int(DEAD)] * 256]  # the trie's own edges first
+    complete = set[int]()
+    for mark in marks:
+        row = int(START)
+        for byte in mark:
+            if step[row][byte] == DEAD:
+                step[row][byte] = len(step)
+                step.append([int(DEAD)] * 256)
+            row = step[row][byte]
+        complete.add(row)
+    _link(step, complete)
+    number = np.zeros(len(step), np.int32)
+    left = [row for row in range(len(step)) if row not in complete]
+    number[left] = np.arange(len(left))
+    number[sorted(complete)] = len(left)
+    table = number[np.array(step, np.int32)[left]]
+    return np.concatenate([table, np.full((1, 256), len(left), np.int32)])
+
+
+def _link(step: list[list[int]], complete: set[int]) -> None:
+    """Fill the edges that leave the trie: where to go on when a mark breaks off."""
+    fallback = {int(START): int(START)}
+    todo = deque([int(START)])
+    while todo:
+        row = todo.popleft()
+        if fallback[row] in complete:
+            complete.add(row)
+        for byte in range(256):
+            elsewhere = int(START) if row == START else step[fallback[row]][byte]
+            target = step[row][byte]
+            if target != DEAD:
+                fallback[target] = elsewhere
+                todo.append(target)
+            else:
+                step[row][byte] = elsewhere
