@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import constrained
 from constrained.errors import ConstrainedError, GrammarError, InvalidGrammar
+from server.formats import add_formats, named_format
 
 if TYPE_CHECKING:
     from constrained.runtime import Generation, LoadedModel, Prompt
@@ -65,11 +66,12 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = verbs.add_parser("demo", parents=[generation], help="a real model calls one of two tools")
     demo.add_argument("--json", action="store_true", help="print one JSON object")
-    demo.set_defaults(run=run_demo)
+    demo.set_defaults(run=run_demo, format=None)
 
     call = verbs.add_parser("call", parents=[generation], help="answer a question with a call of one of your tools")
     call.add_argument("question", type=_text)
     call.add_argument("--tools", required=True, type=Path, metavar="FILE", help="a JSON list of OpenAI tools")
+    call.add_argument("--format", metavar="NAME", help="how calls are written; default: as the model was trained")
     call.set_defaults(run=run_call)
 
     generate = verbs.add_parser("generate", parents=[generation], help="generate text of a given form")
@@ -85,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("schema", type=Path, metavar="FILE", help="a JSON Schema, or a Lark grammar (*.lark)")
     check.add_argument("--json", action="store_true", help="print one JSON object")
     check.set_defaults(run=run_check)
+    add_formats(verbs)
     return parser
 
 
@@ -150,7 +153,8 @@ def run_call(options: argparse.Namespace) -> int:
     from grammars.tools.definitions import read_tools
 
     tools = _read_json(options.tools)
-    read_tools(tools)  # what is wrong with them is said before a model is loaded
+    read_tools(tools)  # what is wrong with them, or the format, is said before a model is loaded
+    named_format(options.format)
     message, _ = _call(options, _load(options), tools, options.question)
     print(_json(message))
     return 0
@@ -248,15 +252,11 @@ def _generate(
 def _call(
     options: argparse.Namespace, loaded: "LoadedModel", tools: object, question: str
 ) -> "tuple[dict[str, Any], Generation]":
-    from constrained.runtime import chat_ids, vocabulary_of
-    from grammars.tools.definitions import read_tools
     from grammars.tools.detection import detect_format
     from server import tool_call
 
-    family, known = detect_format(loaded.tokenizer), read_tools(tools)
-    grammar = tool_call.compile_call(tools, vocabulary_of(*loaded), family)
-    shown = None if family.instructions else [tool_call.openai_tool(tool) for tool in known]
-    prompt = chat_ids(loaded.tokenizer, tool_call.conversation(question, known, family), tools=shown)
+    family = named_format(options.format) or detect_format(loaded.tokenizer)
+    prompt, grammar = tool_call.prepare(question, tools, loaded, family)
     made = _generate(options, loaded, prompt, grammar)
     framer = grammar.framer()
     events = [event for token in made.tokens for event in framer.feed_token(token.id)] + framer.finish()

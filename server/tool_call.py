@@ -1,17 +1,16 @@
 """A question and some tools in, an assistant message with one call out: what the command line does.
 
-tools ---+--> instructions, or the chat template --> prompt --> model
-         `--> grammar of one call ------------------------------^  |
-message <---------------------------- framer <---------------------'
+tools --+--> the chat template, or instructions --> prompt --> model
+        `--> grammar of one call --------------------------^  |
+message <---------------------------- framer <----------------'
 """
 
-import json
-from collections.abc import Iterable, Sequence
-from typing import Any, assert_never
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, assert_never, cast
 
-from constrained import Vocabulary
 from grammars.tools.compile import ToolGrammar, compile_tools
-from grammars.tools.definitions import Tool
+from grammars.tools.conventions import Render, learn
+from grammars.tools.definitions import read_tools
 from grammars.tools.events import (
     ArgumentsDelta,
     CallFinished,
@@ -23,26 +22,40 @@ from grammars.tools.events import (
     TextDelta,
 )
 from grammars.tools.formats import ToolFormat
+from grammars.tools.prompting import template_input
+from grammars.tools.reasoning import reasoning_in
+
+if TYPE_CHECKING:
+    from constrained.runtime import LoadedModel, Prompt
 
 
-def compile_call(tools: object, vocabulary: Vocabulary, family: ToolFormat) -> ToolGrammar:
-    """The texts that call exactly one of `tools`. Raises GrammarError with the place in the document."""
-    return compile_tools(tools, vocabulary, tool_choice="required", parallel_tool_calls=False, format=family)
+def renderer(tokenizer: object) -> Render:
+    """The chat template of a tokenizer as `conventions.learn` asks for it."""
+    template = cast("Any", tokenizer).apply_chat_template
+
+    def render(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] | None) -> str:
+        return template(list(messages), tools=tools, tokenize=False, add_generation_prompt=True)
+
+    return render
 
 
-def conversation(question: str, tools: Sequence[Tool], family: ToolFormat) -> list[dict[str, Any]]:
-    """The messages of a question; they begin with the tools if the family's chat template does not show them."""
-    messages = [{"role": "user", "content": question}]
-    if family.instructions:
-        listed = "\n".join(json.dumps(openai_tool(tool)["function"], ensure_ascii=False) for tool in tools)
-        messages.insert(0, {"role": "system", "content": family.instructions.format(tools=listed)})
-    return messages
+def prepare(question: str, tools: object, loaded: "LoadedModel", family: ToolFormat) -> "tuple[Prompt, ToolGrammar]":
+    """The prompt of a question, and the grammar of exactly one call. Raises GrammarError with the place in `tools`."""
+    from constrained.runtime import chat_ids, vocabulary_of
 
-
-def openai_tool(tool: Tool) -> dict[str, Any]:
-    """A tool as OpenAI writes it, and as chat templates expect it."""
-    function = {"name": tool.name, "description": tool.description, "parameters": tool.schema}
-    return {"type": "function", "function": function}
+    render = renderer(loaded.tokenizer)
+    known = read_tools(tools)
+    given = template_input([{"role": "user", "content": question}], known, learn(render), family)
+    templated = loaded.tokenizer.has_chat_template
+    grammar = compile_tools(
+        tools,
+        vocabulary_of(*loaded),
+        tool_choice="required",
+        parallel_tool_calls=False,
+        format=family,
+        reasoning=reasoning_in(render(given.messages, given.tools), family) if templated else None,
+    )
+    return chat_ids(loaded.tokenizer, given.messages, tools=given.tools), grammar
 
 
 def assistant_message(events: Iterable[Event]) -> dict[str, Any]:

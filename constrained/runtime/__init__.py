@@ -17,7 +17,7 @@ from constrained.runtime.apply import apply_mask  # noqa: E402
 from constrained.runtime.batch import BatchEngine  # noqa: E402
 from constrained.runtime.decode import generate, stream  # noqa: E402
 from constrained.runtime.generated import GeneratedToken, Generation  # noqa: E402
-from constrained.runtime.models import LoadedModel, Prompt, chat_ids, load_model, vocabulary_of  # noqa: E402
+from constrained.runtime.models import LoadedModel, Prompt, chat_ids, load_model, load_tokenizer, vocabulary_of  # noqa: E402
 from constrained.runtime.processor import GrammarProcessor  # noqa: E402
 from constrained.runtime.sampling import Sampler  # noqa: E402
 from constrained.runtime.selection import Adjustments  # noqa: E402
@@ -47,6 +47,7 @@ __all__ = [
     "chat_ids",
     "generate",
     "load_model",
+    "load_tokenizer",
     "stream",
     "vocabulary_of",
 ]

@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 import mlx.core as mx
 import mlx_lm
+import mlx_lm.utils
 from jinja2 import TemplateError
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 
@@ -40,17 +41,26 @@ def load_model(name: str | None = None, *, report: Callable[[str], None] = lambd
     the packaged SmolLM2-135M-Instruct. `report` receives a line for every step that takes seconds.
     Raises ModelError for a model that cannot be found or loaded.
     """
+    loaded = _load(name, mlx_lm.load, report)
+    return LoadedModel(loaded[0], loaded[1])
+
+
+def load_tokenizer(name: str | None = None, *, report: Callable[[str], None] = lambda line: None) -> TokenizerWrapper:
+    """Load a model's tokenizer alone. Arguments and errors as for `load_model`."""
+    return _load(name, cast("Callable[[str], Any]", mlx_lm.utils.load_tokenizer), report)
+
+
+def _load(name: str | None, load: Callable[[str], Any], report: Callable[[str], None]) -> Any:
     local = str(packaged_model(report)) if name is None else _local_directory(name)
     place = local or str(name)
     report(f"loading {name or Path(place).name}")
     try:
-        loaded = cast("tuple[Any, ...]", mlx_lm.load(place))
+        return load(place)
     # mlx-lm, transformers and the hub raise dozens of types, and all of them mean the same here.
     except Exception as error:
         reason = " ".join(str(error).split())[:REASON_LENGTH] or type(error).__name__
         source = "" if local else "no such directory, and the hub: "
         raise ModelError(f"cannot load the model {name or place}: {source}{reason}") from error
-    return LoadedModel(loaded[0], loaded[1])
 
 
 def _local_directory(name: str) -> str | None:

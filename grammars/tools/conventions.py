@@ -17,7 +17,7 @@ _NAMES = ("probe_first", "probe_second")
 _IDS = ("aaaaaaaaa", "bbbbbbbbb")
 _LONG_ID = "call_0123456789abcdef"
 _PARAMETERS = {"type": "object", "properties": {"other_key": {"type": "string", "description": ""}}}
-_DECLARED = {"name": "other_tool", "description": "", "parameters": _PARAMETERS}
+_DECLARED: Message = {"name": "other_tool", "description": "", "parameters": _PARAMETERS}
 _TOOLS: list[Message] = [{"type": "function", "function": _DECLARED}]  # not the name that is called
 _ODD = {"a": {}, "b": {"type": ["string", "null"]}, "c": {"type": "null"}, "d": {"enum": ["x"]}, "e": {"type": "array"}}
 _ODDLY_TYPED: list[Message] = [
@@ -41,6 +41,8 @@ class Conventions:
     runs           messages of the same role may follow one another; else user and assistant take turns
     plain_types    the `type` of a schema must be there, and one of the usual names
     starts_with_assistant  the first message after the system's may be one of the assistant
+    shows_tools    the template tells the model which tools there are
+    text_beside_calls  a message may have both; else the text is a message of its own, or lost
     """
 
     arguments: Literal["object", "text"] = "object"
@@ -55,6 +57,8 @@ class Conventions:
     runs: bool = True
     plain_types: bool = False
     starts_with_assistant: bool = True
+    shows_tools: bool = True
+    text_beside_calls: bool = True
 
 
 def learn(render: Render) -> Conventions:
@@ -79,6 +83,9 @@ def learn(render: Render) -> Conventions:
         and _accepts(render, [_says("user"), _says("assistant"), _says("assistant"), _says("user")]),
         plain_types=not _accepts(render, [_says("user")], _ODDLY_TYPED),
         starts_with_assistant=_accepts(render, [_says("assistant"), _says("user")]),
+        shows_tools=_tells(render, [_says("user")], (_DECLARED["name"],)),
+        text_beside_calls=not writes
+        or _tells(render, [*_called(1, arguments, _text("beside")), *_results(1)], (_text("beside"),)),
     )
 
 

@@ -1,8 +1,8 @@
 """Which family is a model of? Its chat template says so, else its tokens, else nothing does.
 
 A template that renders tool calls contains the family's markers; the first rule all of whose words
-occur decides. `tool_parser_type` (a model's own setting for mlx-lm) goes before all rules, except
-where a parser covers several formats.
+occur decides. `tool_parser_type` is a setting of the model for mlx-lm, or what mlx-lm made of the
+template; it goes before the rules, but its parsers cover several formats each, and then they decide.
 """
 
 import json
@@ -76,6 +76,7 @@ TOKENS = (
     Rule("hunyuan-3", ("<tool_sep>", "<tool_calls>")),
     Rule("kimi-k2", ("<|tool_calls_section_begin|>",)),
     Rule("gpt-oss", ("<|channel|>", "<|message|>", "<|call|>")),
+    Rule("muse", ("<|start|>", "<|message|>", "<|eom|>", "<|eot|>")),
     Rule("lfm2", ("<|tool_call_start|>", "<|tool_call_end|>")),
     Rule("minimax-m2", ("<minimax:tool_call>",)),
     Rule("gemma-4", ("<|tool_call>", "<tool_call|>")),
@@ -93,13 +94,13 @@ TOKENS = (
     Rule("llama3-json", ("<|python_tag|>",)),
 )
 
-# mlx-lm's parsers -> the formats they read, the usual one first.
+# mlx-lm's parsers -> the formats whose templates it takes for theirs, the usual one first.
 PARSERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "function_gemma": ("function-gemma",),
         "gemma4": ("gemma-4",),
-        "glm47": ("glm-4.7", "glm-4.5"),
-        "json_tools": ("hermes", "exaone", "generic"),
+        "glm47": ("glm-4.7", "glm-4.5", "hunyuan-3"),
+        "json_tools": ("hermes", "exaone", "generic", "smollm2", "mimo", "granite-3"),
         "kimi_k2": ("kimi-k2",),
         "kimi_k3": ("kimi-k3",),
         "laguna": ("glm-4.7",),
@@ -114,28 +115,52 @@ PARSERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """What a model's format was found to be, and why."""
+
+    format: ToolFormat
+    reason: str
+
+
 def detect_format(
     source: Vocabulary | object, chat_template: str | None = None, tool_parser_type: str | None = None
 ) -> ToolFormat:
-    """The tool format of a model; "generic" where nothing says.
+    """The tool format of a model; "generic" where nothing says. Arguments as in `detect`."""
+    return detect(source, chat_template, tool_parser_type).format
+
+
+def detect(
+    source: Vocabulary | object, chat_template: str | None = None, tool_parser_type: str | None = None
+) -> Detection:
+    """The tool format of a model, and what it was recognised by.
 
     `source` is a vocabulary or a tokenizer (Hugging Face's, or mlx-lm's wrapper); the template and the
     parser type are taken from a tokenizer where they are not given.
     """
     template = chat_template if chat_template is not None else _template_of(source)
-    parser = tool_parser_type if tool_parser_type is not None else _parser_of(source)
+    parser = tool_parser_type if tool_parser_type is not None else _setting_of(source, "tool_parser_type")
     by_template = _matching(TEMPLATES, template)
     by_parser = PARSERS.get(parser or "")
-    if by_parser is not None:
-        return FORMATS[by_template if by_template in by_parser else by_parser[0]]
-    return FORMATS[by_template or _matching(TOKENS, _tokens_of(source)) or "generic"]
+    if by_parser is not None and (by_template is None or by_template.format not in by_parser):
+        return Detection(FORMATS[by_parser[0]], f"the tokenizer's settings name the parser {parser!r}")
+    if by_template is not None:
+        return Detection(FORMATS[by_template.format], f"the chat template has {_listed(by_template)}")
+    by_tokens = _matching(TOKENS, _tokens_of(source))
+    if by_tokens is not None:
+        return Detection(FORMATS[by_tokens.format], f"the vocabulary has the tokens {_listed(by_tokens)}")
+    return Detection(FORMATS["generic"], "neither the chat template nor the vocabulary has markers of a family")
 
 
-def _matching(rules: tuple[Rule, ...], found: Collection[str]) -> str | None:
+def _matching(rules: tuple[Rule, ...], found: Collection[str]) -> Rule | None:
     for rule in rules:
         if all(word in found for word in rule.words) and not any(word in found for word in rule.without):
-            return rule.format
+            return rule
     return None
+
+
+def _listed(rule: Rule) -> str:
+    return " and ".join(map(repr, rule.words))
 
 
 def _tokens_of(source: object) -> Collection[str]:
@@ -155,7 +180,7 @@ def _template_of(source: object) -> str:
     return "" if template is None else json.dumps(template, default=str)
 
 
-def _parser_of(source: object) -> str | None:
+def _setting_of(source: object, name: str) -> str | None:
     settings = getattr(source, "init_kwargs", None)
-    found = cast("Mapping[str, Any]", settings).get("tool_parser_type") if isinstance(settings, Mapping) else None
+    found = cast("Mapping[str, Any]", settings).get(name) if isinstance(settings, Mapping) else None
     return found if isinstance(found, str) else None

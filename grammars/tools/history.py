@@ -326,6 +326,9 @@ def _written(turns: list[Turn], conventions: Conventions, family: ToolFormat) ->
     found: list[Message] = []
     index = 0
     for turn in turns:
+        if turn.calls and turn.text and not conventions.text_beside_calls and conventions.runs:
+            found.append({"role": turn.role, "content": turn.text})
+            turn = replace(turn, text="")
         message: Message = {"role": turn.role, "content": turn.text}
         if turn.role == "assistant":
             _fill_assistant(message, turn, index, conventions, family)

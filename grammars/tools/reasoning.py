@@ -2,7 +2,7 @@
 
 prompt ends with    "...assistant⏎<think>⏎"                  opened
                     "...assistant⏎<think>⏎⏎</think>⏎⏎"       none: it is over (or switched off)
-                    "...assistant⏎"                          free: the model may begin one
+                    "...assistant⏎"                          it is not known: the model may begin one, if it has any
 """
 
 from constrained.vocabulary.vocabulary import Vocabulary
@@ -27,8 +27,8 @@ def reasoning_format(
     return wanted, thoughts
 
 
-def reasoning_in(prompt: str, family: ToolFormat) -> Reasoning:
-    """The state of reasoning at the end of a rendered prompt."""
+def reasoning_in(prompt: str, family: ToolFormat) -> Reasoning | None:
+    """The state of reasoning at the end of a rendered prompt; None where it says nothing (`compile_tools` decides)."""
     thoughts = family.reasoning
     if thoughts is None:
         return "none"
@@ -37,7 +37,12 @@ def reasoning_in(prompt: str, family: ToolFormat) -> Reasoning:
         return "opened" if tail.endswith(thoughts.opens) else "free"
     if tail.endswith(thoughts.opens.rstrip()):
         return "opened"
-    return "none" if tail.endswith(thoughts.closes.rstrip()) else "free"
+    return "none" if tail.endswith((thoughts.closes.rstrip(), *_answer_opened(family))) else None
+
+
+def _answer_opened(family: ToolFormat) -> tuple[str, ...]:
+    """What a prompt ends with that has begun the answer."""
+    return (family.answer[0],) if family.answer_first else ()
 
 
 def _ends(thoughts: ReasoningFormat) -> tuple[str, str]:

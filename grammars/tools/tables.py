@@ -44,7 +44,7 @@ If none of the functions can be used, point it out and refuse to answer.
 If the given question lacks the parameters required by the function, also point it out.
 
 You have access to the following tools:
-<tools>[{tools}]</tools>
+<tools>[{list}]</tools>
 
 The output MUST strictly adhere to the following format, and NO other text MUST be included.
 The example format is as follows. Please make sure the parameter type is correct. If no function call is needed, \

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 import constrained
+from grammars.tools.tables import FORMATS
 from server import cli, demo
 from tests.runtime import tiny
 
@@ -53,6 +54,43 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     captured = capsys.readouterr()
     assert "Traceback" not in captured.err
     return code, captured.out, captured.err
+
+
+# ---------------------------------------------------------------- formats
+
+
+def test_formats_lists_every_format_with_a_call(capsys):
+    code, out, _ = run(capsys, "formats", "--json")
+    assert code == 0
+    listed = {row["name"]: row for row in json.loads(out)}
+    assert listed.keys() == FORMATS.keys()
+    assert listed["pythonic"]["call"] == "[function_name(argument='value')]"
+    lines = run(capsys, "formats")[1].splitlines()
+    assert len(lines) == len(FORMATS)
+    assert any(line.startswith("hermes ") and '<tool_call>⏎{"name"' in line for line in lines)
+
+
+def test_formats_says_what_a_model_writes_and_why(capsys, model):
+    code, out, err = run(capsys, "formats", "--model", model, "--json")
+    assert code == 0
+    assert "loading" in err
+    found = json.loads(out)
+    assert (found["format"], found["tools_shown_by"], found["tokens"]) == ("generic", "system prompt", {})
+    assert "neither" in found["because"]
+    assert "because " in run(capsys, "formats", "--model", model)[1]
+    assert run(capsys, "formats", "--model", "/nowhere")[0] == 1
+
+
+def test_a_call_is_made_in_the_format_that_was_asked_for(capsys, model, written):
+    arguments = ["call", "?", "--tools", written(TOOLS), "--model", model]
+    code, out, _ = run(capsys, *arguments, "--format", "qwen3-coder")
+    assert code == 0
+    [call] = json.loads(out)["tool_calls"]
+    jsonschema.validate(json.loads(call["function"]["arguments"]), WEATHER)
+    code, out, err = run(capsys, *arguments, "--format", "nonsense")
+    assert (code, out) == (1, "")
+    assert "nonsense" in err
+    assert "hermes" in err
 
 
 # ---------------------------------------------------------------- generation

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from mlx_lm.tokenizer_utils import _infer_tool_parser
 
 from constrained import Vocabulary
-from grammars.tools.detection import PARSERS, TEMPLATES, TOKENS, detect_format
+from grammars.tools.catalogue import MODELS
+from grammars.tools.detection import PARSERS, TEMPLATES, TOKENS, detect, detect_format
 from grammars.tools.tables import FORMATS
 from tests.support.shared_data import CHECKOUT, shared
 
@@ -74,6 +76,42 @@ def test_a_parser_type_goes_before_the_template_unless_it_covers_it():
     assert detect_format(vocabulary(), plain, "json_tools").name == "hermes"
 
 
+@pytest.mark.shared
+@pytest.mark.parametrize("name", BY_TEMPLATE)
+def test_what_mlx_lm_makes_of_a_template_does_not_mislead(name: str):
+    class Tokenizer:
+        chat_template = template(name)
+        get_vocab = staticmethod(dict[str, int])
+
+    parser = _infer_tool_parser(Tokenizer)
+    assert detect_format(vocabulary(), template(name), parser).name == BY_TEMPLATE[name]
+
+
+def test_the_reason_names_what_was_seen():
+    assert "'[TOOL_CALLS]' and '[ARGS]'" in detect(vocabulary(), "[TOOL_CALLS] [ARGS]").reason
+    assert "'<|tool_calls_section_begin|>'" in detect(vocabulary("<|tool_calls_section_begin|>"), "").reason
+    assert "'kimi_k2'" in detect(vocabulary(), "<tool_call>", "kimi_k2").reason
+    assert "neither" in detect(vocabulary(), "").reason
+
+
+SNIPPETS = {
+    "kimi-k3": "{{- '<|open|>' + tag }}{{ '<|sep|>' }}{{- '<|end_of_msg|>' -}}",
+    "muse": "{{- '<atem:function_calls>' }} <|start|> <|message|>",
+    "minicpm5": '<function name="f"><param name="k"> <tool_call>',
+    "hunyuan-3": "'<tool_calls>' '<tool_call>' '<tool_sep>' '<arg_key>'",
+    "hunyuan-3-opensource": "{% set s = ':opensource' %} '<tool_calls' '<tool_sep' '<arg_key'",
+    "deepseek-v4": "'<' + '｜DSML｜' + 'tool_calls>'",
+    "functionary-v3.1": '<function=example_function_name>{"example_name": "example_value"}</function>',
+    "functionary-v3.2": "{{- '>>>all\\n' + message['content'] -}}",
+    "xlam": "make calls in a single JSON array:",
+}
+
+
+@pytest.mark.parametrize("name", SNIPPETS)
+def test_what_other_templates_are_known_by(name: str):
+    assert detect_format(vocabulary(), SNIPPETS[name]).name == name
+
+
 def test_without_evidence_it_is_the_generic_format():
     assert detect_format(vocabulary(), "{{ messages }}").name == "generic"
 
@@ -101,3 +139,9 @@ def test_every_rule_names_a_format():
 def test_the_table_in_the_documentation_lists_every_format():
     text = (CHECKOUT / "docs" / "tools.md").read_text()
     assert [name for name in FORMATS if f"\n| `{name}` |" not in text] == []
+
+
+def test_the_catalogue_has_every_format_with_the_models_that_the_documentation_names():
+    text = (CHECKOUT / "docs" / "tools.md").read_text()
+    assert MODELS.keys() == FORMATS.keys()
+    assert [name for name, models in MODELS.items() if f"\n| `{name}` | {models} |" not in text] == []

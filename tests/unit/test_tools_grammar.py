@@ -208,13 +208,20 @@ def test_the_section_can_be_closed_whenever_a_character_is_complete():
 @pytest.mark.parametrize(
     ("prompt", "wanted"),
     [
-        ("<|im_start|>assistant\n", "free"),
+        ("<|im_start|>assistant\n", None),
         ("<|im_start|>assistant\n<think>\n", "opened"),
         ("<|im_start|>assistant\n<think>\n\n</think>\n\n", "none"),
     ],
 )
-def test_a_prompt_says_whether_reasoning_has_begun(prompt: str, wanted: str):
+def test_a_prompt_says_whether_reasoning_has_begun(prompt: str, wanted: str | None):
     assert reasoning_in(prompt, FORMATS["hermes"]) == wanted
+
+
+def test_a_prompt_that_opened_the_answer_is_past_reasoning():
+    assert reasoning_in('role="assistant"<|sep|><|open|>think<|sep|>', FORMATS["kimi-k3"]) == "opened"
+    assert reasoning_in('role="assistant"<|sep|><|open|>response<|sep|>', FORMATS["kimi-k3"]) == "none"
+    assert reasoning_in("<|start|>assistant", FORMATS["gpt-oss"]) == "free"
+    assert reasoning_in("<|start|>assistant to=self<|message|>", FORMATS["muse"]) == "opened"
 
 
 # ---------------------------------------------------------------------- refusals

@@ -97,6 +97,18 @@ def test_ids_become_nine_letters_or_digits_where_the_template_insists():
     assert found[1]["tool_call_id"] == short
 
 
+def test_text_beside_calls_is_a_message_of_its_own_where_the_template_would_lose_it():
+    messages = [USER, calls(call("a"), content="Sure."), result("a")]
+    found = template_messages(messages, Conventions(text_beside_calls=False), HERMES)
+    assert [(one["role"], one["content"]) for one in found] == [
+        ("user", "hi"),
+        ("assistant", "Sure."),
+        ("assistant", ""),
+        ("tool", "ok"),
+    ]
+    assert "tool_calls" in found[2]
+
+
 def test_kimi_counts_its_calls_through_the_conversation():
     messages = [calls(call("x"), call("y", name="g")), result("x"), result("y"), calls(call("z")), result("z")]
     found = template_messages(messages, Conventions(), FORMATS["kimi-k2"])

@@ -17,9 +17,11 @@ def hunyuan(suffix: str) -> tuple[str, ...]:
     return (*tags, f"<tool_sep{suffix}>")
 
 
+_THINK = ("<think>", "</think>")
+
 # The markers that are one added token in the family's own tokenizer.
 TOKENS = {
-    "hermes": ("<tool_call>", "</tool_call>", "<think>", "</think>"),
+    "hermes": ("<tool_call>", "</tool_call>", *_THINK),
     "llama3-json": ("<|python_tag|>", "<|eom_id|>"),
     "granite-3": ("<|tool_call|>",),
     "phi-4-mini": ("<|tool_call|>", "<|/tool_call|>"),
@@ -52,10 +54,10 @@ TOKENS = {
         "<think>",
         "</think>",
     ),
-    "deepseek-v3.2": ("｜DSML｜", "<think>", "</think>"),
-    "deepseek-v4": ("｜DSML｜", "<think>", "</think>"),
+    "deepseek-v3.2": ("｜DSML｜", *_THINK),
+    "deepseek-v4": ("｜DSML｜", *_THINK),
     "muse": ("<|start|>", "<|message|>", "<|eom|>", "<|eot|>"),
-    "minicpm5": ("<think>", "</think>"),
+    "minicpm5": _THINK,
     "hunyuan-3": hunyuan(""),
     "hunyuan-3-opensource": hunyuan(":opensource"),
     "kimi-k3": ("<|open|>", "<|close|>", "<|sep|>", "<|end_of_msg|>"),
@@ -65,14 +67,15 @@ TOKENS = {
         "<|tool_call_begin|>",
         "<|tool_call_end|>",
         "<|tool_call_argument_begin|>",
+        *_THINK,
     ),
-    "qwen3-coder": ("<tool_call>", "</tool_call>", "<think>", "</think>"),
-    "mimo": ("<tool_call>", "</tool_call>", "<think>", "</think>"),
+    "qwen3-coder": ("<tool_call>", "</tool_call>", *_THINK),
+    "mimo": ("<tool_call>", "</tool_call>", *_THINK),
     "seed-oss": ("<seed:tool_call>", "</seed:tool_call>", "<seed:think>", "</seed:think>"),
-    "glm-4.5": ("<tool_call>", "</tool_call>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>", "<think>"),
-    "glm-4.7": ("<tool_call>", "</tool_call>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>", "<think>"),
+    "glm-4.5": ("<tool_call>", "</tool_call>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>", *_THINK),
+    "glm-4.7": ("<tool_call>", "</tool_call>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>", *_THINK),
     "longcat": ("<longcat_tool_call>", "</longcat_tool_call>", "<longcat_think>", "</longcat_think>"),
-    "minimax-m2": ("<minimax:tool_call>", "</minimax:tool_call>", "<think>", "</think>"),
+    "minimax-m2": ("<minimax:tool_call>", "</minimax:tool_call>", *_THINK),
     "llama4-pythonic": ("<|python_start|>", "<|python_end|>"),
     "lfm2": ("<|tool_call_start|>", "<|tool_call_end|>"),
     "gemma-4": ("<|tool_call>", "<tool_call|>", '<|"|>', "<|channel>", "<channel|>"),
