@@ -197,12 +197,15 @@ class Finishing:
         return self._search(state, depth)
 
     def _search(self, start: State, depth: int) -> tuple[bytes, State]:
-        """Best first; the lengths ahead are exact, but for texts that turn out to be refused."""
+        """Best first; the lengths ahead are exact, but for texts that turn out to be refused.
+
+        Among equals the longest goes first: its rest, being shorter, is refused less likely.
+        """
         order = count()
-        todo = [(0, next(order), b"", start)]
+        todo = [(0, 0, next(order), b"", start)]
         seen = {start}
         while todo and len(seen) < STATE_LIMIT:
-            _, _, text, state = heapq.heappop(todo)
+            *_, text, state = heapq.heappop(todo)
             if _captures_around(state) < depth:
                 return text, state
             for byte in sorted({byte for symbol, row, _ in state.configs for byte in symbol.automaton.reads(row)}):
@@ -212,7 +215,8 @@ class Finishing:
                 seen.add(after)
                 ended = _captures_around(after) < depth
                 ahead = 0 if ended else min(way[0] for way in self._ways(after, in_captures=True))
-                heapq.heappush(todo, (len(text) + 1 + ahead, next(order), text + bytes((byte,)), after))
+                longer = text + bytes((byte,))
+                heapq.heappush(todo, (len(longer) + ahead, -len(longer), next(order), longer, after))
         raise LimitExceeded(f"no text that is not refused within {STATE_LIMIT} states")
 
 

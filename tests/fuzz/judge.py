@@ -59,7 +59,7 @@ class Judge:
                 if self._document is not None and is_valid(self._document, value) != self._lenient.is_valid(value):
                     return None
                 return all(validator.is_valid(value) for validator in self._validators)
-            except (RecursionError, TypeError, ArithmeticError):
+            except (RecursionError, TypeError, ArithmeticError, AttributeError):
                 return None
 
 

@@ -13,8 +13,15 @@ from typing import Any
 from grammars.json_schema.dialects import DIALECTS, Dialect
 
 NAMES = ("a", "b", "ab", "ba", "é")
-PATTERNS = ("^a", "b$", "a", "^b*$", "^[ab]$", "^.{2}$", "^(a|é)+$", "[^a]", "^$", "é")
-FORMATS = ("date", "ipv4", "uuid", "email", "unknown-format", "int32", "json-pointer", "time")
+PATTERNS = (
+    *("^a", "b$", "a", "^b*$", "^[ab]$", "^.{2}$", "^(a|é)+$", "[^a]", "^$", "é"),
+    *("^(?!a)", "^(?=.*b)a", "a(?!b)", "^[ab]{1,3}$", "(?:ab|ba)+$", "^a?b?$"),
+)
+FORMATS = (
+    *("date", "ipv4", "uuid", "email", "unknown-format", "int32", "json-pointer", "time"),
+    *("date-time", "duration", "hostname", "ipv6", "uri", "uri-reference", "uri-template", "regex"),
+    *("idn-email", "idn-hostname", "iri", "iri-reference", "relative-json-pointer", "byte", "float"),
+)
 SCALARS = (None, True, False, 0, 1, 2, 3, -1, 10, 0.5, 1.5, -0.5, 1.0, 0.1, "", "a", "b", "ab", "aa", "bab", "é", '"\\')
 ARRAYS = ([], [0], [1], ["a"], [0, 0], [0, 1], ["a", "b"], [[]], [None, True, "a"], [1, "a", 1], [0.5])
 OBJECTS = (
@@ -59,6 +66,9 @@ class _Maker:
         self.dialect = dialect
         self.holder = "$defs" if dialect.number >= 2019 else "definitions"
         self.definitions = random.randrange(3)
+        self.named = [random.choice(("place", "place", "anchor", "id")) for _ in range(self.definitions)]
+        self.root = "http://example.com/root" if "id" in self.named else ""
+        self.dynamic = dialect.number >= 2019 and random.random() < 0.15
         kinds: list[tuple[int, Callable[[int], dict[str, Any]]]] = [
             (3, self.type),
             (2, self.values),
@@ -72,10 +82,34 @@ class _Maker:
         self.kinds = [make for weight, make in kinds for _ in range(weight)]
 
     def document(self) -> dict[str, Any]:
-        found = {"$schema": self.dialect.uri, **self.keywords(3)}
+        found = {"$schema": self.dialect.uri}
+        if self.root:
+            found[self.dialect.id_keyword] = self.root
+        found |= self.keywords(3)
         if self.definitions:
-            found[self.holder] = {f"d{index}": self.schema(2) for index in range(self.definitions)}
+            found[self.holder] = {f"d{index}": self.definition(index) for index in range(self.definitions)}
+        if self.dynamic:
+            found |= self.node()
         return found
+
+    def definition(self, index: int) -> Any:
+        """A schema to refer to: by its place, an anchor, or an identifier of its own."""
+        found = self.schema(2) if self.named[index] == "place" else self.keywords(2)
+        if self.named[index] == "place":
+            return found
+        if self.dialect.ref_overrides_siblings:
+            found.pop("$ref", None)
+        if self.named[index] == "id":
+            found[self.dialect.id_keyword] = f"http://example.com/d{index}"
+            found |= self.node() if self.dynamic else {}
+        else:
+            anchor, name = ("$anchor", "A{}") if self.dialect.number >= 2019 else (self.dialect.id_keyword, "#A{}")
+            found[anchor] = name.format(index)
+        return found
+
+    def node(self) -> dict[str, Any]:
+        """What makes a schema a target of dynamic references."""
+        return {"$dynamicAnchor": "node"} if self.dialect.number >= 2020 else {"$recursiveAnchor": True}
 
     def maybe(self, chance: float) -> bool:
         return self.random.random() < chance
@@ -134,16 +168,25 @@ class _Maker:
         return found
 
     def references(self, depth: int) -> dict[str, Any]:
-        below = [f"#/{self.holder}/d{index}" for index in range(self.definitions)]
-        return {"$ref": self.random.choice(["#", *below, *below])}
+        if depth == 3:  # at the root most of them would lead round in a circle
+            return self.objects(depth)
+        if self.dynamic and self.maybe(0.5):
+            return {"$dynamicRef": "#node"} if self.dialect.number >= 2020 else {"$recursiveRef": "#"}
+        texts = {
+            "place": f"{self.root}#/{self.holder}/d{{}}",
+            "anchor": f"{self.root}#A{{}}",
+            "id": "http://example.com/d{}",
+        }
+        below = [texts[name].format(index) for index, name in enumerate(self.named)]
+        return {"$ref": self.random.choice([self.root or "#", *below, *below])}
 
     # ------------------------------------------------------------------ scalars
 
     def strings(self, depth: int) -> dict[str, Any]:
         choose = self.random.choice
         found = self.some(
-            minLength=lambda: choose((0, 1, 2, 3)),
-            maxLength=lambda: choose((0, 1, 2, 3, 300)),
+            minLength=lambda: choose((0, 1, 2, 3) * 5 + (50,)),
+            maxLength=lambda: choose((0, 1, 2, 3, 300) * 5 + (5000,)),
             pattern=lambda: choose(PATTERNS),
             format=lambda: choose(FORMATS),
         )
@@ -167,7 +210,7 @@ class _Maker:
     # ------------------------------------------------------------------ structures
 
     def arrays(self, depth: int) -> dict[str, Any]:
-        number, count = self.dialect.number, lambda: self.random.choice((0, 1, 1, 2, 2, 3))
+        number, count = self.dialect.number, lambda: self.random.choice((0, 1, 1, 2, 2, 3) * 5 + (20, 3000))
         makers: dict[str, Callable[[], Any]] = {
             "items": lambda: self.schema(depth - 1),
             "minItems": count,
@@ -189,7 +232,7 @@ class _Maker:
             found |= {name: count() for name in ("minContains", "maxContains") if self.maybe(0.35)}
         return found
 
-    def named(self, depth: int) -> dict[str, Any]:
+    def members(self, depth: int) -> dict[str, Any]:
         return {name: self.schema(depth - 1) for name in self.random.sample(NAMES, 1 + self.random.randrange(3))}
 
     def names(self) -> list[str]:
@@ -201,7 +244,7 @@ class _Maker:
         needs = lambda: {name: self.names() for name in self.names()}  # noqa: E731
         holds = lambda: {name: self.schema(depth - 1) for name in self.names()}  # noqa: E731
         makers: dict[str, Callable[[], Any]] = {
-            "properties": lambda: self.named(depth),
+            "properties": lambda: self.members(depth),
             "patternProperties": patterned,
             "additionalProperties": lambda: self.maybe(0.3) if self.maybe(0.5) else self.schema(depth - 1),
             "required": self.names,
@@ -217,5 +260,5 @@ class _Maker:
             makers["dependencies"] = lambda: needs() | holds()
         found = self.some(**makers)
         if "properties" not in found and self.maybe(0.5):
-            found["properties"] = self.named(depth)
+            found["properties"] = self.members(depth)
         return found
