@@ -37,7 +37,7 @@ from grammars.json_schema.survey import SchemaLimits
 class CompileLimits:
     """What compiling a schema may cost.
 
-    seconds  of wall time
+    seconds  of processor time
     shapes   combinations of schemas, where they must all be looked at
     schema   of the document itself
     """

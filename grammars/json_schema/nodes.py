@@ -8,14 +8,13 @@
 (`alive`)? It is the least fixpoint: a shape that needs itself to be alive is not.
 
 Nodes expand while masks are computed, in several threads at once. What a writer notes while it looks
-for a fixpoint is for one thread alone, so every node does its work under its writer's `lock`.
+for a fixpoint is for one thread alone, so it finds things out under its `lock`, and so do nodes.
 """
 
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache, reduce
 from math import inf
-from threading import RLock
 
 from constrained.automata.algebra import literal, union
 from constrained.automata.dfa import START, Dfa
@@ -75,8 +74,8 @@ class Writer:
     """Writes the values of one document's shapes."""
 
     def __init__(self, shapes: Shapes) -> None:
-        self.lock = RLock()
         self.shapes = shapes
+        self.lock = shapes.lock
         self.options = shapes.options
         self.marks = punctuation(shapes.options.whitespace)
         self.arrays = Arrays(shapes)
@@ -95,13 +94,15 @@ class Writer:
     def ways_of_arrays(self, shape: Shape) -> list[ArrayPlan]:
         """The ways to be an array, as plans."""
         if shape.arrays is None:
-            shape.arrays = [self._array_plan(one) for one in self.shapes.alternatives(self.arrays, shape)]
+            with self.lock:
+                shape.arrays = [self._array_plan(one) for one in self.shapes.alternatives(self.arrays, shape)]
         return list(shape.arrays)
 
     def ways_of_objects(self, shape: Shape) -> list[ObjectPlan]:
         """The ways to be an object, as plans."""
         if shape.objects is None:
-            shape.objects = [self._object_plan(one) for one in self.shapes.alternatives(self.objects, shape)]
+            with self.lock:
+                shape.objects = [self._object_plan(one) for one in self.shapes.alternatives(self.objects, shape)]
         return list(shape.objects)
 
     def _array_plan(self, one: Arr) -> ArrayPlan:
@@ -116,6 +117,10 @@ class Writer:
         """Does any value have this shape?"""
         if shape.alive is not None:
             return shape.alive
+        with self.lock:
+            return self._find_alive(shape)
+
+    def _find_alive(self, shape: Shape) -> bool:
         if shape in self._open:
             self._assumed = True
             return False
@@ -227,6 +232,10 @@ class Writer:
         """
         if shape in self._shortest:
             return self._shortest[shape]
+        with self.lock:
+            return self._find_shortest(shape)
+
+    def _find_shortest(self, shape: Shape) -> bytes:
         if shape in self._writing:
             self._circular = True
             raise Circular
@@ -263,6 +272,10 @@ class Writer:
 
     def variety(self, shape: Shape, enough: int) -> int:
         """How many values have this shape, counted up to `enough`; never more than there are."""
+        with self.lock:
+            return self._count(shape, enough)
+
+    def _count(self, shape: Shape, enough: int) -> int:
         of = self.shapes.language
         found = len(of(NULLS, shape)) + len(of(BOOLEANS, shape))
         strings, numbers = of(TEXTS, shape), of(NUMBERS, shape)

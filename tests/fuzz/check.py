@@ -118,9 +118,8 @@ def _instances(texts: list[str], random: Random) -> Iterator[str]:
 
 
 def _near(text: str) -> float:
-    """The float closest to a number, 1.0 where that is infinite."""
-    value = float(text)
-    return value if isfinite(value) else 1.0
+    """The float closest to a number; 1.5 where it is written with an exponent, which constants are not."""
+    return 1.5 if "e" in repr(float(text)) or not isfinite(float(text)) else float(text)
 
 
 def _compiled(schema: Any, options: JsonSchemaOptions, vocabulary: Vocabulary) -> CompiledGrammar | None:
