@@ -1,0 +1,122 @@
+"""Grammars of turns, compiled beside the engine and kept by content.
+
+    job --> key (a hash of all that decides the grammar) --> cache --> ToolGrammar
+                                                    `--> worker thread: compile, first mask, shortest text
+
+Agents send the same tools with every request, so a grammar is compiled once. Two requests that need
+the same one at the same time share the work. What a grammar remembers while it is used grows, so the
+cache is bounded by that, not by the number of grammars.
+"""
+
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
+from typing import Any
+
+from constrained.matcher import STATE_BYTES
+from constrained.vocabulary.vocabulary import Vocabulary
+from grammars import compile_choice, compile_lark, compile_regex
+from grammars.tools.compile import ToolGrammar, compile_tools
+from grammars.tools.formats import Slot, ToolFormat
+from grammars.tools.turns import Reasoning
+from server.errors import invalid
+from server.jobs import Job, Structured
+
+LEAST_BYTES = 1 << 20  # what a grammar costs before it is used: a guess, on the safe side
+
+
+class Compiler:
+    """The grammars of one model's turns."""
+
+    def __init__(self, vocabulary: Vocabulary, family: ToolFormat, *, relax: bool, workers: int = 2) -> None:
+        self._vocabulary = vocabulary
+        self._family = family
+        self._relax = relax
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="compile")
+
+    def submit(self, job: Job, reasoning: Reasoning | None, calls_before: int) -> "Future[ToolGrammar]":
+        """Compile in a worker thread. The future raises GrammarError, with the place in the job's shape."""
+        return self._pool.submit(self._compile, job, reasoning, calls_before)
+
+    def key(self, job: Job, reasoning: Reasoning | None, calls_before: int) -> str:
+        """Equal keys mean equal grammars."""
+        answer = repr(job.answer) if isinstance(job.answer, Structured) else job.answer
+        numbered = calls_before if self.is_numbered else 0
+        parts = [job.tools, job.tool_choice, job.parallel, answer, reasoning, numbered]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    @property
+    def is_numbered(self) -> bool:
+        """Does the family count calls through the conversation?"""
+        return bool(self._family.call_id) or any(Slot.INDEX in form.call for form in self._family.forms)
+
+    def close(self) -> None:
+        """Begin nothing more; what runs ends by its own limits."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _compile(self, job: Job, reasoning: Reasoning | None, calls_before: int) -> ToolGrammar:
+        grammar = compile_tools(
+            job.tools,
+            self._vocabulary,
+            tool_choice=job.tool_choice,
+            parallel_tool_calls=job.parallel,
+            format=self._family,
+            response_format=job.answer if isinstance(job.answer, Mapping) else None,
+            reasoning=reasoning,
+            first_index=calls_before if self.is_numbered else 0,
+            relax=self._relax,
+        )
+        matcher = grammar.matcher()
+        matcher.bitmask()
+        matcher.shortest_tokens()
+        return grammar
+
+
+class GrammarCache:
+    """Compiled grammars by key, those used longest ago dropped first. For all threads."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._futures: OrderedDict[str, Future[ToolGrammar]] = OrderedDict()
+        self._lock = Lock()
+        self.hits = self.misses = 0
+
+    def get(self, key: str, make: "Callable[[], Future[ToolGrammar]]") -> "Future[ToolGrammar]":
+        """The grammar of a key, or the promise of it; `make` begins to compile it. Failures are not kept."""
+        with self._lock:
+            found = self._futures.get(key)
+            if found is not None:
+                self.hits += 1
+                self._futures.move_to_end(key)
+                return found
+            self.misses += 1
+            found = self._futures[key] = make()
+        found.add_done_callback(lambda done: self._settle(key, done))
+        return found
+
+    def _settle(self, key: str, done: "Future[ToolGrammar]") -> None:
+        with self._lock:
+            if (done.cancelled() or done.exception() is not None) and self._futures.get(key) is done:
+                del self._futures[key]
+            sizes = {one: _size(future) for one, future in self._futures.items()}
+            total = sum(sizes.values())
+            for one in list(self._futures):
+                if total <= self._max_bytes or one == key:
+                    break
+                if self._futures[one].done():
+                    del self._futures[one]
+                    total -= sizes[one]
+
+    def __len__(self) -> int:
+        return len(self._futures)
+
+
+def _size(future: "Future[ToolGrammar]") -> int:
+    """What a grammar and its memory of states and masks take, roughly."""
+    if not future.done() or future.cancelled() or future.exception() is not None:
+        return LEAST_BYTES
+    grammar = future.result()
+    return LEAST_BYTES + len(grammar.states) * (STATE_BYTES + 4 * grammar.vocabulary.words)
