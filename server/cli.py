@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import constrained
 from constrained.errors import ConstrainedError, GrammarError, InvalidGrammar
 from server.formats import add_formats, named_format
+from server.settings import add_flags, read_settings
 
 if TYPE_CHECKING:
     from constrained.runtime import Generation, LoadedModel, Prompt
@@ -82,6 +83,10 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument("--lark", type=Path, metavar="FILE", help="text of this Lark grammar")
     form.add_argument("--choice", type=_text, nargs="+", metavar="TEXT", help="one of these texts")
     generate.set_defaults(run=run_generate)
+
+    serve = verbs.add_parser("serve", help="an HTTP server for OpenAI's and Anthropic's clients")
+    add_flags(serve)
+    serve.set_defaults(run=run_serve)
 
     check = verbs.add_parser("check", help="say what of a JSON Schema is enforced, or why it is refused")
     check.add_argument("schema", type=Path, metavar="FILE", help="a JSON Schema, or a Lark grammar (*.lark)")
@@ -180,6 +185,23 @@ def run_generate(options: argparse.Namespace) -> int:
     prompt = chat_ids(loaded.tokenizer, [{"role": "user", "content": options.prompt}])
     made = _generate(options, loaded, prompt, grammar)
     print(made.text)
+    return 0
+
+
+def run_serve(options: argparse.Namespace) -> int:
+    """Serve a model over HTTP until told to stop."""
+    try:
+        settings = read_settings(vars(options), os.environ)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    try:
+        from server.serve import serve
+    except ModuleNotFoundError as error:
+        raise CommandError(f"the server needs {error.name}: pip install 'constrained-mlx[server]'") from error
+    try:
+        serve(settings, _say)
+    except OSError as error:
+        raise CommandError(f"cannot listen at {settings.host}:{settings.port}: {error.strerror}") from error
     return 0
 
 

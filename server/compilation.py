@@ -11,18 +11,16 @@ cache is bounded by that, not by the number of grammars.
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
-from typing import Any
 
+from constrained.errors import UnsupportedFeature
 from constrained.matcher import STATE_BYTES
 from constrained.vocabulary.vocabulary import Vocabulary
-from grammars import compile_choice, compile_lark, compile_regex
 from grammars.tools.compile import ToolGrammar, compile_tools
 from grammars.tools.formats import Slot, ToolFormat
 from grammars.tools.turns import Reasoning
-from server.errors import invalid
 from server.jobs import Job, Structured
 
 LEAST_BYTES = 1 << 20  # what a grammar costs before it is used: a guess, on the safe side
@@ -58,13 +56,15 @@ class Compiler:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _compile(self, job: Job, reasoning: Reasoning | None, calls_before: int) -> ToolGrammar:
+        if isinstance(job.answer, Structured):
+            raise UnsupportedFeature("only JSON can be asked for", where=job.answer.where)
         grammar = compile_tools(
             job.tools,
             self._vocabulary,
             tool_choice=job.tool_choice,
             parallel_tool_calls=job.parallel,
             format=self._family,
-            response_format=job.answer if isinstance(job.answer, Mapping) else None,
+            response_format=job.answer,
             reasoning=reasoning,
             first_index=calls_before if self.is_numbered else 0,
             relax=self._relax,
@@ -82,17 +82,14 @@ class GrammarCache:
         self._max_bytes = max_bytes
         self._futures: OrderedDict[str, Future[ToolGrammar]] = OrderedDict()
         self._lock = Lock()
-        self.hits = self.misses = 0
 
     def get(self, key: str, make: "Callable[[], Future[ToolGrammar]]") -> "Future[ToolGrammar]":
         """The grammar of a key, or the promise of it; `make` begins to compile it. Failures are not kept."""
         with self._lock:
             found = self._futures.get(key)
             if found is not None:
-                self.hits += 1
                 self._futures.move_to_end(key)
                 return found
-            self.misses += 1
             found = self._futures[key] = make()
         found.add_done_callback(lambda done: self._settle(key, done))
         return found
@@ -109,6 +106,9 @@ class GrammarCache:
                 if self._futures[one].done():
                     del self._futures[one]
                     total -= sizes[one]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._futures
 
     def __len__(self) -> int:
         return len(self._futures)

@@ -43,6 +43,11 @@ class Prefilled:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """Nothing has happened for a while, and the answer is still being worked on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """The last event of a complete answer: what it took.
@@ -71,4 +76,4 @@ class Failed:
     problem: Problem
 
 
-Event = TurnEvent | Scored | Prefilled | Measured | Failed
+Event = TurnEvent | Scored | Prefilled | Silent | Measured | Failed

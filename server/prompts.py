@@ -93,14 +93,14 @@ class Prompts:
     def _render(
         self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] | None, extra: Mapping[str, Any]
     ) -> str:
-        render = cast("Any", self._tokenizer.apply_chat_template)
+        render = cast("Any", self._tokenizer).apply_chat_template
         return render(messages, tools=tools, add_generation_prompt=True, tokenize=False, **extra)
 
     def _tokens(self, text: str) -> tuple[int, ...]:
         start = cast("str | None", self._tokenizer.bos_token)
         add_start = not self.renders and (start is None or not text.startswith(start))
         with self._lock:
-            tokens = cast("Any", self._tokenizer.encode)(text, add_special_tokens=add_start)
+            tokens = self._tokenizer.encode(text, add_special_tokens=add_start)
         if not tokens:
             raise ModelError("the prompt is empty: a model needs at least one token to start from")
         return tuple(tokens)
@@ -108,7 +108,8 @@ class Prompts:
     def _instructions(self, tools: Sequence[Tool], messages: Sequence[Message]) -> str:
         """The family's way to show tools, then the system message there is."""
         listed = "\n".join(
-            json.dumps({"name": tool.name, "description": tool.description, "parameters": tool.schema}) for tool in tools
+            json.dumps({"name": tool.name, "description": tool.description, "parameters": tool.schema})
+            for tool in tools
         )
         instructions = self._family.instructions.format(tools=listed)
         first = _system(messages)

@@ -1,7 +1,7 @@
 """How a server is set up: one record, filled from flags, then the environment, then defaults.
 
-    constrained serve --max-queue 10          the flag
-    CONSTRAINED_MAX_QUEUE=10                  the same, where there is no flag
+constrained serve --max-queue 10          the flag
+CONSTRAINED_MAX_QUEUE=10                  the same, where there is no flag
 """
 
 import argparse
@@ -82,6 +82,7 @@ class Settings:
     )
     timeout: float = _set(600.0, _seconds, "for one request, waiting included; default: 600", "SECONDS")
     compile_timeout: float = _set(20.0, _seconds, "for the grammar of one request; default: 20", "SECONDS")
+    drain: float = _set(5.0, _seconds, "for answers to end when the server is told to stop; default: 5", "SECONDS")
     heartbeat: float = _set(10.0, _seconds, "of silence after which a stream says it is alive; default: 10", "SECONDS")
     max_body_mb: int = _set(16, _positive, "the largest request, in MiB; default: 16")
     prefix_cache_mb: int = _set(1024, _natural, "memory for beginnings of prompts, in MiB; default: 1024")

@@ -1,7 +1,7 @@
 """Stop strings in an answer's words.
 
-    stop "END"     "go on E"   ->  "go on "     and "E" is held back: it may be the beginning of a stop
-                   "ND of it"  ->  stopped      nothing of the stop string, or after it, is said
+stop "END"     "go on E"   ->  "go on "     and "E" is held back: it may be the beginning of a stop
+               "ND of it"  ->  stopped      nothing of the stop string, or after it, is said
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ class Stops:
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = tuple(stops)
-        self._held = ""
+        self._held: str = ""
         self.found: str | None = None
 
     def feed(self, text: str) -> str:
@@ -22,9 +22,9 @@ class Stops:
         if self.found is not None:
             return ""
         text = self._held + text
-        places = [(place, stop) for stop in self._stops if (place := text.find(stop)) >= 0]
-        if places:
-            place, self.found = min(places, key=lambda one: one[0])
+        ends = [(place + len(stop), place, stop) for stop in self._stops if (place := text.find(stop)) >= 0]
+        if ends:
+            _, place, self.found = min(ends)
             self._held = ""
             return text[:place]
         keep = max(_overlap(text, stop) for stop in self._stops)

@@ -134,7 +134,7 @@ class BatchEngine:
         moved = {one.uid for one in (*plan.begin, *plan.read, *plan.join)}
         sequences = [one for one in (*self._schedule.reading, *self._schedule.rows) if one.uid in moved and one.done]
         failed: list[SequenceEvent] = [SequenceFailed(uid, error) for uid, error in outcome.failed.items()]
-        return failed + [PrefillProgress(one.uid, one.done, len(one.request.prompt)) for one in sequences]
+        return failed + [PrefillProgress(one.uid, one.done, len(one.request.prompt), one.known) for one in sequences]
 
     def _generate(
         self, rows: Sequence[Running], outcome: Outcome, guides: Sequence[Guide | Exception | None]

@@ -92,6 +92,7 @@ class Schedule:
             sequence = self.waiting.popleft()
             self.reading.append(sequence)
             entry, sequence.done = self._prefixes.find(sequence.request.prompt) or (None, 0)
+            sequence.known = sequence.done
             begun.append(Begin(sequence.uid, entry, sequence.done))
         return begun
 

@@ -50,11 +50,12 @@ class TokenEvent:
 
 @dataclass(frozen=True, slots=True)
 class PrefillProgress:
-    """`done` of the prompt's `total` tokens are read; those known from an earlier request count at once."""
+    """`done` of the prompt's `total` tokens are read, `known` of them for an earlier request."""
 
     uid: int
     done: int
     total: int
+    known: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class Running:
 
     uid: int
     request: SequenceRequest
+    known: int = 0  # tokens of the prompt that were read for an earlier request
     done: int = 0  # tokens, of the prompt and then of what was generated, that are in its cache
     feed: list[int] = field(default_factory=list[int])
     generated: list[int] = field(default_factory=list[int])

@@ -30,7 +30,7 @@ NoOp = Annotated[object, Field(description="Accepted and of no effect.")]
 
 
 def _refuse(value: object) -> object:
-    if value is None:
+    if not value:  # null, an empty list: nothing is asked for
         return value
     raise PydanticCustomError("refused", "is not supported")
 

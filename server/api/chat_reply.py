@@ -25,7 +25,7 @@ from grammars.tools.events import (
 )
 from server.api.wire import Origin, Piece
 from server.errors import Problem
-from server.events import Candidate, Event, Failed, Measured, Prefilled, Score, Scored
+from server.events import Candidate, Event, Failed, Measured, Prefilled, Score, Scored, Silent
 from server.items import Items, Reasoning, Text
 
 DONE = Piece("[DONE]")
@@ -65,7 +65,9 @@ class ChatReply:
             case Finished(reason):
                 yield self._chunk(choice, {}, finish_reason=reason)
             case Prefilled(done, total):
-                yield Piece(comment=f'prefill_progress {{"processed_tokens": {done}, "total_tokens": {total}}}')
+                yield progress(done, total)
+            case Silent():
+                yield Piece(comment="keep-alive")
             case CallFinished() | Scored() | Measured():
                 pass
             case Failed(problem):
@@ -85,10 +87,6 @@ class ChatReply:
     def fail(self, problem: Problem) -> Iterable[Piece]:
         """OpenAI's clients raise on a chunk that is an error."""
         yield Piece(problem.openai())
-
-    def heartbeat(self) -> Piece:
-        """A comment, which clients skip."""
-        return Piece(comment="keep-alive")
 
     def _chunk(
         self,
@@ -152,6 +150,11 @@ class ChatReply:
             "prompt_tokens_details": {"cached_tokens": max((one.cached for one in measured), default=0)},
             "completion_tokens_details": {"reasoning_tokens": sum(one.reasoning for one in measured)},
         }
+
+
+def progress(done: int, total: int) -> Piece:
+    """How far the prompt has been read, as exo's comment has it."""
+    return Piece(comment="prefill_progress " + json.dumps({"processed_tokens": done, "total_tokens": total}))
 
 
 def statistics(measured: Measured) -> str:

@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterable
 from typing import Any, assert_never
 
-from server.api.chat_reply import statistics
+from server.api.chat_reply import progress, statistics
 from server.api.wire import Origin, Piece
 from server.errors import Problem
-from server.events import Event, Failed, Prefilled
+from server.events import Event, Failed, Prefilled, Silent
 from server.items import Call, Item, Items, Reasoning, Text
 
 UNSIGNED = "dW5zaWduZWQ="  # "unsigned": clients want a signature on reasoning, and we need none
@@ -43,10 +43,15 @@ class MessagesReply:
             yield _event("content_block_start", index=last, content_block=_block(step.opened, empty=True))
         if step.added:
             yield _event("content_block_delta", index=last, delta=_delta(self._items.items[-1], step.added))
-        if isinstance(event, Prefilled):
-            yield Piece(comment=f'prefill_progress {{"processed_tokens": {event.done}, "total_tokens": {event.total}}}')
-        if isinstance(event, Failed):
-            yield from self.fail(event.problem)
+        match event:
+            case Prefilled(done, total):
+                yield progress(done, total)
+            case Silent():
+                yield _event("ping")
+            case Failed(problem):
+                yield from self.fail(problem)
+            case _:
+                pass
 
     def _close(self, item: Item, index: int) -> Iterable[Piece]:
         if isinstance(item, Reasoning):
@@ -66,10 +71,6 @@ class MessagesReply:
     def fail(self, problem: Problem) -> Iterable[Piece]:
         """Anthropic's clients raise on an event of this name."""
         yield Piece(problem.anthropic(), name="error")
-
-    def heartbeat(self) -> Piece:
-        """Anthropic has an event for it."""
-        return _event("ping")
 
     # ------------------------------------------------------------------ one object
 

@@ -14,11 +14,11 @@ Every event has a `sequence_number`, every item an id; the last event holds the 
 from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
-from server.api.chat_reply import logprobs
+from server.api.chat_reply import logprobs, progress
 from server.api.responses_request import ResponsesRequest, seal
 from server.api.wire import Origin, Piece
 from server.errors import Problem
-from server.events import Event, Failed, Prefilled, Score
+from server.events import Event, Failed, Prefilled, Score, Silent
 from server.items import Call, Item, Items, Reasoning, Text
 
 
@@ -51,10 +51,15 @@ class ResponsesReply:
             yield from self._open(step.opened)
         if step.added:
             yield self._grow(self._items.items[-1], step.added, step.scores)
-        if isinstance(event, Prefilled):
-            yield Piece(comment=f'prefill_progress {{"processed_tokens": {event.done}, "total_tokens": {event.total}}}')
-        if isinstance(event, Failed):
-            yield from self.fail(event.problem)
+        match event:
+            case Prefilled(done, total):
+                yield progress(done, total)
+            case Silent():
+                yield Piece(comment="keep-alive")
+            case Failed(problem):
+                yield from self.fail(problem)
+            case _:
+                pass
 
     def end(self) -> Iterable[Piece]:
         """The whole response."""
@@ -65,10 +70,6 @@ class ResponsesReply:
         """The response so far, and why there is no more of it."""
         error = {"code": problem.code or "server_error", "message": problem.message}
         yield self._event("response.failed", response={**self._response("failed"), "error": error})
-
-    def heartbeat(self) -> Piece:
-        """A comment, which clients skip."""
-        return Piece(comment="keep-alive")
 
     def _open(self, item: Item) -> Iterable[Piece]:
         place = self._place(item)

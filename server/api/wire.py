@@ -50,10 +50,6 @@ class Reply(Protocol):
         """What a stream ends with, when it cannot be completed."""
         ...
 
-    def heartbeat(self) -> Piece:
-        """Something that says only that the connection is alive."""
-        ...
-
     def refusal(self, problem: Problem) -> dict[str, Any]:
         """The body that takes the place of an answer."""
         ...
