@@ -276,13 +276,16 @@ def _call(
 ) -> "tuple[dict[str, Any], Generation]":
     from grammars.tools.detection import detect_format
     from server import tool_call
+    from server.api.chat_reply import assistant_message
+    from server.items import Items
 
     family = named_format(options.format) or detect_format(loaded.tokenizer)
     prompt, grammar = tool_call.prepare(question, tools, loaded, family)
     made = _generate(options, loaded, prompt, grammar)
-    framer = grammar.framer()
-    events = [event for token in made.tokens for event in framer.feed_token(token.id)] + framer.finish()
-    return tool_call.assistant_message(events), made
+    framer, items = grammar.framer(), Items()
+    for event in [event for token in made.tokens for event in framer.feed_token(token.id)] + framer.finish():
+        items.feed(event)
+    return assistant_message(items), made
 
 
 def _read_text(path: Path) -> str:

@@ -1,12 +1,9 @@
 """From the messages of a job to the tokens of a prompt, through the model's own chat template.
 
-    messages, tools --> conventions of the template --> text --> tokens
-                                                         `--> is a section of reasoning open at its end?
-
-A family whose template shows no tools has instructions instead, which go before the system message.
+messages, tools --> conventions of the template --> text --> tokens
+                                                     `--> is a section of reasoning open at its end?
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -19,7 +16,7 @@ from constrained.errors import InvalidGrammar, ModelError
 from grammars.tools.conventions import Conventions, learn
 from grammars.tools.definitions import Tool
 from grammars.tools.formats import ToolFormat
-from grammars.tools.history import template_messages, template_tools
+from grammars.tools.prompting import TemplateInput, template_input
 from grammars.tools.reasoning import reasoning_in
 from grammars.tools.turns import Reasoning
 from server.jobs import Message, Thinking
@@ -57,12 +54,8 @@ class Prompts:
         Raises GrammarError with the place of a message that is wrong, ModelError for a conversation that
         the template refuses.
         """
-        ready = template_messages(messages, self._conventions, self._family)
-        if tools and self._family.instructions:
-            instructed = [{"role": "system", "content": self._instructions(tools, messages)}, *_rest(messages)]
-            ready = template_messages(instructed, self._conventions, self._family)
-        shown = [] if self._family.instructions else template_tools(tools, self._conventions)
-        text = self._text(ready, shown, thinking)
+        given = template_input(messages, tools, self._conventions, self._family)
+        text = self._text(given, thinking)
         reasoning, thoughts = reasoning_in(text, self._family), self._family.reasoning
         if thinking.enabled is False:
             if reasoning == "opened" and thoughts is not None:
@@ -70,9 +63,9 @@ class Prompts:
             reasoning = "none"
         return Prompt(self._tokens(text), None if reasoning == "free" else reasoning)
 
-    def _text(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]], thinking: Thinking) -> str:
+    def _text(self, given: TemplateInput, thinking: Thinking) -> str:
         if not self.renders:
-            return "\n\n".join(str(message["content"]) for message in messages)
+            return "\n\n".join(str(message["content"]) for message in given.messages)
         extra: dict[str, Any] = dict(thinking.template)
         for name in sorted(RESERVED & extra.keys()):
             raise InvalidGrammar("the server gives this to the template", where=f"chat_template_kwargs.{name}")
@@ -81,7 +74,7 @@ class Prompts:
         if thinking.effort is not None:
             extra["reasoning_effort"] = thinking.effort
         try:
-            return self._render(messages, tools or None, extra)
+            return self._render(given.messages, given.tools, extra)
         except TemplateError as error:
             reason = " ".join(str(error).split())[:REASON_LENGTH]
             raise ModelError(f"the model's chat template refuses the conversation: {reason}") from error
@@ -104,28 +97,3 @@ class Prompts:
         if not tokens:
             raise ModelError("the prompt is empty: a model needs at least one token to start from")
         return tuple(tokens)
-
-    def _instructions(self, tools: Sequence[Tool], messages: Sequence[Message]) -> str:
-        """The family's way to show tools, then the system message there is."""
-        listed = "\n".join(
-            json.dumps({"name": tool.name, "description": tool.description, "parameters": tool.schema})
-            for tool in tools
-        )
-        instructions = self._family.instructions.format(tools=listed)
-        first = _system(messages)
-        return f"{instructions}\n\n{first}" if first else instructions
-
-
-def _system(messages: Sequence[Message]) -> str:
-    """The text of a system message that comes first."""
-    if not messages or messages[0].get("role") not in ("system", "developer"):
-        return ""
-    content = messages[0].get("content")
-    if isinstance(content, str):
-        return content
-    parts = cast("Sequence[Mapping[str, Any] | str]", content or ())
-    return "\n".join(part if isinstance(part, str) else str(part.get("text", "")) for part in parts)
-
-
-def _rest(messages: Sequence[Message]) -> Sequence[Message]:
-    return messages[1:] if _system(messages) else messages

@@ -1,26 +1,16 @@
-"""A question and some tools in, an assistant message with one call out: what the command line does.
+"""A question and some tools in, a prompt and the grammar of one call out: what the command line does.
 
 tools --+--> the chat template, or instructions --> prompt --> model
         `--> grammar of one call --------------------------^  |
 message <---------------------------- framer <----------------'
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, assert_never, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from grammars.tools.compile import ToolGrammar, compile_tools
 from grammars.tools.conventions import Render, learn
 from grammars.tools.definitions import read_tools
-from grammars.tools.events import (
-    ArgumentsDelta,
-    CallFinished,
-    CallStarted,
-    Event,
-    Finished,
-    InputDelta,
-    ReasoningDelta,
-    TextDelta,
-)
 from grammars.tools.formats import ToolFormat
 from grammars.tools.prompting import template_input
 from grammars.tools.reasoning import reasoning_in
@@ -56,31 +46,3 @@ def prepare(question: str, tools: object, loaded: "LoadedModel", family: ToolFor
         reasoning=reasoning_in(render(given.messages, given.tools), family) if templated else None,
     )
     return chat_ids(loaded.tokenizer, given.messages, tools=given.tools), grammar
-
-
-def assistant_message(events: Iterable[Event]) -> dict[str, Any]:
-    """The message that a turn's events add up to, in OpenAI's shape."""
-    content, reasoning = "", ""
-    calls: list[dict[str, Any]] = []
-    for event in events:
-        match event:
-            case TextDelta(text):
-                content += text
-            case ReasoningDelta(text):
-                reasoning += text
-            case CallStarted(_, id, name, "function"):
-                calls.append({"id": id, "type": "function", "function": {"name": name, "arguments": ""}})
-            case CallStarted(_, id, name):
-                calls.append({"id": id, "type": "custom", "custom": {"name": name, "input": ""}})
-            case ArgumentsDelta(index, text):
-                calls[index]["function"]["arguments"] += text
-            case InputDelta(index, text):
-                calls[index]["custom"]["input"] += text
-            case CallFinished() | Finished():
-                pass
-            case _:
-                assert_never(event)
-    message: dict[str, Any] = {"role": "assistant", "content": content or None}
-    if reasoning:
-        message["reasoning_content"] = reasoning
-    return message | {"tool_calls": calls}

@@ -114,19 +114,9 @@ class ChatReply:
 
     def _choice(self, index: int, items: Items) -> dict[str, Any]:
         assert items.finished is not None
-        calls = [_call(call.id, call.name, call.kind, call.text) for call in items.calls]
-        message: dict[str, Any] = {
-            "role": "assistant",
-            "content": items.text(Text) or (None if calls else ""),
-            "refusal": None,
-        }
-        if reasoning := items.text(Reasoning):
-            message["reasoning_content"] = reasoning
-        if calls:
-            message["tool_calls"] = calls
         return {
             "index": index,
-            "message": message,
+            "message": assistant_message(items),
             "logprobs": logprobs(items.scores) if self._scores else None,
             "finish_reason": items.finished.reason,
         }
@@ -150,6 +140,21 @@ class ChatReply:
             "prompt_tokens_details": {"cached_tokens": max((one.cached for one in measured), default=0)},
             "completion_tokens_details": {"reasoning_tokens": sum(one.reasoning for one in measured)},
         }
+
+
+def assistant_message(items: Items) -> dict[str, Any]:
+    """The message that an answer's items add up to."""
+    calls = [_call(call.id, call.name, call.kind, call.text) for call in items.calls]
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": items.text(Text) or (None if calls else ""),
+        "refusal": None,
+    }
+    if reasoning := items.text(Reasoning):
+        message["reasoning_content"] = reasoning
+    if calls:
+        message["tool_calls"] = calls
+    return message
 
 
 def progress(done: int, total: int) -> Piece:
