@@ -20,6 +20,7 @@ def test_public_names_are_sorted_and_real(package):
     [
         ("constrained", {"mlx", "mlx_lm", "torch", "transformers"}),
         ("grammars", {"mlx", "mlx_lm", "torch", "transformers"}),
+        ("constrained.notebook", {"IPython", "mlx", "mlx_lm", "torch", "transformers"}),
         ("server.cli", {"fastapi", "mlx", "mlx_lm", "transformers", "uvicorn"}),
     ],
 )
