@@ -92,6 +92,10 @@ class ModelError(ConstrainedError):
     """A model cannot be found, converted or loaded."""
 
 
+class ShardingError(ConstrainedError):
+    """The ranks of a sharded model cannot work together (any more); says which rank, and why."""
+
+
 class BudgetTooSmall(ConstrainedError):
     """`max_tokens` cannot hold the shortest valid output; `minimum` tokens can."""
 

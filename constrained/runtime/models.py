@@ -51,7 +51,7 @@ def load_tokenizer(name: str | None = None, *, report: Callable[[str], None] = l
 
 
 def _load(name: str | None, load: Callable[[str], Any], report: Callable[[str], None]) -> Any:
-    local = str(packaged_model(report)) if name is None else _local_directory(name)
+    local = str(packaged_model(report)) if name is None else local_directory(name)
     place = local or str(name)
     report(f"loading {name or Path(place).name}")
     try:
@@ -63,7 +63,7 @@ def _load(name: str | None, load: Callable[[str], Any], report: Callable[[str], 
         raise ModelError(f"cannot load the model {name or place}: {source}{reason}") from error
 
 
-def _local_directory(name: str) -> str | None:
+def local_directory(name: str) -> str | None:
     """The directory called `name`, None if it can only be a hub name; ModelError if it is neither."""
     path = Path(name).expanduser()
     if name and path.is_dir():
