@@ -122,6 +122,7 @@ class Leader:
         self._answers: dict[int, SimpleQueue[Frame]] = {rank: SimpleQueue() for rank in range(1, place.size)}
         self._closed = False
         self._losing = threading.Lock()
+        self._noticed = threading.Event()
         self._welcome(place, time.monotonic() + patience)
         for rank, link in self._links.items():
             _in_background(self._listen, rank, link)
@@ -161,6 +162,7 @@ class Leader:
             if self._closed or self.lost is not None:
                 return
             self.lost = ShardingError(f"rank {rank} is lost: {reason}")
+        self._noticed.set()
         message = str(self.lost)
         for link in self._links.values():
             with suppress(OSError):
@@ -185,6 +187,10 @@ class Leader:
             with suppress(Exception):
                 return self._answers[rank].get(timeout=BEAT)
         raise self.lost
+
+    def wait_for_loss(self, seconds: float) -> bool:
+        """Wait until a rank is lost, `seconds` at most; say whether one is."""
+        return self._noticed.wait(seconds)
 
     def order(self, frame: Frame) -> None:
         """Send `frame` to all ranks. Raises ShardingError once one is lost."""

@@ -71,10 +71,8 @@ def place_from(environment: Mapping[str, str] = os.environ) -> Place | None:
     if not environment.get("MLX_HOSTFILE"):
         return None  # one rank: mlx.launch leaves the file out
     hosts = _listed(environment, "MLX_HOSTFILE")
-    first = cast("object", hosts[0])
-    if isinstance(first, list) and first:
-        first = cast("list[object]", first)[0]  # a host may have several connections
-    return _checked(rank, len(hosts), "ring", control or _below(_address(str(first))))
+    addresses = cast("list[str]", hosts[0] if isinstance(hosts[0], list) else hosts)  # a host may have several
+    return _checked(rank, len(hosts), "ring", control or _below(_address(str(addresses[0]))))
 
 
 def _checked(rank: int, size: int, backend: Backend, control: Address | None) -> Place:

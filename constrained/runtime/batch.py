@@ -46,6 +46,8 @@ class BatchEngine:
     prefill_step        prompt tokens read in one step, so that a long prompt does not hold up the others
     prefix_cache_bytes  keys and values kept for prompts that begin like earlier ones; 0 keeps none
 
+    rows                who executes the passes; by default this process, alone
+
     Raises ModelError for a model whose caches cannot be batched.
     """
 
@@ -57,12 +59,13 @@ class BatchEngine:
         max_batch: int = 8,
         prefill_step: int = 512,
         prefix_cache_bytes: int = 1 << 30,
+        rows: Rows | None = None,
     ) -> None:
         if max_batch < 1 or prefill_step < 1 or prefix_cache_bytes < 0:
             raise ValueError("max_batch and prefill_step must be at least 1, prefix_cache_bytes at least 0")
         self._vocabulary = vocabulary_of(model, tokenizer)
         self._schedule = Schedule(max_batch=max_batch, prefill_step=prefill_step, prefix_cache_bytes=prefix_cache_bytes)
-        self._rows = Rows(model)
+        self._rows = rows or Rows(model)
         self._guides = Guides()
         self._next_uid = 0
         self._wired_limit = maybe_set_recommended_wired_limit()

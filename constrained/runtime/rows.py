@@ -79,6 +79,11 @@ class Rows:
             outcome.logits = self._feed([fed[uid] for uid in self._uids])
         return outcome
 
+    @property
+    def held(self) -> tuple[list[int], list[int], list[int]]:
+        """Whose caches there are: of prompts, of rows (in their order), and entries."""
+        return list(self._prompts), list(self._uids), list(self._entries)
+
     def clear(self) -> None:
         """Forget everything."""
         self._prompts.clear()

@@ -19,13 +19,13 @@ import mlx.core as mx
 import mlx_lm.utils
 
 from constrained.errors import ModelError, ShardingError
+from constrained.ranks.channel import PATIENCE, Follower, Leader
+from constrained.ranks.guard import ends_after
+from constrained.ranks.place import Place
 from constrained.runtime.evaluation import finish
 from constrained.runtime.models import LoadedModel, local_directory
 from constrained.runtime.packaged_model import packaged_model
-from constrained.ranks.channel import PATIENCE, Follower, Leader
-from constrained.ranks.guard import ends_after
 from constrained.runtime.sharding.pipeline import cut_into_stages
-from constrained.ranks.place import Place
 
 Sharding = Literal["pipeline", "tensor"]
 PACKAGES = ("constrained-mlx", "mlx", "mlx-lm")
