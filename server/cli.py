@@ -12,11 +12,13 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import constrained
 from constrained.errors import ConstrainedError, GrammarError, InvalidGrammar
+from constrained.ranks.place import place_from
 from server.formats import add_formats, named_format
 from server.settings import add_flags, read_settings
 
@@ -38,8 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = options.run(options)
         print(end="", flush=True)
+        if ranks := getattr(options, "ranks", None):
+            ranks.close()
     except (ConstrainedError, CommandError) as error:
         _say(str(error))
+        if ranks := getattr(options, "ranks", None):
+            ranks.channel.stop(str(error))
         return 2 if isinstance(error, CommandError) else 1
     except KeyboardInterrupt:
         _say("interrupted")
@@ -105,6 +111,13 @@ def _generation_options() -> argparse.ArgumentParser:
     options.add_argument("--temperature", type=_temperature, default=0.0, help="default: 0, the likeliest token")
     options.add_argument("--top-p", type=_probability, default=1.0, help="default: 1, all tokens")
     options.add_argument("--seed", type=int, help="equal seeds give equal answers")
+    options.add_argument(
+        "--sharding",
+        choices=("pipeline", "tensor"),
+        default="pipeline",
+        help="under mlx.launch: every rank holds some layers (pipeline, the default) or a part of every layer (tensor)",
+    )
+    options.set_defaults(ranks=None)
     return options
 
 
@@ -248,7 +261,12 @@ def _entry(finding: Any) -> dict[str, str]:
 def _load(options: argparse.Namespace) -> "LoadedModel":
     from constrained.runtime import load_model
 
-    return load_model(options.model, report=_say)
+    if (place := place_from()) is None:
+        return load_model(options.model, report=_say)
+    from server.sharded import Ranks
+
+    options.ranks = Ranks(place, options.model, options.sharding, _say)
+    return options.ranks.loaded
 
 
 def _generate(
@@ -257,8 +275,8 @@ def _generate(
     from constrained.runtime import generate
 
     _say(f"reading a prompt of {len(prompt)} tokens, then generating")
-    made = generate(
-        *loaded,
+    run = options.ranks.generate if options.ranks else partial(generate, *loaded)
+    made: Generation = run(
         prompt,
         grammar,
         max_tokens=options.max_tokens,

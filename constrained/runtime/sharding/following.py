@@ -140,7 +140,7 @@ class _Silent:
 def started_whole(model: Any) -> Any:
     """`model`, whose passes are started as a whole as soon as they are built."""
     body = model.model
-    plain = type(body)
+    plain = cast("type[Any]", type(body))
     if not getattr(plain, "starts_whole", False):
 
         def call(self: Any, inputs: mx.array, cache: list[Any] | None = None, *more: Any, **named: Any) -> mx.array:
