@@ -65,7 +65,7 @@ def test_ranks_with_different_models_are_refused_with_both_values(model, tmp_pat
         assert "on rank 0 and " in said
 
 
-@pytest.mark.parametrize("lost", [0, 1])
+@pytest.mark.parametrize("lost", [1, pytest.param(0, marks=pytest.mark.slow)])
 def test_a_rank_that_is_killed_while_decoding_ends_the_other(model, lost):
     endless = [*QUESTION, "--model", model, "--regex", "[a-z]{4000}", "--max-tokens", "100000"]
     with Ranks(2, endless) as ranks:
@@ -115,6 +115,7 @@ def test_twenty_losses_of_any_rank_at_any_time_end_all(model, tmp_path):
     print("\n".join(took))  # noqa: T201
 
 
+@pytest.mark.slow
 def test_the_launcher_of_mlx_starts_ranks(model):
     launcher = Path(sys.executable).with_name("mlx.launch")
     command = [
