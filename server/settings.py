@@ -105,7 +105,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     for one in fields(Settings):
         name = "--" + one.name.replace("_", "-")
         if one.type is bool:
-            parser.add_argument(name, action="store_const", const="true", help=one.metadata["help"])
+            parser.add_argument(name, nargs="?", const="true", metavar="true", help=one.metadata["help"])
         else:
             shown = one.metadata["metavar"]
             parser.add_argument(name, metavar=shown, help=one.metadata["help"])

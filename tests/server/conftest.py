@@ -1,0 +1,47 @@
+"""Servers for tests: real processes with a tiny model of random weights."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.runtime.tiny import write_model
+from tests.support.http_server import Server
+
+KEY = "a key"
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def servers(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+    """Two servers, started together: starting is mostly importing."""
+    logs = tmp_path_factory.mktemp("logs")
+    common = ["--model", str(tiny_model), "--served-name", "tiny", "--heartbeat", "0.2", "--temperature", "0.7"]
+    narrow = "--context 8000 --max-concurrency 1 --max-queue 1 --timeout 2 --stored-responses 1 --max-body-mb 1"
+    flags = ([*common, "--max-tokens", "200", "--context", "2000"], [*common, *narrow.split(), "--refuse-hosted-tools"])
+    keys: tuple[dict[str, str], ...] = ({}, {"CONSTRAINED_API_KEY": KEY})
+    with ThreadPoolExecutor(2) as pool:
+        started = [
+            pool.submit(Server, *each, log=logs / f"{number}.log", environment=key)
+            for number, (each, key) in enumerate(zip(flags, keys, strict=True))
+        ]
+        first, second = (one.result() for one in started)
+    with first, second:
+        yield first, second
+
+
+@pytest.fixture
+def server(servers: tuple[Server, Server]) -> Server:
+    """A server with room for everybody."""
+    return servers[0]
+
+
+@pytest.fixture
+def narrow_server(servers: tuple[Server, Server]) -> Server:
+    """A server with a key, room for one, four seconds and little memory."""
+    return servers[1]
