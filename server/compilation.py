@@ -15,13 +15,12 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 
-from constrained.errors import UnsupportedFeature
 from constrained.matcher import STATE_BYTES
 from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.tools.compile import ToolGrammar, compile_tools
 from grammars.tools.formats import Slot, ToolFormat
 from grammars.tools.turns import Reasoning
-from server.jobs import Job, Structured
+from server.jobs import Job
 
 LEAST_BYTES = 1 << 20  # what a grammar costs before it is used: a guess, on the safe side
 
@@ -41,9 +40,8 @@ class Compiler:
 
     def key(self, job: Job, reasoning: Reasoning | None, calls_before: int) -> str:
         """Equal keys mean equal grammars."""
-        answer = repr(job.answer) if isinstance(job.answer, Structured) else job.answer
         numbered = calls_before if self.is_numbered else 0
-        parts = [job.tools, job.tool_choice, job.parallel, answer, reasoning, numbered]
+        parts = [job.tools, job.tool_choice, job.parallel, job.answer, reasoning, numbered]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @property
@@ -56,8 +54,6 @@ class Compiler:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _compile(self, job: Job, reasoning: Reasoning | None, calls_before: int) -> ToolGrammar:
-        if isinstance(job.answer, Structured):
-            raise UnsupportedFeature("only JSON can be asked for", where=job.answer.where)
         grammar = compile_tools(
             job.tools,
             self._vocabulary,

@@ -10,7 +10,7 @@ Messages are in the shape of chat completions, tools and tool_choice as the clie
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 Message = Mapping[str, Any]
 
@@ -40,20 +40,11 @@ class Thinking:
     template: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
-class Structured:
-    """An answer that is not JSON: all of it matches a regular expression or a Lark grammar, or is a choice."""
-
-    kind: Literal["regex", "choice", "grammar"]
-    value: str | tuple[str, ...]
-    where: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One request.
 
-    answer       what an answer without calls must be: OpenAI's response_format, or `Structured`
+    answer       what an answer without calls must be, as in grammars/tools/answers.py
     max_tokens   of the answer, reasoning included; `limited_by` is the field that says so
     stop         texts that end an answer in words; they are not looked for in calls, JSON or reasoning
     scores       None: no log-probabilities; n: those of the chosen tokens and of the n likeliest
@@ -66,7 +57,7 @@ class Job:
     tools: tuple[Mapping[str, Any], ...] = ()
     tool_choice: object = "auto"
     parallel: bool = True
-    answer: Mapping[str, Any] | Structured | None = None
+    answer: Mapping[str, Any] | None = None
     sampling: Sampling = Sampling()
     thinking: Thinking = Thinking()
     max_tokens: int | None = None

@@ -24,7 +24,7 @@ from grammars.tools.formats import ToolFormat
 from grammars.tools.history import count_calls
 from server.compilation import Compiler, GrammarCache
 from server.engine import EngineThread
-from server.errors import OVERLOADED, TIMED_OUT, UNAVAILABLE, Problem, RequestError, invalid
+from server.errors import OVERLOADED, TIMED_OUT, UNAVAILABLE, Problem, RequestError, invalid, unsupported
 from server.events import Event, Failed, Measured, Silent
 from server.jobs import Job, Sampling
 from server.metrics import Metrics
@@ -138,6 +138,7 @@ class Service:
 
     async def prepare(self, job: Job) -> Prepared:
         """Find out whether and how a job can be answered; raises as `prompt`, and for its grammar and limits."""
+        _check_engine_honours(job)
         prompt = await self.prompt(job)
         grammar = await self._grammar(job, prompt)
         return Prepared(job, prompt, grammar, self._max_tokens(job, prompt, grammar))
@@ -250,6 +251,22 @@ class Service:
 
 def _put(queue: _Queue, choice: int, event: SequenceEvent) -> None:
     queue.put_nowait((choice, event))
+
+
+def _check_engine_honours(job: Job) -> None:
+    """Refuse what the batch engine does not do yet."""
+    sampling = job.sampling
+    wanted = {
+        "logit_bias": bool(sampling.logit_bias),
+        "presence_penalty": sampling.presence_penalty != 0,
+        "frequency_penalty": sampling.frequency_penalty != 0,
+        "repetition_penalty": sampling.repetition_penalty != 1,
+        "top_logprobs": bool(job.scores),
+        "thinking_budget": job.thinking.budget is not None,
+    }
+    for name, is_wanted in wanted.items():
+        if is_wanted:
+            raise unsupported(name)
 
 
 def timed_out(settings: Settings) -> Problem:

@@ -11,14 +11,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any
 
 from constrained.errors import GrammarError, InvalidGrammar
 from constrained.grammar import Node, Sequence
 from constrained.matcher import CompiledGrammar
 from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.json_schema.options import JsonSchemaOptions
-from grammars.tools.arguments import ANY_OBJECT, Schema, compile_schema
+from grammars.tools.answers import read_answer
+from grammars.tools.arguments import ANY_OBJECT
 from grammars.tools.calls import Calls
 from grammars.tools.definitions import Input, Tool, read_choice, read_tools
 from grammars.tools.formats import ToolFormat
@@ -74,7 +75,7 @@ def compile_tools(
 ) -> ToolGrammar:
     """The grammar of one turn of a model that may call `tools` (read_tools, read_choice: what is accepted).
 
-    response_format  what an answer without calls must be: OpenAI's `response_format` or `text.format`
+    response_format  what an answer without calls must be: OpenAI's `response_format` or `text.format` (answers.py)
     reasoning        "opened" where the prompt ends inside a section, "free" where one may come, "none";
                      None: "free" where the tokenizer has tokens for it
     first_index      calls in the conversation so far, for families that number them (Kimi, Cohere)
@@ -94,7 +95,7 @@ def compile_tools(
         vocabulary,
         compiled,
         read_choice(tool_choice, read, parallel=parallel_tool_calls),
-        _answer(response_format, options),
+        read_answer(response_format, vocabulary, options),
         state,
         thoughts,
         first_index,
@@ -134,26 +135,6 @@ def _callable(
     return Callable(tool, written.node, written.kinds)
 
 
-def _answer(response_format: Mapping[str, Any] | None, options: JsonSchemaOptions) -> Schema | None:
-    """The schema of an answer, in OpenAI's spellings; None for free text."""
-    if response_format is None:
-        return None
-    match response_format.get("type"):
-        case "text":
-            return None
-        case "json_object":
-            return compile_schema(ANY_OBJECT, options, "response_format")
-        case "json_schema":
-            nested = response_format.get("json_schema")
-            fields = cast("Mapping[str, Any]", nested) if isinstance(nested, Mapping) else response_format
-            place = "response_format.json_schema.schema" if fields is nested else "response_format.schema"
-            if not isinstance(fields.get("schema"), Mapping | bool):
-                raise InvalidGrammar("expected a schema", where=place)
-            return compile_schema(fields["schema"], options, place)
-        case other:
-            raise InvalidGrammar(f"unknown type {other!r}", where="response_format.type")
-
-
 def _fingerprint(request: tuple[Any, ...], options: JsonSchemaOptions, vocabulary: Vocabulary) -> str:
     text_ = "\0".join((json.dumps(request, default=repr), repr(options), vocabulary.fingerprint))
     return hashlib.sha256(text_.encode()).hexdigest()
@@ -180,7 +161,7 @@ def _bodies(turn: Turn, *, after_reasoning: bool) -> list[Sequence]:
     if turn.format.answer_first:
         return _answer_first(turn)
     bodies: list[Sequence] = []
-    lead: Sequence = (LINE_BREAKS,) if after_reasoning else ()
+    lead: Sequence = (LINE_BREAKS,) if after_reasoning and not turn.is_exact else ()
     opens, closes = (turn.marks.sequence(part) for part in turn.format.answer)
     free = turn.answer is None and not opens
     if turn.choice.least == 0:

@@ -313,7 +313,7 @@ class Framer:
         self._decoder.reset()
 
     def _text(self, read: bytes) -> None:
-        if self._fresh:
+        if self._fresh and (self.in_reasoning or not self._turn.is_exact):
             read = read.lstrip(b"\n")
             if not read:
                 return

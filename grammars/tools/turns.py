@@ -19,7 +19,7 @@ from typing import Literal
 from constrained.errors import InvalidGrammar, UnsupportedFeature
 from constrained.grammar import Node
 from constrained.vocabulary.vocabulary import Vocabulary
-from grammars.tools.arguments import Schema
+from grammars.tools.answers import Answer
 from grammars.tools.definitions import Choice, Tool
 from grammars.tools.formats import CallForm, OneOf, ReasoningFormat, Slot, ToolFormat
 from grammars.tools.kinds import Kinds
@@ -67,13 +67,13 @@ def opening(atoms: Atoms, at_start: bool) -> Opening:
 
 @dataclass(frozen=True, eq=False)
 class Turn:
-    """One turn. `answer`: the schema of the answer, None for free text. `first_index`: calls before it."""
+    """One turn. `answer`: its grammar, None for free text. `first_index`: calls before it."""
 
     format: ToolFormat
     vocabulary: Vocabulary
     tools: tuple[Callable, ...]
     choice: Choice
-    answer: Schema | None
+    answer: Answer | None
     reasoning: Reasoning
     thoughts: ReasoningFormat | None
     first_index: int = 0
@@ -95,19 +95,27 @@ class Turn:
     def forms(self) -> tuple[CallForm, ...]:
         """The forms in which calls may be written here.
 
-        A call without a marker of its own cannot be told from an answer in JSON, so then it needs one.
+        A call without a marker of its own cannot be told from an answer in JSON, so then it needs one; and
+        no call can be told from an answer that is any text.
         """
         forms = self.format.forms
-        if self.answer is not None and self.format.messages is None:
+        if self.answer is not None and self.choice.least == 0 and self.format.messages is None:
             forms = tuple(form for form in forms if form.by_name or not form.at_start)
             forms = tuple(form for form in forms if form.at_start or self._has_token(form))
+            forms = () if self.is_exact else forms
         if self.callable and not forms:
+            answer = "such an answer" if self.is_exact else "a JSON answer"
             raise UnsupportedFeature(
-                f"format {self.format.name!r} cannot tell calls from a JSON answer",
+                f"format {self.format.name!r} cannot tell calls from {answer}",
                 where="response_format",
                 hint='use tool_choice "required" or "none", or another format',
             )
         return forms
+
+    @property
+    def is_exact(self) -> bool:
+        """Is an answer without calls a text of which every character counts?"""
+        return self.answer is not None and not self.answer.is_json
 
     def _has_token(self, form: CallForm) -> bool:
         """Can calls of this form be told from JSON? A tag or a token is never the beginning of a value."""

@@ -1,7 +1,7 @@
 """POST /v1/chat/completions: a request to a job."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -22,7 +22,7 @@ from server.api.bodies import (
 )
 from server.api.tool_types import Ignorable, callable_tools
 from server.errors import invalid, unsupported
-from server.jobs import Job, Sampling, Structured, Thinking
+from server.jobs import Job, Sampling, Thinking
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
@@ -101,6 +101,7 @@ def chat_job(body: ChatRequest, ignorable: Ignorable) -> Job:
     if body.top_logprobs is not None and not body.logprobs:
         raise invalid("top_logprobs needs logprobs: true", "top_logprobs")
     listed = callable_tools(body.tools or (), ignorable)
+    answer, places = _answer(body)
     both = body.max_completion_tokens is not None
     return Job(
         model=body.model,
@@ -108,7 +109,7 @@ def chat_job(body: ChatRequest, ignorable: Ignorable) -> Job:
         tools=listed.tools,
         tool_choice="auto" if body.tool_choice is None else body.tool_choice,
         parallel=body.parallel_tool_calls is not False,
-        answer=_answer(body),
+        answer=answer,
         sampling=_sampling(body),
         thinking=_thinking(body),
         max_tokens=body.max_completion_tokens if both else body.max_tokens,
@@ -117,30 +118,33 @@ def chat_job(body: ChatRequest, ignorable: Ignorable) -> Job:
         scores=(body.top_logprobs or 0) if body.logprobs else None,
         choices=body.n or 1,
         stream=bool(body.stream),
-        places=listed.places,
+        places={**listed.places, **places},
         notes=listed.notes,
     )
 
 
-def _answer(body: ChatRequest) -> Mapping[str, Any] | Structured | None:
+_STRUCTURED = {
+    "json_schema": ("json_schema", "schema"),
+    "regex": ("regex", "pattern"),
+    "choice": ("choice", "choices"),
+    "grammar": ("grammar", "definition"),
+}
+
+
+def _answer(body: ChatRequest) -> tuple[Mapping[str, Any] | None, Mapping[str, str]]:
+    """What the answer must be, and where the parts of that are in the request."""
     asked = body.structured_outputs
     if asked is None:
-        return body.response_format
+        return body.response_format, {}
     if body.response_format is not None and body.response_format.get("type") != "text":
         raise invalid("response_format and structured_outputs both say what the answer is", "structured_outputs")
-    given = {name: value for name in StructuredOutputs.model_fields if (value := getattr(asked, name)) is not None}
+    given = {name: value for name in _STRUCTURED if (value := getattr(asked, name)) is not None}
     if len(given) != 1:
         raise invalid("exactly one of json, regex, choice and grammar is needed", "structured_outputs")
     ((name, value),) = given.items()
-    match name:
-        case "json_schema":
-            return {"type": "json_schema", "schema": value}
-        case "choice":
-            return Structured("choice", tuple(cast("list[str]", value)), "structured_outputs.choice")
-        case "regex" | "grammar":
-            return Structured(name, cast("str", value), f"structured_outputs.{name}")
-        case _:
-            raise AssertionError(name)
+    kind, key = _STRUCTURED[name]
+    place = f"structured_outputs.{StructuredOutputs.model_fields[name].alias or name}"
+    return {"type": kind, key: value}, {f"response_format.{key}": place, "response_format": place}
 
 
 def _sampling(body: ChatRequest) -> Sampling:

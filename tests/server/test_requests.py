@@ -11,7 +11,7 @@ from server.api.messages_request import MessagesRequest, messages_job
 from server.api.responses_request import Earlier, ResponsesRequest, responses_job, seal, unseal
 from server.api.tool_types import Ignorable
 from server.errors import RequestError
-from server.jobs import Job, Structured
+from server.jobs import Job
 from tests.support.client_requests import Recorded, recorded_requests
 
 USER = {"role": "user", "content": "hi"}
@@ -101,12 +101,9 @@ def test_chat_sampling(fields: dict[str, Any], expected: tuple[Any, ...]) -> Non
         ({"tool_choice": "required"}, "tool_choice", "required"),
         ({"response_format": {"type": "json_object"}}, "answer", {"type": "json_object"}),
         ({"structured_outputs": {"json": True}}, "answer", {"type": "json_schema", "schema": True}),
-        ({"structured_outputs": {"regex": "a+"}}, "answer", Structured("regex", "a+", "structured_outputs.regex")),
-        (
-            {"structured_outputs": {"choice": ["a", "b"]}},
-            "answer",
-            Structured("choice", ("a", "b"), "structured_outputs.choice"),
-        ),
+        ({"structured_outputs": {"regex": "a+"}}, "answer", {"type": "regex", "pattern": "a+"}),
+        ({"structured_outputs": {"choice": ["a", "b"]}}, "answer", {"type": "choice", "choices": ["a", "b"]}),
+        ({"structured_outputs": {"grammar": "start: A"}}, "answer", {"type": "grammar", "definition": "start: A"}),
         ({"user": "me", "metadata": {"a": "b"}, "store": True, "service_tier": "auto"}, "choices", 1),
     ],
 )

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import time
 from typing import Any
 
@@ -29,12 +30,21 @@ PERSON: dict[str, Any] = {
 }
 TOOL = {"type": "function", "function": {"name": "get_weather", "strict": True, "parameters": SCHEMA}}
 FLAT_TOOL = {"type": "function", "name": "get_weather", "strict": True, "parameters": SCHEMA}
+ANY_ONE = {"type": "any", "disable_parallel_tool_use": True}
 ANTHROPIC_TOOL = {"name": "get_weather", "input_schema": SCHEMA}
 CHAT, RESPONSES, MESSAGES = "/v1/chat/completions", "/v1/responses", "/v1/messages"
 
 
 def chat(**fields: Any) -> dict[str, Any]:
     return {"model": "tiny", "messages": [USER], **fields}
+
+
+def function(parameters: object) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": "f", "parameters": parameters}}
+
+
+def schema_answer(schema: object) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"schema": schema}}
 
 
 # ---------------------------------------------------------------- calls, in each format
@@ -60,7 +70,8 @@ def test_a_required_call_validates_and_its_stream_says_the_same(server: Server) 
 
 
 def test_a_response_calls_and_goes_on_from_what_is_stored(server: Server) -> None:
-    first = server.post(RESPONSES, {"input": "hi", "tools": [FLAT_TOOL], "tool_choice": "required"}).body
+    asked = {"input": "hi", "tools": [FLAT_TOOL], "tool_choice": "required", "parallel_tool_calls": False}
+    first = server.post(RESPONSES, asked).body
     assert first["status"] == "completed"
     call = first["output"][-1]
     jsonschema.validate(json.loads(call["arguments"]), SCHEMA)
@@ -69,7 +80,8 @@ def test_a_response_calls_and_goes_on_from_what_is_stored(server: Server) -> Non
     results = [
         {"type": "function_call_output", "call_id": item["call_id"], "output": "sunny"} for item in first["output"]
     ]
-    second = server.post(RESPONSES, {"input": results, "previous_response_id": first["id"], "max_output_tokens": 5})
+    again = {"input": results, "previous_response_id": first["id"], "tools": [FLAT_TOOL], "tool_choice": "none"}
+    second = server.post(RESPONSES, {**again, "max_output_tokens": 5})
     assert second.body["output"][0]["type"] == "message"
     assert second.body["usage"]["input_tokens"] > first["usage"]["input_tokens"]
 
@@ -93,7 +105,7 @@ def test_a_response_stream_ends_with_the_response(server: Server) -> None:
 
 
 def test_a_message_calls_any_tool(server: Server) -> None:
-    body = {"max_tokens": 200, "messages": [USER], "tools": [ANTHROPIC_TOOL], "tool_choice": {"type": "any"}}
+    body = {"max_tokens": 200, "messages": [USER], "tools": [ANTHROPIC_TOOL], "tool_choice": ANY_ONE}
     made = server.post(MESSAGES, {**body, "temperature": 0}).body
     assert made["stop_reason"] == "tool_use"
     jsonschema.validate(made["content"][-1]["input"], SCHEMA)
@@ -118,14 +130,29 @@ def test_tokens_are_counted_as_they_are_used(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "wanted", [{"type": "json_object"}, {"type": "json_schema", "json_schema": {"schema": PERSON}}]
+    "schema",
+    [True, PERSON, {"enum": [1, "a", None]}, {"type": "object", "required": ["a"], "properties": {"a": {"const": 1}}}],
 )
-def test_an_answer_has_the_format_asked_for(server: Server, wanted: dict[str, Any]) -> None:
-    choice = server.post(CHAT, chat(response_format=wanted)).body["choices"][0]
+def test_an_answer_has_the_format_asked_for(server: Server, schema: Any) -> None:
+    choice = server.post(CHAT, chat(response_format=schema_answer(schema), seed=1)).body["choices"][0]
     assert choice["finish_reason"] == "stop"
-    jsonschema.validate(json.loads(choice["message"]["content"]), {"type": "object"})
-    if "json_schema" in wanted:
-        jsonschema.validate(json.loads(choice["message"]["content"]), PERSON)
+    jsonschema.validate(json.loads(choice["message"]["content"]), schema)
+
+
+@pytest.mark.parametrize(
+    ("structured", "pattern"),
+    [
+        ({"regex": r"\n[ab]{3} "}, r"\n[ab]{3} "),
+        ({"choice": ["yes", "no"]}, "yes|no"),
+        ({"grammar": 'start: "x" DIGIT+ "!"\n%import common.DIGIT'}, r"x\d+!"),
+        ({"grammar": 'root ::= "x" [0-9]'}, r"x\d"),
+        ({"json": {"enum": [1, 2]}}, "[12]"),
+    ],
+)
+def test_a_structured_output_matches_to_the_letter(server: Server, structured: dict[str, Any], pattern: str) -> None:
+    choice = server.post(CHAT, chat(structured_outputs=structured)).body["choices"][0]
+    assert re.fullmatch(pattern, choice["message"]["content"])
+    assert choice["finish_reason"] == "stop"
 
 
 def test_an_answer_in_words_that_is_cut_says_so(server: Server) -> None:
@@ -158,14 +185,6 @@ def test_tools_that_run_elsewhere_are_left_out_with_a_warning(server: Server) ->
 # ---------------------------------------------------------------- refusals
 
 
-def function(parameters: object) -> dict[str, Any]:
-    return {"type": "function", "function": {"name": "f", "parameters": parameters}}
-
-
-def schema_answer(schema: object) -> dict[str, Any]:
-    return {"type": "json_schema", "json_schema": {"schema": schema}}
-
-
 NEGATED = {"properties": {"a": {"not": {"uniqueItems": True}}}}
 PARAMETERS = "tools[1].function.parameters#"
 NAMED = {"type": "function", "function": {"name": "g"}}
@@ -182,6 +201,10 @@ TEXT_FORMAT = {"format": {"type": "json_schema", "schema": {"type": 1}}}
         (CHAT, chat(tools=[TOOL, function(NEGATED)]), f"{PARAMETERS}/properties/a/not/uniqueItems", "uniqueItems"),
         (CHAT, chat(tools=[{"type": "mcp"}, function({"type": 1})]), f"{PARAMETERS}/type", ""),
         (CHAT, chat(response_format=schema_answer({"type": 1})), "response_format.json_schema.schema#/type", ""),
+        (CHAT, chat(structured_outputs={"regex": "("}), "structured_outputs.regex", "group is opened"),
+        (CHAT, chat(structured_outputs={"grammar": "start: ("}), "structured_outputs.grammar, line 1, column 9", ""),
+        (CHAT, chat(structured_outputs={"json": {"type": 1}}), "structured_outputs.json#/type", ""),
+        (CHAT, chat(structured_outputs={"choice": ["a"]}, tools=[TOOL]), "structured_outputs.choice", "cannot tell"),
         (RESPONSES, {"input": "x", "text": TEXT_FORMAT}, "text.format.schema#/type", ""),
         (RESPONSES, {"input": [RESULT]}, "input[0].tool_call_id", "no call"),
         (CHAT, chat(tool_choice="required"), "tool_choice", "no tool to call"),

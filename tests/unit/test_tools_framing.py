@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from constrained import Vocabulary
+from constrained.errors import UnsupportedFeature
 from grammars.tools.compile import ToolGrammar, compile_tools
 from grammars.tools.events import ArgumentsDelta, CallFinished, CallStarted, Finished, ReasoningDelta, TextDelta
 from grammars.tools.rendering import WrittenCall, render_calls
@@ -155,3 +156,30 @@ def test_kimi_numbers_its_calls_through_the_conversation():
     matcher = compiled.matcher()
     for byte in text.encode():
         matcher.advance(byte)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ({"type": "regex", "pattern": r"\n+ab\s*"}, "\n\nab \n"),
+        ({"type": "choice", "choices": ["\n", "a"]}, "\n"),
+        ({"type": "grammar", "definition": r'start: "\n" "x"+'}, "\nxx"),
+    ],
+)
+@pytest.mark.parametrize("reasoning", ["none", "opened"])
+def test_an_answer_that_is_any_text_is_said_to_the_letter(answer, text, reasoning):
+    grammar = compile_tools([], TEXT_ONLY, format="hermes", response_format=answer, reasoning=reasoning)
+    written = ("Hm</think>" if reasoning == "opened" else "") + text
+    matcher, framer = grammar.matcher(), grammar.framer()
+    events = []
+    for byte in written.encode():
+        matcher.advance(byte)
+        events += framer.feed(bytes((byte,)))
+    assert matcher.is_accepting
+    events += framer.finish()
+    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == text
+
+
+def test_calls_beside_an_answer_that_is_any_text_are_refused():
+    with pytest.raises(UnsupportedFeature, match="cannot tell calls"):
+        compile_tools([{"name": "f"}], TEXT_ONLY, format="hermes", response_format={"type": "choice", "choices": ["a"]})
