@@ -6,7 +6,6 @@ is refused, a model that cannot be loaded), 2 the command line's (an option, a f
 """
 
 import argparse
-import json
 import math
 import os
 import sys
@@ -17,19 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import constrained
-from constrained.errors import ConstrainedError, GrammarError, InvalidGrammar
+from constrained.errors import ConstrainedError, GrammarError
 from constrained.ranks.place import place_from
 from server.formats import add_formats, named_format
+from server.inputs import CommandError, Form, add_forms, read_json, read_text, say, text, to_json
 from server.settings import add_flags, read_settings
 
 if TYPE_CHECKING:
     from constrained.runtime import Generation, LoadedModel, Prompt
 
 INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell names a process that SIGINT or SIGPIPE ended
-
-
-class CommandError(Exception):
-    """The command line asks for something that is not there."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,19 +39,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if ranks := getattr(options, "ranks", None):
             ranks.close()
     except (ConstrainedError, CommandError) as error:
-        _say(str(error))
+        say(str(error))
         if ranks := getattr(options, "ranks", None):
             ranks.channel.stop(str(error))
         return 2 if isinstance(error, CommandError) else 1
     except KeyboardInterrupt:
-        _say("interrupted")
+        say("interrupted")
         return INTERRUPTED
     except OSError as error:
         # Nobody reads on, or the disk is full. Python flushes stdout once more at exit, which must go somewhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             return BROKEN_PIPE
-        _say(f"cannot write the answer: {error.strerror}")
+        say(f"cannot write the answer: {error.strerror}")
         return 1
     return code
 
@@ -76,19 +72,28 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=run_demo, format=None)
 
     call = verbs.add_parser("call", parents=[generation], help="answer a question with a call of one of your tools")
-    call.add_argument("question", type=_text)
+    call.add_argument("question", type=text)
     call.add_argument("--tools", required=True, type=Path, metavar="FILE", help="a JSON list of OpenAI tools")
     call.add_argument("--format", metavar="NAME", help="how calls are written; default: as the model was trained")
     call.set_defaults(run=run_call)
 
     generate = verbs.add_parser("generate", parents=[generation], help="generate text of a given form")
-    generate.add_argument("prompt", type=_text)
+    generate.add_argument("prompt", type=text)
     form = generate.add_mutually_exclusive_group(required=True)
-    form.add_argument("--schema", type=Path, metavar="FILE", help="JSON that satisfies this JSON Schema")
-    form.add_argument("--regex", type=_text, help="text that this regular expression matches as a whole")
-    form.add_argument("--lark", type=Path, metavar="FILE", help="text of this Lark grammar")
-    form.add_argument("--choice", type=_text, nargs="+", metavar="TEXT", help="one of these texts")
+    add_forms(form)
     generate.set_defaults(run=run_generate)
+
+    inspect = verbs.add_parser("inspect", parents=[generation], help="generate, and show what the grammar did to it")
+    inspect.add_argument("prompt", type=text)
+    form = inspect.add_mutually_exclusive_group(required=True)
+    form.add_argument("--tools", type=Path, metavar="FILE", help="a call of one of these OpenAI tools")
+    add_forms(form)
+    inspect.add_argument(
+        "--alternatives", type=_positive, default=5, metavar="N", help="likeliest tokens shown, default: 5"
+    )
+    inspect.add_argument("--all", action="store_true", help="a row for every token, not only where the mask mattered")
+    inspect.add_argument("--json", action="store_true", help="print one JSON object")
+    inspect.set_defaults(run=run_inspect)
 
     serve = verbs.add_parser("serve", help="an HTTP server for OpenAI's and Anthropic's clients")
     add_flags(serve)
@@ -105,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
 def _generation_options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False)
     options.add_argument(
-        "--model", type=_text, help="an mlx-lm directory or a hub name; default: the packaged SmolLM2-135M-Instruct"
+        "--model", type=text, help="an mlx-lm directory or a hub name; default: the packaged SmolLM2-135M-Instruct"
     )
     options.add_argument("--max-tokens", type=_positive, default=512, metavar="N", help="default: 512")
     options.add_argument("--temperature", type=_temperature, default=0.0, help="default: 0, the likeliest token")
@@ -119,14 +124,6 @@ def _generation_options() -> argparse.ArgumentParser:
     )
     options.set_defaults(ranks=None)
     return options
-
-
-def _text(value: str) -> str:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise argparse.ArgumentTypeError("not valid UTF-8") from None
-    return value
 
 
 def _positive(value: str) -> int:
@@ -162,7 +159,7 @@ def run_demo(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     message, made = _call(options, loaded, demo.TOOLS, demo.QUESTION)
     shown = demo.QUESTION, message, made.tokens, vocabulary_of(*loaded).size, time.perf_counter() - started
-    print(_json(demo.as_json(*shown)) if options.json else demo.as_text(*shown))
+    print(to_json(demo.as_json(*shown)) if options.json else demo.as_text(*shown))
     return 0
 
 
@@ -170,35 +167,32 @@ def run_call(options: argparse.Namespace) -> int:
     """A question, the user's tools, the call as OpenAI's assistant message."""
     from grammars.tools.definitions import read_tools
 
-    tools = _read_json(options.tools)
+    tools = read_json(options.tools)
     read_tools(tools)  # what is wrong with them, or the format, is said before a model is loaded
     named_format(options.format)
     message, _ = _call(options, _load(options), tools, options.question)
-    print(_json(message))
+    print(to_json(message))
     return 0
 
 
 def run_generate(options: argparse.Namespace) -> int:
-    """A prompt, and text of the form that a schema, a regex or a choice gives."""
+    """A prompt, and text of the form that a schema, a regex, a grammar or a choice gives."""
     from constrained.runtime import chat_ids, vocabulary_of
-    from grammars import compile_choice, compile_json_schema, compile_lark, compile_regex
 
-    schema: Any = _read_json(options.schema) if options.schema else None
-    rules = _read_text(options.lark) if options.lark else None
+    form = Form(options)
     loaded = _load(options)
-    vocabulary = vocabulary_of(*loaded)
-    if options.regex is not None:
-        grammar = compile_regex(options.regex, vocabulary)
-    elif options.choice:
-        grammar = compile_choice(options.choice, vocabulary)
-    elif rules is not None:
-        grammar = compile_lark(rules, vocabulary)
-    else:
-        grammar = compile_json_schema(schema, vocabulary)
+    grammar = form.compile(vocabulary_of(*loaded))
     prompt = chat_ids(loaded.tokenizer, [{"role": "user", "content": options.prompt}])
     made = _generate(options, loaded, prompt, grammar)
     print(made.text)
     return 0
+
+
+def run_inspect(options: argparse.Namespace) -> int:
+    """The same in the terminal's colours, with what the model wanted."""
+    from server import inspection
+
+    return inspection.run_inspect(options)
 
 
 def run_serve(options: argparse.Namespace) -> int:
@@ -212,7 +206,7 @@ def run_serve(options: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise CommandError(f"the server needs {error.name}: pip install 'constrained-mlx[server]'") from error
     try:
-        serve(settings, _say)
+        serve(settings, say)
     except OSError as error:
         raise CommandError(f"cannot listen at {settings.host}:{settings.port}: {error.strerror}") from error
     return 0
@@ -225,17 +219,17 @@ def run_check(options: argparse.Namespace) -> int:
     letters = constrained.Vocabulary.from_spellings([*(bytes([b]) for b in range(256)), None], eos_token_ids=[256])
     try:
         if options.schema.suffix == ".lark":
-            grammar = compile_lark(_read_text(options.schema), letters)
+            grammar = compile_lark(read_text(options.schema), letters)
         else:
-            grammar = compile_json_schema(_read_json(options.schema), letters)
+            grammar = compile_json_schema(read_json(options.schema), letters)
     except GrammarError as error:
         if options.json:
             refusal = {"kind": type(error).__name__, "message": error.message, "where": error.where, "hint": error.hint}
-            print(_json({"compiles": False, "error": refusal}))
+            print(to_json({"compiles": False, "error": refusal}))
         raise
     entries = [_entry(finding) for finding in grammar.report]
     if options.json:
-        print(_json({"compiles": True, "report": entries}))
+        print(to_json({"compiles": True, "report": entries}))
         return 0
     rows = [list(entry.values()) for entry in entries]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)] if rows else []
@@ -262,10 +256,10 @@ def _load(options: argparse.Namespace) -> "LoadedModel":
     from constrained.runtime import load_model
 
     if (place := place_from()) is None:
-        return load_model(options.model, report=_say)
+        return load_model(options.model, report=say)
     from server.sharded import Ranks
 
-    options.ranks = Ranks(place, options.model, options.sharding, _say)
+    options.ranks = Ranks(place, options.model, options.sharding, say)
     return options.ranks.loaded
 
 
@@ -274,7 +268,7 @@ def _generate(
 ) -> "Generation":
     from constrained.runtime import generate
 
-    _say(f"reading a prompt of {len(prompt)} tokens, then generating")
+    say(f"reading a prompt of {len(prompt)} tokens, then generating")
     run = options.ranks.generate if options.ranks else partial(generate, *loaded)
     made: Generation = run(
         prompt,
@@ -304,35 +298,6 @@ def _call(
     for event in [event for token in made.tokens for event in framer.feed_token(token.id)] + framer.finish():
         items.feed(event)
     return assistant_message(items), made
-
-
-def _read_text(path: Path) -> str:
-    """The text in a file; CommandError if it cannot be opened, GrammarError if it is not UTF-8."""
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise CommandError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InvalidGrammar("not UTF-8", where=f"{path}: byte {error.start}") from error
-
-
-def _read_json(path: Path) -> Any:
-    """The JSON document in a file; CommandError if it cannot be opened, GrammarError if it is not JSON."""
-    from grammars.json_schema.json_input import from_text
-
-    content = _read_text(path)
-    try:
-        return from_text(content, max_bytes=len(content.encode()))
-    except GrammarError as error:
-        raise type(error)(error.message, where=f"{path}: {error.where}", hint=error.hint) from error
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def _say(line: str) -> None:
-    print(f"constrained: {line}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -168,6 +169,45 @@ def test_the_demo_speaks_json(capsys, model):
     assert 0 < shown["removed_mean"] < 1
 
 
+# ---------------------------------------------------------------- inspect
+
+
+def test_inspect_shows_where_the_mask_changed_the_choice(capsys, model):
+    code, out, _ = run(capsys, "inspect", "?", "--choice", "yes", "no", "--model", model, "--alternatives", "2")
+    assert code == 0
+    assert "\x1b" not in out  # not a terminal
+    assert re.search(r"(yes|no)<\|im_end\|>\n\n[345] tokens", out)
+    assert re.search(r"1 +[yn] +changed +2 .*\d% ✗ .*[yn] \d+\.\d% → \d+\.\d%", out)
+
+
+def test_inspect_shows_every_token_if_asked(capsys, model):
+    for flags, rows in (([], 1), (["--all"], 4)):
+        _, out, _ = run(capsys, "inspect", "?", "--regex", "abc|xbc", "--model", model, *flags)
+        assert len(re.findall(r"^\d +\S+ +(?:sampled|changed|forced) ", out, re.MULTILINE)) == rows
+
+
+def test_inspect_speaks_json(capsys, model, written):
+    tools = written(TOOLS)
+    code, out, _ = run(capsys, "inspect", "?", "--tools", tools, "--model", model, "--temperature", "1", "--json")
+    assert code == 0
+    shown = json.loads(out)
+    assert "get_weather" in shown["text"]
+    assert sum(shown["origins"].values()) == len(shown["tokens"])
+    for token in shown["tokens"]:
+        assert (token["origin"] == "changed") <= (token["wanted"] != token["text"])
+        if token["allowed"] == 1:
+            assert token["origin"] == "forced"
+        for one in token.get("alternatives", []):
+            assert one["after"] == 0 or one["after"] >= one["before"]
+
+
+def test_inspect_shows_a_text_that_was_cut_and_says_so(capsys, model):
+    code, out, err = run(capsys, "inspect", "?", "--regex", "[a-z]{12}", "--model", model, "--max-tokens", "3")
+    assert code == 2
+    assert "3 tokens" in out
+    assert "--max-tokens 3" in err
+
+
 @dataclasses.dataclass
 class Token:
     text: bytes
@@ -241,10 +281,12 @@ def test_check_says_in_json_what_is_refused(capsys, written):
     ids=["cut", "not utf-8", "empty", "nan", "deep", "no schema", "no type"],
 )
 @pytest.mark.parametrize(
-    "verb", [["check"], ["generate", "?", "--schema"], ["call", "?", "--tools"]], ids=lambda v: v[0]
+    "verb",
+    [["check"], ["generate", "?", "--schema"], ["call", "?", "--tools"], ["inspect", "?", "--tools"]],
+    ids=lambda v: v[0],
 )
 def test_a_file_with_the_wrong_content_is_the_inputs_fault(capsys, model, written, verb, content, said):
-    if verb[0] == "call" and said == "#/type":
+    if "--tools" in verb and said == "#/type":
         said = "list"
     code, out, err = run(capsys, *verb, written(content), *(["--model", model] if verb[0] != "check" else []))
     assert (code, out) == (1, "")
@@ -298,6 +340,8 @@ def test_a_model_that_is_not_there_is_said_in_one_line(capsys, tmp_path):
         ["generate", "?", "--regex", "a", "--temperature", "nan"],
         ["generate", "?", "--regex", "a", "--top-p", "0"],
         ["generate", "?", "--regex", "a", "--seed", "x"],
+        ["inspect", "?"],
+        ["inspect", "?", "--regex", "a", "--alternatives", "0"],
         ["generate", os.fsdecode(b"\xff"), "--regex", "a"],
     ],
     ids=str,
@@ -324,7 +368,7 @@ def test_an_interrupt_is_one_line(capsys, monkeypatch, written):
     def interrupted(path: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_read_json", interrupted)
+    monkeypatch.setattr(cli, "read_json", interrupted)
     code, out, err = run(capsys, "check", written(WEATHER))
     assert (code, out, err) == (130, "", "constrained: interrupted\n")
 
