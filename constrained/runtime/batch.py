@@ -8,27 +8,28 @@ One step, in this order:
     1  decide: who begins, which piece of which prompt is read, who becomes a row   (schedule.py)
     2  worker threads begin to compute the masks of all rows                        (guides.py)
     3  the pass over what every row said last is started, and the model runs        (rows.py)
-    4  one upload of the masks, one selection, one reading of the tokens            (choosing.py)
-    5  every row takes its token: it goes into the next pass
+    4  one upload of the masks, one selection, one reading of the tokens            (selection.py)
+    5  every row takes its token, and those that are forced to follow: the next passes read them   (passes.py)
 
 The token of a row is chosen from its own logits with its own sampler, whose randomness depends on seed
 and position alone: who shares the batch changes nothing but the last bits of the logits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 
 import mlx.core as mx
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 from mlx_lm.utils import maybe_set_recommended_wired_limit
 
 from constrained.errors import ModelError
-from constrained.runtime.choosing import Choice, choose
-from constrained.runtime.decode import Guide, token_event
+from constrained.runtime.decode import Guide, forced_event, token_event
 from constrained.runtime.guides import Guides
 from constrained.runtime.models import LanguageModel, vocabulary_of
 from constrained.runtime.plan import Plan
 from constrained.runtime.rows import Outcome, Rows
 from constrained.runtime.schedule import Schedule
+from constrained.runtime.selection import Picked, select
 from constrained.runtime.sequence import (
     PrefillProgress,
     Running,
@@ -65,9 +66,10 @@ class BatchEngine:
             raise ValueError("max_batch and prefill_step must be at least 1, prefix_cache_bytes at least 0")
         self._vocabulary = vocabulary_of(model, tokenizer)
         self._schedule = Schedule(max_batch=max_batch, prefill_step=prefill_step, prefix_cache_bytes=prefix_cache_bytes)
-        self._rows = rows or Rows(model)
+        self._rows = rows or Rows(model, solo=max_batch == 1)
         self._guides = Guides()
         self._next_uid = 0
+        self._new: list[Running] = []  # added since the last step
         self._wired_limit = maybe_set_recommended_wired_limit()
 
     # ------------------------------------------------------------------ asking and telling
@@ -90,12 +92,15 @@ class BatchEngine:
     def add(self, request: SequenceRequest) -> int:
         """Queue a sequence; it begins when there is room. Returns its uid."""
         self._next_uid += 1
-        self._schedule.add(Running(self._next_uid, request))
+        sequence = Running(self._next_uid, request)
+        self._schedule.add(sequence)
+        self._new.append(sequence)
         return self._next_uid
 
     def cancel(self, uid: int) -> None:
         """Forget a sequence, whatever it is doing: the next step does not know it. Unknown uids are ignored."""
         self._schedule.remove(uid)
+        self._new = [sequence for sequence in self._new if sequence.uid != uid]
 
     def close(self) -> None:
         """Forget all sequences, stop the workers, give the memory back."""
@@ -113,19 +118,31 @@ class BatchEngine:
         """Read a piece of a prompt, give every row a token; return what happened, [] when idle."""
         if self.idle:
             return []
+        opened = self._open()
         plan = self._schedule.plan()
-        rows = list(self._schedule.rows)
-        asked = self._guides.start([row.request.constraint for row in rows])
+        choosing = {row.uid: row for row in self._schedule.rows if row.chooses}
+        asked = self._guides.start({uid: row.request.constraint for uid, row in choosing.items()})
         try:
             outcome = self._rows.execute(plan)
             guides = asked.wait()
-            events = self._progress(plan, outcome)
-            events += self._generate(rows, outcome, guides)
+            events = opened + self._progress(plan, outcome) + self._generate(choosing, guides, outcome)
         except Exception as error:  # noqa: BLE001  a pass that fails takes all its rows with it, and nothing else
             asked.wait()
-            events = self._fail_active(error)
+            events = opened + self._fail_active(error)
         if self.idle:
             mx.clear_cache()
+        return events
+
+    def _open(self) -> list[SequenceEvent]:
+        """Say what new sequences must begin with: it is read with the prompt, and nobody has to wait for it."""
+        events: list[SequenceEvent] = []
+        new, self._new = self._new, []
+        for sequence in new:
+            try:
+                events += self._take_forced(sequence)
+            except Exception as error:  # noqa: BLE001  its constraint's own failure
+                self._schedule.remove(sequence.uid)
+                events.append(SequenceFailed(sequence.uid, error))
         return events
 
     def _progress(self, plan: Plan, outcome: Outcome) -> list[SequenceEvent]:
@@ -137,39 +154,54 @@ class BatchEngine:
         moved = {one.uid for one in (*plan.begin, *plan.read, *plan.join)}
         sequences = [one for one in (*self._schedule.reading, *self._schedule.rows) if one.uid in moved and one.done]
         failed: list[SequenceEvent] = [SequenceFailed(uid, error) for uid, error in outcome.failed.items()]
-        return failed + [PrefillProgress(one.uid, one.done, len(one.request.prompt), one.known) for one in sequences]
+        return failed + [PrefillProgress(one.uid, *one.progress) for one in sequences]
 
     def _generate(
-        self, rows: Sequence[Running], outcome: Outcome, guides: Sequence[Guide | Exception | None]
+        self, choosing: Mapping[int, Running], guides: Mapping[int, Guide | Exception], outcome: Outcome
     ) -> list[SequenceEvent]:
-        """Choose a token for every row that was in the pass, and take it."""
-        present = [(row, guide) for row, guide in zip(rows, guides, strict=True) if row.uid not in outcome.failed]
-        if outcome.logits is None:
+        """Choose a token for every row that has read all it knew, and take it."""
+        places = [place for place, uid in enumerate(outcome.uids) if uid in choosing]
+        if outcome.logits is None or not places:
             return []
-        known = [None if isinstance(guide, Exception) else guide for _, guide in present]
-        samplers = [row.request.sampler for row, _ in present]
-        choices = choose(outcome.logits, known, samplers, [len(row.generated) for row, _ in present])
+        rows = [choosing[outcome.uids[place]] for place in places]
+        logits = outcome.logits if len(places) == len(outcome.uids) else outcome.logits[mx.array(places)]
+        found = [guides.get(row.uid) for row in rows]
+        known = [None if isinstance(guide, Exception) else guide for guide in found]
+        selection = select(logits, [row.selection(guide) for row, guide in zip(rows, known, strict=True)])
         events: list[SequenceEvent] = []
-        for (row, guide), choice in zip(present, choices, strict=True):
+        for row, guide, picked in zip(rows, found, selection.read_each(), strict=True):
             try:
-                events.append(self._take(row, guide, choice))
+                events += self._take(row, guide, picked)
             except Exception as error:  # noqa: BLE001  a row's own failure
                 self._schedule.remove(row.uid)
                 events.append(SequenceFailed(row.uid, error))
         return events
 
-    def _take(self, row: Running, guide: Guide | Exception | None, choice: Choice) -> TokenEvent:
-        """Give a row its token."""
-        if isinstance(guide, Exception):
-            raise guide
-        if not choice.is_number:
-            raise ModelError("the model's logits are not numbers: there is nothing to choose from")
-        why = row.accept(choice.token, self._vocabulary)
+    def _take(self, row: Running, guide: Guide | Exception | None, picked: Picked | ModelError) -> list[SequenceEvent]:
+        """Give a row the token that was picked, and those that are forced to follow it."""
+        for one in (guide, picked):
+            if isinstance(one, Exception):
+                raise one
+        assert not isinstance(guide, Exception)
+        assert isinstance(picked, Picked)
+        why = row.accept(picked.token, self._vocabulary)
+        chosen = token_event(picked.token, picked.logprob, guide, self._vocabulary, why)
+        event = TokenEvent(row.uid, replace(chosen, top_logprobs=picked.top, observation=picked.observation))
         if why is None:
-            row.feed = [choice.token]
-        else:
-            self._schedule.remove(row.uid, keep=True)
-        return TokenEvent(row.uid, token_event(choice.token, choice.logprob, guide, self._vocabulary, why))
+            return [event, *self._take_forced(row)]
+        self._schedule.remove(row.uid, keep=True)
+        return [event]
+
+    def _take_forced(self, row: Running) -> list[TokenEvent]:
+        """Give a sequence the tokens that must follow."""
+        events: list[TokenEvent] = []
+        for token in row.forced():
+            why = row.accept(token, self._vocabulary)
+            events.append(TokenEvent(row.uid, forced_event(token, self._vocabulary, why)))
+            if why is not None:
+                self._schedule.remove(row.uid, keep=True)
+                break
+        return events
 
     def _fail_active(self, error: Exception) -> list[SequenceEvent]:
         self._rows.clear()

@@ -148,3 +148,9 @@ def token_event(
     forced = allowed == 1 or (text != b"" and guide.forced.startswith(text))
     removed = 1 - allowed / vocabulary.size
     return GeneratedToken(token, text, forced=forced, removed=removed, logprob=logprob, finish_reason=why)
+
+
+def forced_event(token: int, vocabulary: Vocabulary, why: Finish | None) -> GeneratedToken:
+    """What is said about a token that had to follow, and that the model was not asked for."""
+    text = vocabulary.spellings[token] or b""
+    return GeneratedToken(token, text, forced=True, removed=1 - 1 / vocabulary.size, logprob=None, finish_reason=why)

@@ -6,7 +6,7 @@ worker b    1                 millisecond) holds up nobody
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from constrained.runtime.constraint import Constraint
@@ -14,7 +14,7 @@ from constrained.runtime.decode import Guide
 
 WORKERS = max(1, min(4, os.cpu_count() or 1))
 
-Row = tuple[int, Constraint]
+Answers = dict[int, Guide | Exception]  # uid -> guide, or what its constraint raised
 
 
 class Guides:
@@ -23,13 +23,12 @@ class Guides:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(WORKERS, "masks")
 
-    def start(self, constraints: Sequence[Constraint | None]) -> "Asked":
+    def start(self, constraints: Mapping[int, Constraint | None]) -> "Asked":
         """Begin to ask; nobody else may touch the constraints until the answers are there."""
-        rows = [(row, constraint) for row, constraint in enumerate(constraints) if constraint is not None]
-        answers: list[Guide | Exception | None] = [None] * len(constraints)
+        rows = [(uid, constraint) for uid, constraint in constraints.items() if constraint is not None]
+        answers: Answers = {}
         left = iter(rows)  # shared: `next` on a list's iterator is atomic
-        workers = [self._pool.submit(_ask, left, answers) for _ in range(min(WORKERS, len(rows)))]
-        return Asked(answers, workers)
+        return Asked(answers, [self._pool.submit(_ask, left, answers) for _ in range(min(WORKERS, len(rows)))])
 
     def close(self) -> None:
         """Stop the workers."""
@@ -37,22 +36,22 @@ class Guides:
 
 
 class Asked:
-    """Answers on their way, one for every row: a guide, None for a free one, or what its constraint raised."""
+    """Answers on their way, one for every row that has a constraint."""
 
-    def __init__(self, answers: list[Guide | Exception | None], workers: list[Future[None]]) -> None:
+    def __init__(self, answers: Answers, workers: list[Future[None]]) -> None:
         self._answers = answers
         self._workers = workers
 
-    def wait(self) -> list[Guide | Exception | None]:
+    def wait(self) -> Answers:
         """All answers."""
         for worker in self._workers:
             worker.result()
         return self._answers
 
 
-def _ask(left: Iterator[Row], answers: list[Guide | Exception | None]) -> None:
-    for row, constraint in left:
+def _ask(left: Iterator[tuple[int, Constraint]], answers: Answers) -> None:
+    for uid, constraint in left:
         try:
-            answers[row] = Guide(constraint.bitmask(), constraint.forced_bytes())
+            answers[uid] = Guide(constraint.bitmask(), constraint.forced_bytes())
         except Exception as error:  # noqa: BLE001  a constraint that fails is the end of its row, not of the batch
-            answers[row] = error
+            answers[uid] = error

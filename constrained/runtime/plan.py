@@ -10,7 +10,7 @@ process has to tell the others when a model is spread over several.
     read    the next piece of some prompts
     join    prompts that are read become rows, in this order, behind those that are there; some leave
             their cache behind as an entry
-    feed    what every row reads in the pass of this step
+    passes  which rows read what, pass by pass
 
 They happen in this order.
 """
@@ -60,4 +60,4 @@ class Plan:
     begin: tuple[Begin, ...] = ()
     read: tuple[Piece, ...] = ()
     join: tuple[Join, ...] = ()
-    feed: tuple[Piece, ...] = ()
+    passes: tuple[tuple[Piece, ...], ...] = ()

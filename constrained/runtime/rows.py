@@ -1,28 +1,27 @@
 """The model's side of a batch: caches and passes. It executes plans and decides nothing.
 
-    a prompt      its own cache (1, ...), read piece by piece
-    join          caches become rows of one batch cache, each padded on its left to the longest
-    a pass        every row reads its next tokens (B, T); shorter ones are padded on the right, and the
-                  cache then moves those rows up, so that all rows end at the same column again:
+    a prompt   has a cache of its own (1, ...), and is read piece by piece
+    join       the cache is copied into the batch, layer by layer: see layers.py
+    a pass     some rows, or all, read their next tokens (b, T), shorter ones padded
+    an entry   is a prompt's or a row's cache, kept for later prompts that begin alike
 
-                  . a b c         . a b c | d           . . a b c d
-                  x y z w    ->   x y z w | u v    ->   x y z w u v
-
-The batch caches are mlx-lm's, one class for every kind of layer.
+Shapes: b rows of a pass, T tokens, V logits.
 """
 
 import copy
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import mlx.core as mx
 from mlx_lm.models.cache import KVCache, make_prompt_cache
 
-from constrained.errors import ModelError
 from constrained.runtime.evaluation import finish, start
+from constrained.runtime.layers import LayerCache, batched
 from constrained.runtime.models import LanguageModel
-from constrained.runtime.plan import Begin, Join, Leave, Plan
+from constrained.runtime.plan import Begin, Join, Leave, Piece, Plan
+from constrained.runtime.reading import Reading
 
 Cache = list[Any]  # one of mlx-lm's caches for every layer
 
@@ -36,27 +35,41 @@ class Kept:
     trimmable: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A pass over so many tokens of one prompt took so long."""
+
+    tokens: int
+    seconds: float
+
+
 @dataclass(slots=True, eq=False)
 class Outcome:
-    """What came of a plan. `logits` (B, V) follow the last token of every row; they may still be computed."""
+    """What came of a plan.
 
+    logits  (R, V) after the last token that each of the rows `uids` has read; they may still be computed
+    failed  prompts that could not be read
+    """
+
+    uids: list[int] = field(default_factory=list[int])
     logits: mx.array | None = None
     kept: list[Kept] = field(default_factory=list[Kept])
-    failed: dict[int, Exception] = field(default_factory=dict[int, Exception])  # prompts that could not be read
+    failed: dict[int, Exception] = field(default_factory=dict[int, Exception])
+    spent: list[Spent] = field(default_factory=list[Spent])
 
 
 class Rows:
     """The caches of a batch: of its prompts, its rows, and the entries kept for later prompts."""
 
-    def __init__(self, model: LanguageModel) -> None:
+    def __init__(self, model: LanguageModel, *, solo: bool = False) -> None:
+        """For one row at a time (`solo`), or several; ModelError if the model's caches allow only one."""
         self._model = model
+        self._solo = solo
+        self._lengths: dict[int, int] = {}  # uid -> tokens in its cache
         self._prompts: dict[int, Cache] = {}
         self._uids: list[int] = []  # of the rows
-        self._batch: Cache = []
         self._entries: dict[int, Cache] = {}
-        for layer in self._new_cache():
-            if not hasattr(layer, "merge"):
-                raise ModelError(f"this model cannot run in batches: mlx-lm's {type(layer).__name__} has no rows")
+        self._layers = self._new_layers()
 
     def execute(self, plan: Plan) -> Outcome:
         """Do what `plan` says. A prompt that cannot be read fails alone; a pass that fails raises."""
@@ -65,18 +78,22 @@ class Rows:
         for entry in plan.forget:
             del self._entries[entry]
         for begin in plan.begin:
-            self._prompts[begin.uid] = self._beginning(begin)
+            self._begin(begin)
         for piece in plan.read:
             try:
-                self._read(self._prompts[piece.uid], piece.tokens)
+                outcome.spent.append(self._read(piece))
             except Exception as error:  # noqa: BLE001  whatever goes wrong with one prompt is the end of that one
                 outcome.failed[piece.uid] = error
         for join in plan.join:
             if join.uid not in outcome.failed:
                 self._join(join, outcome)
-        fed = {piece.uid: piece.tokens for piece in plan.feed}
-        if self._uids:
-            outcome.logits = self._feed([fed[uid] for uid in self._uids])
+        logits: list[mx.array] = []
+        for one in plan.passes:
+            pieces = {self._uids.index(piece.uid): piece for piece in one if piece.uid not in outcome.failed}
+            if pieces:
+                outcome.uids += [pieces[row].uid for row in sorted(pieces)]
+                logits.append(self._pass(pieces))
+        outcome.logits = mx.concatenate(logits) if logits else None
         return outcome
 
     @property
@@ -86,24 +103,31 @@ class Rows:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._prompts.clear()
-        self._uids.clear()
-        self._batch.clear()
-        self._entries.clear()
+        for place in (self._lengths, self._prompts, self._uids, self._entries):
+            place.clear()
+        self._layers = self._new_layers()
 
     # ------------------------------------------------------------------ prompts
 
     def _new_cache(self) -> Cache:
         return make_prompt_cache(cast("Any", self._model))
 
-    def _beginning(self, begin: Begin) -> Cache:
-        if begin.entry is None:
-            return self._new_cache()
-        return [_first_tokens(layer, begin.length) for layer in self._entries[begin.entry]]
+    def _new_layers(self) -> list[LayerCache]:
+        return [batched(layer, solo=self._solo) for layer in self._new_cache()]
 
-    def _read(self, cache: Cache, tokens: Sequence[int]) -> None:
-        self._model(mx.array([list(tokens)]), cache=cache)
+    def _begin(self, begin: Begin) -> None:
+        entry = None if begin.entry is None else self._entries[begin.entry]
+        self._lengths[begin.uid] = begin.length
+        self._prompts[begin.uid] = (
+            [_first_tokens(layer, begin.length) for layer in entry] if entry else self._new_cache()
+        )
+
+    def _read(self, piece: Piece) -> Spent:
+        cache, before = self._prompts[piece.uid], time.perf_counter()
+        self._model(mx.array([list(piece.tokens)]), cache=cache)
         finish([layer.state for layer in cache])  # the cache alone: nobody needs these logits
+        self._lengths[piece.uid] += len(piece.tokens)
+        return Spent(len(piece.tokens), time.perf_counter() - before)
 
     # ------------------------------------------------------------------ rows
 
@@ -111,32 +135,32 @@ class Rows:
         cache = self._prompts.pop(join.uid)
         if join.entry is not None:
             self._keep(join.entry, cache, outcome)
-        joining = [layer.merge([layer]) for layer in cache]
-        if self._uids:
-            for layer, other in zip(self._batch, joining, strict=True):
-                layer.extend(other)
-        else:
-            self._batch = joining
+        for layer, prompt in zip(self._layers, cache, strict=True):
+            layer.join(len(self._uids), prompt, self._lengths[join.uid])
         self._uids.append(join.uid)
 
     def _leave(self, leaving: Sequence[Leave], outcome: Outcome) -> None:
+        gone = {one.uid for one in leaving}
         for one in leaving:
+            length = self._lengths.pop(one.uid)
             cache = self._prompts.pop(one.uid, None)
             if one.entry is not None:
-                self._keep(one.entry, cache or self._extract(self._uids.index(one.uid)), outcome)
-        gone = {one.uid for one in leaving}
-        rows = [row for row, uid in enumerate(self._uids) if uid not in gone]
-        if len(rows) == len(self._uids):
+                self._keep(one.entry, cache or self._extract(self._uids.index(one.uid), length), outcome)
+        if gone.isdisjoint(self._uids):
             return
-        self._uids = [self._uids[row] for row in rows]
-        if not rows:
-            self._batch = []
-        for layer in self._batch:
-            layer.filter(rows)
+        order = [row for row, uid in enumerate(self._uids) if uid not in gone]
+        for target in range(len(order)):  # the last rows fill the gaps
+            if order[target] != target:
+                order.insert(target, order.pop())
+        self._uids = [self._uids[row] for row in order]
+        longest = max((self._lengths[uid] for uid in self._uids), default=0)
+        for layer in self._layers:
+            layer.keep(order)
+            layer.shrink(len(order), longest)
 
-    def _extract(self, row: int) -> Cache:
+    def _extract(self, row: int, length: int) -> Cache:
         """A copy of one row's cache, computed, so that it does not hold on to the batch."""
-        cache = [layer.extract(row) for layer in self._batch]
+        cache: Cache = [layer.extract(row, length) for layer in self._layers]
         finish([layer.state for layer in cache])
         return cache
 
@@ -145,19 +169,27 @@ class Rows:
         trimmable = all(layer.is_trimmable() for layer in cache)
         outcome.kept.append(Kept(entry, sum(layer.nbytes for layer in cache), trimmable))
 
-    def _feed(self, tokens: Sequence[Sequence[int]]) -> mx.array:
-        """Start a pass over the next tokens of every row; return the logits (B, V) after the last of each."""
-        lengths = [len(one) for one in tokens]
-        width = max(lengths)
-        inputs = mx.array([[*one, *[0] * (width - len(one))] for one in tokens])  # (B, T)
-        padding = [width - length for length in lengths]
-        for layer in self._batch if max(padding) else ():
-            layer.prepare(lengths=lengths, right_padding=padding)
-        logits = self._model(inputs, cache=self._batch)  # (B, T, V)
-        for layer in self._batch if max(padding) else ():
-            layer.finalize()
-        last = mx.array(lengths)[:, None, None] - 1
-        logits = mx.take_along_axis(logits, last, axis=1)[:, 0] if max(padding) else logits[:, -1]
+    def _pass(self, pieces: Mapping[int, Piece]) -> mx.array:
+        """Start a pass over some rows; return the logits (b, V) after the last token of each, in the order of rows."""
+        rows = sorted(pieces)
+        if all(len(piece.tokens) == 1 for piece in pieces.values()):
+            rows = list(range(rows[0], rows[-1] + 1))  # a token of padding costs less than a gap in the cache
+        fed = [pieces[row].tokens if row in pieces else () for row in rows]
+        before = [self._lengths[self._uids[row]] for row in rows]
+        reading = Reading(rows, len(self._uids), before, [len(tokens) for tokens in fed])
+        inputs = mx.array([[*tokens, *[0] * (reading.width - len(tokens))] for tokens in fed])  # (b, T)
+        cache = [layer.begin(reading) for layer in self._layers]
+        logits = self._model(inputs, cache=cache)  # (b, T, V)
+        for layer in self._layers:
+            layer.end(reading)
+        for piece in pieces.values():
+            self._lengths[piece.uid] += len(piece.tokens)
+        if reading.is_ragged:
+            here = [place for place, row in enumerate(rows) if row in pieces]
+            last = mx.array([len(fed[place]) - 1 for place in here])
+            logits = logits[mx.array(here), last]
+        else:
+            logits = logits[:, -1]
         start(logits)
         return logits
 

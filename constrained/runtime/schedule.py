@@ -7,9 +7,12 @@ waiting ---> reading ---> rows ---> leaving
 
 from collections import deque
 
+from constrained.runtime.passes import arrange
 from constrained.runtime.plan import Begin, Join, Leave, Piece, Plan
 from constrained.runtime.prefixes import Prefixes
 from constrained.runtime.sequence import Running
+
+BASE = 16.0  # what a pass costs apart from its tokens, in tokens, until it has been measured
 
 
 class Schedule:
@@ -18,6 +21,7 @@ class Schedule:
     def __init__(self, *, max_batch: int, prefill_step: int, prefix_cache_bytes: int) -> None:
         self._max_batch = max_batch
         self._prefill_step = prefill_step
+        self.base = BASE
         self._keeps = prefix_cache_bytes > 0
         self._prefixes = Prefixes(prefix_cache_bytes)
         self.waiting: deque[Running] = deque()
@@ -84,14 +88,14 @@ class Schedule:
         begin = tuple(self._begin())
         read = tuple(self._read())
         join = tuple(self._join())
-        return Plan(leave, forget, begin, read, join, tuple(self._feed()))
+        return Plan(leave, forget, begin, read, join, tuple(self._passes()))
 
     def _begin(self) -> list[Begin]:
         begun: list[Begin] = []
         while self.waiting and self.active < self._max_batch:
             sequence = self.waiting.popleft()
             self.reading.append(sequence)
-            entry, sequence.done = self._prefixes.find(sequence.request.prompt) or (None, 0)
+            entry, sequence.done = self._prefixes.find(sequence.tokens) or (None, 0)
             sequence.known = sequence.done
             begun.append(Begin(sequence.uid, entry, sequence.done))
         return begun
@@ -103,8 +107,7 @@ class Schedule:
             sequence = self.reading[0]
             size = min(left, sequence.unread)
             if size:
-                prompt = sequence.request.prompt
-                pieces.append(Piece(sequence.uid, tuple(prompt[sequence.done : sequence.done + size])))
+                pieces.append(Piece(sequence.uid, tuple(sequence.tokens[sequence.done : sequence.done + size])))
                 sequence.done += size
                 left -= size
             self.reading.rotate(-1)
@@ -116,13 +119,16 @@ class Schedule:
         joining = [sequence for sequence in self.reading if not sequence.unread]
         for sequence in joining:
             self.reading.remove(sequence)
-            sequence.feed = list(sequence.request.prompt[-1:])
+            sequence.feed = sequence.tokens[-1:]
             self.rows.append(sequence)
         return [Join(one.uid, self._new_entry(one.tokens[: one.done])) for one in joining]
 
-    def _feed(self) -> list[Piece]:
-        fed = [Piece(row.uid, tuple(row.feed)) for row in self.rows]
-        for row in self.rows:
-            row.done += len(row.feed)
-            row.feed = []
-        return fed
+    def _passes(self) -> list[tuple[Piece, ...]]:
+        passes: list[tuple[Piece, ...]] = []
+        for one in arrange([len(row.feed) for row in self.rows], self.base):
+            fed = [(self.rows[row], count) for row, count in one]
+            passes.append(tuple(Piece(row.uid, tuple(row.feed[:count])) for row, count in fed))
+            for row, count in fed:
+                row.done += count
+                del row.feed[:count]
+        return passes

@@ -177,15 +177,26 @@ class Selection:
         start(*self._arrays())
 
     def read(self) -> list[Picked]:
-        """Wait for the values, one for each row. Raises ModelError if the logits were not numbers."""
+        """Wait for the values, one for each row. Raises ModelError if the logits of any were not numbers."""
+        picked = self.read_each()
+        for one in picked:
+            if isinstance(one, ModelError):
+                raise one
+        return cast("list[Picked]", picked)
+
+    def read_each(self) -> list[Picked | ModelError]:
+        """Wait for the values, one for each row; an error for those whose logits were not numbers."""
         finish(*self._arrays())
         tokens = cast("list[int]", self.tokens.tolist())
         logprobs = cast("list[float]", self.logprobs.tolist())
-        if any(map(math.isnan, logprobs)):
-            raise ModelError("the model's logits are not numbers: there is nothing to choose from")
         tops = self._read_likeliest()
         observations = [None] * len(tokens) if self._observed is None else self._observed.read()
-        return [Picked(*one) for one in zip(tokens, logprobs, tops, observations, strict=True)]
+        return [
+            ModelError("the model's logits are not numbers: there is nothing to choose from")
+            if math.isnan(one[1])
+            else Picked(*one)
+            for one in zip(tokens, logprobs, tops, observations, strict=True)
+        ]
 
     def _arrays(self) -> tuple[mx.array, ...]:
         observed = () if self._observed is None else self._observed.arrays

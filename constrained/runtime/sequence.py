@@ -8,12 +8,15 @@ A sequence ends with the `TokenEvent` whose token has a `finish_reason`, or with
 `cancel` nothing is said about it any more.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from constrained.runtime.constraint import Constraint
+from constrained.runtime.decode import Guide
 from constrained.runtime.generated import Finish, GeneratedToken
 from constrained.runtime.sampling import Sampler
+from constrained.runtime.selection import UNADJUSTED, Adjustments, Row
 from constrained.vocabulary.vocabulary import Vocabulary
 
 
@@ -24,6 +27,10 @@ class SequenceRequest:
     prompt       token ids, at least one
     constraint   a matcher of its own (it is advanced), None leaves the model free
     max_tokens   how many tokens may be generated, forced ones and the end token included
+    adjustments  bias and penalties; see `Adjustments`
+    top_logprobs of how many of the likeliest tokens every chosen token reports the log-probability
+    observe      notes what the model wanted before the mask, with so many alternatives (see `Observation`)
+    fast_forward takes tokens that must follow without asking the model
 
     Raises ValueError for values out of range.
     """
@@ -32,12 +39,18 @@ class SequenceRequest:
     constraint: Constraint | None = None
     sampler: Sampler = field(default_factory=Sampler)
     max_tokens: int = 256
+    adjustments: Adjustments = UNADJUSTED
+    top_logprobs: int = 0
+    observe: int = 0
+    fast_forward: bool = True
 
     def __post_init__(self) -> None:
         if not self.prompt:
             raise ValueError("the prompt is empty: a model needs at least one token to start from")
         if self.max_tokens < 1:
             raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
+        if self.top_logprobs < 0:
+            raise ValueError(f"top_logprobs must not be negative, not {self.top_logprobs}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +84,21 @@ SequenceEvent = TokenEvent | PrefillProgress | SequenceFailed
 
 @dataclass(slots=True, eq=False)
 class Running:
-    """One sequence on its way; once it is a row, `feed` is what its next pass reads."""
+    """One sequence on its way.
+
+    known  tokens that were read for an earlier request
+    done   tokens, of the prompt and then of what was generated, that are in its cache
+    feed   tokens known but not read: once it is a row, its next passes read them
+    answer how often every generated token was generated
+    """
 
     uid: int
     request: SequenceRequest
-    known: int = 0  # tokens of the prompt that were read for an earlier request
-    done: int = 0  # tokens, of the prompt and then of what was generated, that are in its cache
+    known: int = 0
+    done: int = 0
     feed: list[int] = field(default_factory=list[int])
     generated: list[int] = field(default_factory=list[int])
+    answer: Counter[int] = field(default_factory=Counter[int])
 
     @property
     def tokens(self) -> list[int]:
@@ -87,8 +107,38 @@ class Running:
 
     @property
     def unread(self) -> int:
-        """Prompt tokens to read before it can join: all but the last, which goes through with the batch."""
-        return len(self.request.prompt) - 1 - self.done
+        """Tokens to read before it can join: all but the last, which is read with the batch."""
+        return len(self.request.prompt) + len(self.generated) - 1 - self.done
+
+    @property
+    def progress(self) -> tuple[int, int, int]:
+        """How many tokens of its prompt are read, how many there are, how many were known."""
+        total = len(self.request.prompt)
+        return min(self.done, total), total, min(self.known, total)
+
+    @property
+    def chooses(self) -> bool:
+        """Has it read all that is known, so that a token must be chosen?"""
+        return not self.feed
+
+    def selection(self, guide: Guide | None) -> Row:
+        """How its next token is picked."""
+        asked = self.request
+        return Row(
+            asked.sampler,
+            len(self.generated),
+            None if guide is None else guide.mask,
+            asked.top_logprobs,
+            asked.adjustments,
+            asked.prompt,
+            self.answer,
+            asked.observe,
+        )
+
+    def forced(self) -> list[int]:
+        """The tokens that must follow, whatever the model thinks."""
+        constraint = self.request.constraint
+        return constraint.forced_tokens() if constraint is not None and self.request.fast_forward else []
 
     def accept(self, token: int, vocabulary: Vocabulary) -> Finish | None:
         """Take a token; return why the sequence ends with it, if it does."""
@@ -96,5 +146,9 @@ class Running:
         if constraint is not None:
             constraint.advance(token)
         self.generated.append(token)
+        self.answer[token] += 1
         ended = constraint.is_finished if constraint else token in vocabulary.eos_token_ids
-        return "stop" if ended else "length" if len(self.generated) == self.request.max_tokens else None
+        why = "stop" if ended else "length" if len(self.generated) == self.request.max_tokens else None
+        if why is None:
+            self.feed.append(token)
+        return why

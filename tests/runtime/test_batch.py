@@ -1,6 +1,8 @@
 """The batch engine: what a sequence says does not depend on who is with it."""
 
 import re
+from dataclasses import replace
+from functools import cache
 
 import mlx.core as mx
 import pytest
@@ -10,6 +12,7 @@ from constrained.runtime import batch, decode
 from constrained.runtime.batch import BatchEngine
 from constrained.runtime.decode import GeneratedToken, generate
 from constrained.runtime.sampling import Sampler
+from constrained.runtime.selection import Adjustments
 from constrained.runtime.sequence import PrefillProgress, SequenceFailed, SequenceRequest, TokenEvent
 from tests.runtime import tiny
 
@@ -23,6 +26,13 @@ PATTERNS = [
     "[0-9]{1,30}",
     r"(true|false|null)(, (true|false|null)){2,5}",
     "x",
+]
+
+
+ADJUSTMENTS = [
+    Adjustments(),
+    Adjustments(repetition_penalty=1.3, logit_bias={30: 2.0, 40: -3.0}),
+    Adjustments(presence_penalty=0.5, frequency_penalty=0.25),
 ]
 
 
@@ -45,18 +55,33 @@ def request(number: int, **changed) -> SequenceRequest:
         "constraint": tiny.grammar(pattern).matcher() if pattern else None,
         "sampler": Sampler(temperature=number % 3 / 2, top_p=0.95, seed=number),
         "max_tokens": 12 + number,
+        "top_logprobs": number % 4,
+        "adjustments": ADJUSTMENTS[number % len(ADJUSTMENTS)],
     }
     return SequenceRequest(**{**settings, **changed})
 
 
-def alone(model, number: int) -> list[int]:
-    """What our single loop says to the same request."""
-    asked = request(number)
-    made = generate(
-        model, None, list(asked.prompt), asked.constraint, max_tokens=asked.max_tokens,
-        temperature=asked.sampler.temperature, top_p=asked.sampler.top_p, seed=asked.sampler.seed,
-    )  # fmt: skip
-    return [token.id for token in made.tokens]
+@cache
+def alone(number: int) -> list[GeneratedToken]:
+    """What the same request gets from an engine of its own."""
+    engine = BatchEngine(tiny.model(), None, max_batch=1)
+    uid = engine.add(request(number))
+    return said(run(engine), uid)
+
+
+def assert_as_alone(events: list, uids: dict[int, int]) -> None:
+    """The sequences `uids` (number -> uid) say what they say alone, and as surely."""
+    for number, uid in uids.items():
+        expected, got = alone(number), said(events, uid)
+        assert [plain(token) for token in got] == [plain(token) for token in expected]
+        assert [token.logprob for token in got] == [
+            None if token.logprob is None else pytest.approx(token.logprob, abs=1e-4) for token in expected
+        ]
+
+
+def plain(token: GeneratedToken) -> GeneratedToken:
+    """All but what the last bits of the logits show in."""
+    return replace(token, logprob=None, top_logprobs=tuple(one for one, _ in token.top_logprobs))
 
 
 def run(engine: BatchEngine, steps: int = 1000) -> list:
@@ -80,8 +105,20 @@ def test_every_sequence_says_what_it_says_alone(model):
     engine = BatchEngine(model, None, max_batch=4)
     uids = [engine.add(request(number)) for number in range(12)]
     events = run(engine)
-    for number, uid in enumerate(uids):
-        assert tokens_of(events, uid) == alone(model, number)
+    assert_as_alone(events, dict(enumerate(uids)))
+
+
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_one_at_a_time_it_is_the_single_loop(model, number):
+    asked = request(number, fast_forward=False, adjustments=Adjustments(), top_logprobs=0)
+    engine = BatchEngine(model, None, max_batch=1)
+    uid = engine.add(asked)
+    events = run(engine)
+    made = generate(
+        model, None, list(asked.prompt), request(number).constraint, max_tokens=asked.max_tokens,
+        temperature=asked.sampler.temperature, top_p=asked.sampler.top_p, seed=asked.sampler.seed,
+    )  # fmt: skip
+    assert tokens_of(events, uid) == [token.id for token in made.tokens]
 
 
 def test_sequences_join_at_any_time(model):
@@ -92,8 +129,7 @@ def test_sequences_join_at_any_time(model):
         for _ in range(number % 4):
             events += engine.step()
     events += run(engine)
-    for number, uid in enumerate(uids):
-        assert tokens_of(events, uid) == alone(model, number)
+    assert_as_alone(events, dict(enumerate(uids)))
 
 
 def test_the_last_token_says_why(model):
@@ -119,8 +155,7 @@ def test_a_cancelled_sequence_is_gone_at_once_and_the_others_do_not_notice(model
     engine.cancel(uids[1])
     later = run(engine)
     assert not [event for event in later if event.uid == uids[1]]
-    for number in (0, 2, 3):
-        assert tokens_of(events + later, uids[number]) == alone(model, number)
+    assert_as_alone(events + later, {number: uids[number] for number in (0, 2, 3)})
 
 
 def test_cancelling_what_is_finished_or_unknown_changes_nothing(model):
@@ -130,7 +165,7 @@ def test_cancelling_what_is_finished_or_unknown_changes_nothing(model):
     engine.cancel(uid)
     engine.cancel(12345)
     assert engine.idle
-    assert tokens_of(events, uid) == alone(model, 7)
+    assert_as_alone(events, {7: uid})
 
 
 class Poisoned:
@@ -157,8 +192,7 @@ def test_a_sequence_without_numbers_fails_alone(model):
     (failed,) = [event for event in events if isinstance(event, SequenceFailed)]
     assert failed.uid == sick
     assert isinstance(failed.error, ModelError)
-    for number, uid in enumerate(uids):
-        assert tokens_of(events, uid) == alone(model, number)
+    assert_as_alone(events, dict(enumerate(uids)))
 
 
 class Broken:
@@ -184,8 +218,7 @@ def test_a_constraint_that_raises_fails_alone(model, method):
     (failed,) = [event for event in events if isinstance(event, SequenceFailed)]
     assert failed.uid == broken
     assert str(failed.error) == f"{method} is broken"
-    for number, uid in enumerate(uids):
-        assert tokens_of(events, uid) == alone(model, number)
+    assert_as_alone(events, dict(enumerate(uids)))
 
 
 class Failing:
@@ -213,9 +246,7 @@ def test_a_pass_that_fails_does_not_stop_the_engine(model, passes):
     failed = [event.uid for event in events if isinstance(event, SequenceFailed)]
     assert failed
     assert uids[3] not in failed
-    for number, uid in enumerate(uids):
-        if uid not in failed:
-            assert tokens_of(events, uid) == alone(model, number)
+    assert_as_alone(events, {number: uid for number, uid in enumerate(uids) if uid not in failed})
 
 
 def test_a_long_prompt_is_read_in_pieces_while_others_are_generated(model):

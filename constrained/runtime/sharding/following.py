@@ -20,6 +20,7 @@ layer do not need its own sums). So every pass is started as a whole as soon as 
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -32,7 +33,7 @@ from constrained.runtime.models import LanguageModel
 from constrained.runtime.plan import Begin, Join, Leave, Piece, Plan
 from constrained.runtime.rows import Outcome, Rows
 
-PARTS = {"leave": Leave, "begin": Begin, "read": Piece, "join": Join, "feed": Piece}
+PARTS = {"leave": Leave, "begin": Begin, "join": Join}
 
 
 class Ledger:
@@ -112,14 +113,15 @@ def _failed(channel: Follower, reason: str) -> ShardingError:
 
 def plan_from(written: dict[str, Any]) -> Plan:
     """The plan that `asdict` and JSON made `written` from."""
-    parts: dict[str, Any] = {"forget": tuple(written.get("forget", ()))}
-    for part, kind in PARTS.items():
-        entries = [dict(entry) for entry in written.get(part, ())]
-        for entry in entries:
-            if "tokens" in entry:
-                entry["tokens"] = tuple(entry["tokens"])
-        parts[part] = tuple(kind(**entry) for entry in entries)
+    parts: dict[str, Any] = {part: tuple(kind(**one) for one in written.get(part, ())) for part, kind in PARTS.items()}
+    parts["forget"] = tuple(written.get("forget", ()))
+    parts["read"] = _pieces(written.get("read", ()))
+    parts["passes"] = tuple(_pieces(one) for one in written.get("passes", ()))
     return Plan(**parts)
+
+
+def _pieces(written: Iterable[dict[str, Any]]) -> tuple[Piece, ...]:
+    return tuple(Piece(one["uid"], tuple(one["tokens"])) for one in written)
 
 
 class _Silent:

@@ -77,12 +77,12 @@ def changed(orders: list[dict[str, Any]], where: int, part: str) -> list[dict[st
     """`orders`, of which one tells its rank something else than the others."""
     orders = copy.deepcopy(orders)
     found = [order["plan"] for order in orders if order.get("plan", {}).get(part)]
-    entry = found[where][part][0]
+    entry = found[where][part][0][0] if part == "passes" else found[where][part][0]
     entry["tokens"] = [entry["tokens"][0] + 1, *entry["tokens"][1:]]
     return orders
 
 
-@pytest.mark.parametrize(("where", "part"), [(0, "read"), (0, "feed"), (10, "feed")])
+@pytest.mark.parametrize(("where", "part"), [(0, "read"), (0, "passes"), (10, "passes")])
 def test_a_rank_that_did_something_else_is_noticed_at_the_next_step(led, where, part):
     wire = Wire()
     wire.sent = changed(led[0].sent, where, part)
@@ -120,7 +120,7 @@ def engine_with(rows: LeadingRows, model: Any) -> None:
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("[ring] connection to a peer was lost")
 
-    rows._feed = broken  # type: ignore[method-assign]
+    rows._pass = broken  # type: ignore[method-assign]
     engine = BatchEngine(model, None, rows=rows)
     engine.add(request(0))
     (failed,) = [event for event in run(engine) if hasattr(event, "error")]
@@ -134,7 +134,7 @@ def test_a_plan_survives_the_wire():
         (Begin(5), Begin(6, 7, 12)),
         (Piece(5, (1, 2)),),
         (Join(6, 8),),
-        (Piece(6, ()),),
+        ((Piece(6, (3,)), Piece(9, (4, 5))), (Piece(7, (8,)),)),
     )
     wire = Wire()
     wire.order({"plan": asdict(plan)})
