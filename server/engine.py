@@ -48,17 +48,20 @@ _Command = _Submit | _Cancel | _Stop
 class EngineThread:
     """Runs a batch engine in a thread of its own.
 
-    `make` creates the engine, there; `post` gives what a step brought to whoever listens.
+    `make` creates the engine, there; `post` gives what a step brought to whoever listens; `after` is called
+    when the engine has been closed.
     """
 
-    def __init__(self, make: Callable[[], BatchEngine], post: Post) -> None:
+    def __init__(self, make: Callable[[], BatchEngine], post: Post, after: Callable[[], None] = lambda: None) -> None:
         self._make = make
+        self._after = after
         self._post = post
         self._commands: SimpleQueue[_Command] = SimpleQueue()
         self._tickets = itertools.count(1)
         self._sinks: dict[int, tuple[int, Sink]] = {}  # uid -> ticket and sink; the engine thread's alone
         self._uids: dict[int, int] = {}  # ticket -> uid
         self._ready: Future[None] = Future()
+        self._abandoned: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     # ------------------------------------------------------------------ for other threads
@@ -71,7 +74,10 @@ class EngineThread:
     def submit(self, request: SequenceRequest, sink: Sink) -> int:
         """Begin a sequence; its events go to `sink`, the last one has a finish_reason or is a failure."""
         ticket = next(self._tickets)
-        self._commands.put(_Submit(ticket, request, sink))
+        if self._abandoned is not None:
+            self._post([(sink, SequenceFailed(0, self._abandoned))])
+        else:
+            self._commands.put(_Submit(ticket, request, sink))
         return ticket
 
     def cancel(self, ticket: int) -> None:
@@ -81,13 +87,19 @@ class EngineThread:
     def stop(self) -> None:
         """End all sequences and the thread."""
         self._commands.put(_Stop())
-        if self._thread.is_alive():
+        if self._thread.is_alive() and self._abandoned is None:
             self._thread.join()
+
+    def abandon(self, error: Exception) -> None:
+        """Tell all sequences that they fail, now: the thread may hang for ever, and takes no more."""
+        self._abandoned = error
+        known = list(self._sinks.items())
+        self._post([(sink, SequenceFailed(uid, error)) for uid, (_, sink) in known])
 
     @property
     def is_alive(self) -> bool:
-        """Does the thread run?"""
-        return self._thread.is_alive()
+        """Does the thread run, and take sequences?"""
+        return self._thread.is_alive() and self._abandoned is None
 
     @property
     def load(self) -> int:
@@ -115,6 +127,7 @@ class EngineThread:
                     self._hand_out(events)
         finally:
             engine.close()
+            self._after()
 
     def _take_commands(self, engine: BatchEngine) -> bool:
         """Obey what was commanded since the last step; with nothing to do, wait. False: stop."""

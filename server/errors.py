@@ -11,7 +11,14 @@ the same request would fail the same way; where the protocol leaves no other (50
 from dataclasses import dataclass
 from typing import Any
 
-from constrained.errors import BudgetTooSmall, ConstrainedError, GrammarError, ModelError, UnsupportedFeature
+from constrained.errors import (
+    BudgetTooSmall,
+    ConstrainedError,
+    GrammarError,
+    ModelError,
+    ShardingError,
+    UnsupportedFeature,
+)
 
 BAD_REQUEST, UNAUTHORIZED, NOT_FOUND, TOO_LARGE, OVERLOADED, FAILED, UNAVAILABLE, TIMED_OUT = (
     400,
@@ -110,5 +117,7 @@ def problem_of(error: Exception) -> Problem:
             return Problem(BAD_REQUEST, str(error), "max_tokens", "budget_too_small")
         case ModelError():
             return Problem(BAD_REQUEST, str(error), "messages", "template_error")
+        case ShardingError():
+            return Problem(FAILED, str(error), code="rank_lost")
         case _:
             return Problem(FAILED, f"the server failed: {type(error).__name__}", code="internal_error")

@@ -19,6 +19,7 @@ from typing import Any, cast
 
 import uvicorn
 
+from constrained.ranks.place import Place, place_from
 from constrained.runtime import BatchEngine, LoadedModel, SequenceEvent, load_model, vocabulary_of
 from constrained.runtime.packaged_model import NAME
 from constrained.vocabulary.vocabulary import Vocabulary
@@ -32,6 +33,7 @@ from server.metrics import Metrics
 from server.prompts import Prompts
 from server.service import Model, Service
 from server.settings import Settings
+from server.sharded import Ranks
 
 CONTEXT = 32_768  # of a model that does not say
 
@@ -44,13 +46,17 @@ class _Loading:
 
     loaded: LoadedModel | None = None
     vocabulary: Vocabulary | None = None
+    ranks: Ranks | None = None
 
 
 def serve(settings: Settings, report: Report) -> None:
     """Serve until told to stop. Raises ConstrainedError if the model cannot be loaded, OSError for the address."""
+    place = place_from()
+    if place is not None and not place.leads:
+        Ranks(place, settings.model, settings.sharding, report)  # follows, and does not return
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with _bound(settings) as listener:
-        asyncio.run(_serve(settings, listener, report))
+        asyncio.run(_serve(settings, listener, report, place))
 
 
 @contextmanager
@@ -65,9 +71,9 @@ def _bound(settings: Settings) -> Generator[socket.socket]:
         listener.close()
 
 
-async def _serve(settings: Settings, listener: socket.socket, report: Report) -> None:
+async def _serve(settings: Settings, listener: socket.socket, report: Report, place: Place | None) -> None:
     began = time.monotonic()
-    engine, service = await start_service(settings, report)
+    engine, service = await start_service(settings, report, place)
     try:
         await _warm_up(service)
         server = _Server(settings, service, listener)
@@ -79,17 +85,23 @@ async def _serve(settings: Settings, listener: socket.socket, report: Report) ->
         await asyncio.to_thread(engine.stop)
 
 
-async def start_service(settings: Settings, report: Report) -> tuple[EngineThread, Service]:
-    """Load the model in the engine's thread and build the service around it."""
+async def start_service(settings: Settings, report: Report, place: Place | None = None) -> tuple[EngineThread, Service]:
+    """Load the model in the engine's thread and build the service around it; `place`: this is rank 0 of several."""
     loop = asyncio.get_running_loop()
     left = _Loading()
 
     def make() -> BatchEngine:
         if left.loaded is None:
-            left.loaded = load_model(settings.model, report=report)
+            if place is not None:
+                left.ranks = Ranks(place, settings.model, settings.sharding, report)
+                left.ranks.channel.on_loss = engine.abandon
+            left.loaded = left.ranks.loaded if left.ranks else load_model(settings.model, report=report)
             left.vocabulary = vocabulary_of(*left.loaded)
         return BatchEngine(
-            *left.loaded, max_batch=settings.max_concurrency, prefix_cache_bytes=settings.prefix_cache_mb << 20
+            *left.loaded,
+            max_batch=settings.max_concurrency,
+            prefix_cache_bytes=settings.prefix_cache_mb << 20,
+            rows=left.ranks and left.ranks.rows(),
         )
 
     def deliver(posted: list[tuple[Sink, SequenceEvent]]) -> None:
@@ -99,7 +111,11 @@ async def start_service(settings: Settings, report: Report) -> tuple[EngineThrea
     def post(posted: list[tuple[Sink, SequenceEvent]]) -> None:
         loop.call_soon_threadsafe(deliver, posted)
 
-    engine = EngineThread(make, post)
+    def close() -> None:
+        if left.ranks is not None:
+            left.ranks.close()
+
+    engine = EngineThread(make, post, close)
     await asyncio.to_thread(engine.start)
     assert left.loaded is not None
     assert left.vocabulary is not None

@@ -7,10 +7,12 @@ CONSTRAINED_MAX_QUEUE=10                  the same, where there is no flag
 import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 PORT = 52415  # exo's
 PREFIX = "CONSTRAINED_"
+
+Sharding = Literal["pipeline", "tensor"]
 
 
 def _positive(text: str) -> int:
@@ -50,6 +52,12 @@ def _temperature(text: str) -> float:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name for one in text.split(",") if (name := one.strip()))
+
+
+def _sharding(text: str) -> Sharding:
+    if text == "pipeline" or text == "tensor":
+        return text
+    raise ValueError(f"must be pipeline or tensor, not {text}")
 
 
 def _flag(text: str) -> bool:
@@ -92,6 +100,7 @@ class Settings:
     relax_tools: bool = _set(False, _flag, "a tool whose schema is refused takes any arguments instead")
     refuse_hosted_tools: bool = _set(False, _flag, "refuse tools like web_search, which are left out by default")
     ignore_field: tuple[str, ...] = _set((), _names, "fields of requests to ignore instead of refusing them", "NAMES")
+    sharding: Literal["pipeline", "tensor"] = _set("pipeline", _sharding, "under mlx.launch; default: pipeline", "KIND")
     log_level: str = _set("warning", str, "debug, info, warning or error; default: warning", "LEVEL")
 
     @property

@@ -34,15 +34,15 @@ class Ranks:
             raise SystemExit(0)
         self.channel = joined.channel
 
-    def engine(self, **settings: int) -> BatchEngine:
-        """A batch engine over all ranks; `settings` as for `BatchEngine`."""
-        return BatchEngine(*self.loaded, rows=LeadingRows(self.loaded.model, self.channel), **settings)
+    def rows(self) -> LeadingRows:
+        """What a batch engine needs to run on all ranks."""
+        return LeadingRows(self.loaded.model, self.channel)
 
     def generate(
         self, prompt: list[int], grammar: CompiledGrammar, *, max_tokens: int, **sampling: Unpack[Sampling]
     ) -> Generation:
         """One sequence, as `constrained.runtime.generate` makes it."""
-        engine = self.engine()
+        engine = BatchEngine(*self.loaded, rows=self.rows())
         engine.add(
             SequenceRequest(
                 prompt=prompt, constraint=grammar.matcher(), max_tokens=max_tokens, sampler=Sampler(**sampling)

@@ -60,7 +60,7 @@ def spell(tokens: list[int]) -> str:
     return b"".join(text).decode()
 
 
-def write_model(directory: Path) -> Path:
+def write_model(directory: Path, layers: int = 2) -> Path:
     """An mlx-lm model directory: random weights, a tokenizer of single bytes, a chat template."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     control = ["<|im_start|>", "<|im_end|>"]
@@ -73,7 +73,9 @@ def write_model(directory: Path) -> Path:
         "eos_token": "<|im_end|>",
         "chat_template": "{% for m in messages %}<|im_start|>{{ m['content'] }}<|im_end|>{% endfor %}<|im_start|>",
     }
-    arguments = dataclasses.replace(ARGUMENTS, vocab_size=len(letters) + len(control))
+    arguments = dataclasses.replace(
+        ARGUMENTS, vocab_size=len(letters) + len(control), num_hidden_layers=layers, layer_types=None
+    )
     tokenizer.save(str(directory / "tokenizer.json"))
     (directory / "tokenizer_config.json").write_text(json.dumps(settings))
     config = {name: value for name, value in dataclasses.asdict(arguments).items() if value is not None}

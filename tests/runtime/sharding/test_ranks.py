@@ -19,7 +19,7 @@ ENDS_WITHIN = SILENCE + GRACE + 3  # seconds after a loss; the last for a busy m
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> str:
-    return str(tiny.write_model(tmp_path_factory.mktemp("tiny")))
+    return str(tiny.write_model(tmp_path_factory.mktemp("tiny"), layers=6))
 
 
 def alone(arguments: list[str]) -> str:
@@ -49,7 +49,7 @@ def test_the_packaged_model_says_the_same_on_several_ranks(count, sharding):
 
 
 def test_ranks_with_different_models_are_refused_with_both_values(model, tmp_path):
-    other = tiny.write_model(tmp_path)
+    other = tiny.write_model(tmp_path, layers=6)
     config = (other / "config.json").read_text()
     (other / "config.json").write_text(config.replace('"rms_norm_eps": 1e-05', '"rms_norm_eps": 1e-06'))
     script = (
