@@ -8,8 +8,9 @@
 
 A frame is four bytes of length (big-endian) and that many bytes of JSON; an empty frame is a sign of life.
 
-When a connection breaks, or nothing came over it for `SILENCE` seconds, that rank is lost. Rank 0 tells all the
-others, and every process ends: the followers at once, rank 0 after `GRACE` seconds in which it may
+When a connection breaks, or nothing came over it for `SILENCE` seconds, that rank is lost. (While the ranks
+find each other it is `patience` seconds: MLX holds Python's lock then, and nobody can give signs of life.) Rank 0
+tells all the others, and every process ends: the followers at once, rank 0 after `GRACE` seconds in which it may
 answer its users. Nobody waits for a thread that hangs in a collective: the process is ended from here. So
 all are gone `SILENCE + GRACE` seconds after one was lost, at the latest.
 
@@ -18,6 +19,7 @@ The channel is TCP, without a secret: like MLX's own connections it belongs on a
 
 import json
 import os
+import select
 import socket
 import struct
 import sys
@@ -32,7 +34,7 @@ from constrained.errors import ShardingError
 from constrained.ranks.place import Place
 
 PATIENCE = 60.0  # seconds that ranks have to find each other
-BEAT, SILENCE, GRACE = 1.0, 6.0, 3.0  # seconds: between signs of life; without one; for rank 0 to answer its users
+BEAT, SILENCE, GRACE = 1.0, 10.0, 3.0  # seconds: between signs of life; without one; for rank 0 to answer its users
 LARGEST = 1 << 28  # bytes in one frame
 EXIT = 70  # of a process that ended because a rank was lost: EX_SOFTWARE of sysexits.h
 
@@ -41,12 +43,17 @@ _LENGTH = struct.Struct(">I")
 
 
 class Link:
-    """One connection: frames out from any thread, frames in from one."""
+    """One connection: frames out from any thread, frames in from one.
 
-    def __init__(self, connection: socket.socket) -> None:
+    Nothing from the other side for `silence` seconds is an error.
+    """
+
+    def __init__(self, connection: socket.socket, silence: float) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.settimeout(SILENCE)
+        connection.settimeout(SILENCE)  # for sending
         self._socket = connection
+        self._heard = time.monotonic()
+        self.silence = silence
         self._sending = threading.Lock()
 
     def send(self, frame: Frame | None) -> None:
@@ -70,12 +77,14 @@ class Link:
     def _exactly(self, count: int) -> bytes:
         found = bytearray()
         while len(found) < count:
-            try:
-                piece = self._socket.recv(count - len(found))
-            except TimeoutError:
-                raise ShardingError(f"no sign of life for {SILENCE:g} seconds") from None
+            if not select.select([self._socket], [], [], BEAT)[0]:
+                if time.monotonic() > self._heard + self.silence:
+                    raise ShardingError(f"no sign of life for {self.silence:g} seconds")
+                continue
+            piece = self._socket.recv(count - len(found))
             if not piece:
                 raise ShardingError("it closed the connection")
+            self._heard = time.monotonic()
             found += piece
         return bytes(found)
 
@@ -123,12 +132,13 @@ class Leader:
         self._closed = False
         self._losing = threading.Lock()
         self._noticed = threading.Event()
-        self._welcome(place, time.monotonic() + patience)
+        self._welcome(place, patience)
         for rank, link in self._links.items():
             _in_background(self._listen, rank, link)
         _in_background(_beat, lambda: list(self._links.values()))
 
-    def _welcome(self, place: Place, deadline: float) -> None:
+    def _welcome(self, place: Place, patience: float) -> None:
+        deadline = time.monotonic() + patience
         with _listening(place) as listener:
             while len(self._links) < place.size - 1:
                 listener.settimeout(max(0.0, deadline - time.monotonic()) or 0.001)
@@ -139,7 +149,7 @@ class Leader:
                     raise ShardingError(
                         f"rank {missing} of {place.size} did not come to {place.control} in time"
                     ) from None
-                link = Link(connection)
+                link = Link(connection, patience)
                 with suppress(OSError, ShardingError):  # a stranger that knocks is not let in
                     rank = link.receive().get("rank")
                     if isinstance(rank, int) and 0 < rank < place.size and rank not in self._links:
@@ -169,6 +179,11 @@ class Leader:
                 link.send({"stop": message})
         _in_background(_end, message, GRACE)
         self.on_loss(self.lost)
+
+    def settle(self) -> None:
+        """The ranks have found each other: from now on a silent one is lost after `SILENCE` seconds."""
+        for link in self._links.values():
+            link.silence = SILENCE
 
     def agree(self, facts: Mapping[str, str]) -> None:
         """Wait until every rank has told its facts; ShardingError here and there if some differ from `facts`."""
@@ -237,7 +252,7 @@ class Follower:
     """
 
     def __init__(self, place: Place, *, patience: float = PATIENCE) -> None:
-        self._link = _connected(place, time.monotonic() + patience)
+        self._link = _connected(place, patience)
         self._orders: SimpleQueue[Frame | None] = SimpleQueue()
         self._link.send({"rank": place.rank})
         _in_background(self._listen)
@@ -255,6 +270,10 @@ class Follower:
                 self._orders.put(frame)
         except (OSError, ShardingError) as error:
             _end(f"rank 0 is lost: {error}", 0)
+
+    def settle(self) -> None:
+        """As the leader's."""
+        self._link.silence = SILENCE
 
     def agree(self, facts: Mapping[str, str]) -> None:
         """Tell rank 0 this rank's facts and wait until it has compared all; if some differ, this process ends."""
@@ -278,10 +297,11 @@ class Follower:
             self._link.send({"failed": reason})
 
 
-def _connected(place: Place, deadline: float) -> Link:
+def _connected(place: Place, patience: float) -> Link:
+    deadline = time.monotonic() + patience
     while True:
         try:
-            return Link(socket.create_connection(place.control, timeout=2.0))
+            return Link(socket.create_connection(place.control, timeout=2.0), patience)
         except OSError as error:
             if time.monotonic() > deadline:
                 raise ShardingError(f"rank 0 does not answer at {place.control}: {error.strerror or error}") from error

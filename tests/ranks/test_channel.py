@@ -101,6 +101,7 @@ class TestTwoFollowers:
 
         leader.on_loss = on_loss
         leader.agree({"fact": "same"})
+        leader.settle()
         processes[1].send_signal(how)
         assert noticed.wait(10)
         assert str(told[0]).startswith("rank 2 is lost: ")

@@ -64,6 +64,7 @@ def join(
         report(f"rank {place.rank}: loading its part of {directory.name}")
         loaded = _part(directory, group, sharding)
         channel.agree({"loaded": "yes"})
+        channel.settle()
     except (ShardingError, ModelError) as error:
         if isinstance(channel, Leader):
             channel.stop(str(error))
