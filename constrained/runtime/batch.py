@@ -15,6 +15,7 @@ The token of a row is chosen from its own logits with its own sampler, whose ran
 and position alone: who shares the batch changes nothing but the last bits of the logits.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -126,6 +127,7 @@ class BatchEngine:
             outcome = self._rows.execute(plan)
             guides = asked.wait()
             events = opened + self._progress(plan, outcome) + self._generate(choosing, guides, outcome)
+            self._measure(plan, outcome)
         except Exception as error:  # noqa: BLE001  a pass that fails takes all its rows with it, and nothing else
             asked.wait()
             events = opened + self._fail_active(error)
@@ -202,6 +204,13 @@ class BatchEngine:
                 self._schedule.remove(row.uid, keep=True)
                 break
         return events
+
+    def _measure(self, plan: Plan, outcome: Outcome) -> None:
+        """Note what the step's passes took. The last token has been read, so they are over."""
+        for spent in outcome.spent:
+            self._schedule.costs.read(spent.tokens, spent.seconds)
+        if len(plan.passes) == 1 and all(len(piece.tokens) == 1 for piece in plan.passes[0]):
+            self._schedule.costs.passed(len(plan.passes[0]), time.perf_counter() - outcome.started)
 
     def _fail_active(self, error: Exception) -> list[SequenceEvent]:
         self._rows.clear()

@@ -39,12 +39,12 @@ class Prefixes:
         self._entries: list[Entry] = []  # the one that served last is last
         self.nbytes = 0
 
-    def find(self, prompt: Sequence[int]) -> tuple[int, int] | None:
+    def find(self, prompt: Sequence[int] | NDArray[np.int64]) -> tuple[int, int] | None:
         """The entry that knows most of the first tokens of `prompt`, and how many.
 
         The last token is left over: a model must read something to say something.
         """
-        tokens = np.array(prompt[:-1], np.int64)
+        tokens = np.asarray(prompt[:-1], np.int64)
         served = [(entry.serves(tokens), place) for place, entry in enumerate(self._entries)]
         length, place = max(served, default=(0, 0))
         if not length:

@@ -49,6 +49,7 @@ class Outcome:
 
     logits  (R, V) after the last token that each of the rows `uids` has read; they may still be computed
     failed  prompts that could not be read
+    started when the first pass was started, as `time.perf_counter` says
     """
 
     uids: list[int] = field(default_factory=list[int])
@@ -56,6 +57,7 @@ class Outcome:
     kept: list[Kept] = field(default_factory=list[Kept])
     failed: dict[int, Exception] = field(default_factory=dict[int, Exception])
     spent: list[Spent] = field(default_factory=list[Spent])
+    started: float = 0.0
 
 
 class Rows:
@@ -88,6 +90,7 @@ class Rows:
             if join.uid not in outcome.failed:
                 self._join(join, outcome)
         logits: list[mx.array] = []
+        outcome.started = time.perf_counter()
         for one in plan.passes:
             pieces = {self._uids.index(piece.uid): piece for piece in one if piece.uid not in outcome.failed}
             if pieces:

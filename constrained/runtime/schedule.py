@@ -7,12 +7,14 @@ waiting ---> reading ---> rows ---> leaving
 
 from collections import deque
 
+from constrained.runtime.costs import Costs
 from constrained.runtime.passes import arrange
 from constrained.runtime.plan import Begin, Join, Leave, Piece, Plan
-from constrained.runtime.prefixes import Prefixes
+from constrained.runtime.prefixes import Prefixes, common_prefix
 from constrained.runtime.sequence import Running
 
-BASE = 16.0  # what a pass costs apart from its tokens, in tokens, until it has been measured
+HOLD_UP = 0.5  # seconds for which the rows may wait in one step while prompts are read
+WORTH_WAITING = 64  # tokens of a prompt that is being read, and that another begins with too
 
 
 class Schedule:
@@ -21,8 +23,9 @@ class Schedule:
     def __init__(self, *, max_batch: int, prefill_step: int, prefix_cache_bytes: int) -> None:
         self._max_batch = max_batch
         self._prefill_step = prefill_step
-        self.base = BASE
+        self.costs = Costs()
         self._keeps = prefix_cache_bytes > 0
+        self._trimmable = True  # as far as is known
         self._prefixes = Prefixes(prefix_cache_bytes)
         self.waiting: deque[Running] = deque()
         self.reading: deque[Running] = deque()
@@ -69,6 +72,7 @@ class Schedule:
 
     def kept(self, entry: int, nbytes: int, *, trimmable: bool) -> None:
         """Note that a plan's entry exists."""
+        self._trimmable = trimmable
         tokens = self._entries.pop(entry)
         self._forgotten += self._prefixes.keep(entry, tokens, nbytes, trimmable=trimmable)
 
@@ -92,17 +96,30 @@ class Schedule:
 
     def _begin(self) -> list[Begin]:
         begun: list[Begin] = []
-        while self.waiting and self.active < self._max_batch:
-            sequence = self.waiting.popleft()
+        for sequence in list(self.waiting):
+            if self.active >= self._max_batch:
+                break
+            entry, known = self._prefixes.find(sequence.beginning) or (None, 0)
+            if self._is_being_read(sequence, known):
+                continue
+            sequence.done = sequence.known = known
+            begun.append(Begin(sequence.uid, entry, known))
+            self.waiting.remove(sequence)
             self.reading.append(sequence)
-            entry, sequence.done = self._prefixes.find(sequence.tokens) or (None, 0)
-            sequence.known = sequence.done
-            begun.append(Begin(sequence.uid, entry, sequence.done))
         return begun
+
+    def _is_being_read(self, sequence: Running, known: int) -> bool:
+        """Will another prompt leave behind much more of this one than is known?"""
+        if not (self._keeps and self._trimmable):
+            return False
+        enough = known + WORTH_WAITING
+        return any(common_prefix(sequence.beginning, other.beginning) >= enough for other in self.reading)
 
     def _read(self) -> list[Piece]:
         pieces: list[Piece] = []
         left = self._prefill_step
+        if self.rows:
+            left = min(left, self.costs.affordable(HOLD_UP) or left)
         for _ in range(len(self.reading)):
             sequence = self.reading[0]
             size = min(left, sequence.unread)
@@ -125,7 +142,7 @@ class Schedule:
 
     def _passes(self) -> list[tuple[Piece, ...]]:
         passes: list[tuple[Piece, ...]] = []
-        for one in arrange([len(row.feed) for row in self.rows], self.base):
+        for one in arrange([len(row.feed) for row in self.rows], self.costs.base):
             fed = [(self.rows[row], count) for row, count in one]
             passes.append(tuple(Piece(row.uid, tuple(row.feed[:count])) for row, count in fed))
             for row, count in fed:

@@ -12,6 +12,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from constrained.runtime.constraint import Constraint
 from constrained.runtime.decode import Guide
 from constrained.runtime.generated import Finish, GeneratedToken
@@ -86,8 +89,9 @@ SequenceEvent = TokenEvent | PrefillProgress | SequenceFailed
 class Running:
     """One sequence on its way.
 
+    tokens of the prompt, and then what was generated
     known  tokens that were read for an earlier request
-    done   tokens, of the prompt and then of what was generated, that are in its cache
+    done   tokens that are in its cache
     feed   tokens known but not read: once it is a row, its next passes read them
     answer how often every generated token was generated
     """
@@ -97,18 +101,29 @@ class Running:
     known: int = 0
     done: int = 0
     feed: list[int] = field(default_factory=list[int])
-    generated: list[int] = field(default_factory=list[int])
     answer: Counter[int] = field(default_factory=Counter[int])
+    tokens: list[int] = field(init=False)
+    _beginning: NDArray[np.int64] | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.tokens = list(self.request.prompt)
 
     @property
-    def tokens(self) -> list[int]:
-        """Prompt and generated tokens."""
-        return [*self.request.prompt, *self.generated]
+    def beginning(self) -> NDArray[np.int64]:
+        """(N,) `tokens` as they are when this is first asked: to be compared with those of others."""
+        if self._beginning is None:
+            self._beginning = np.array(self.tokens, np.int64)
+        return self._beginning
+
+    @property
+    def position(self) -> int:
+        """How many tokens were generated: where in the answer the next one stands."""
+        return len(self.tokens) - len(self.request.prompt)
 
     @property
     def unread(self) -> int:
         """Tokens to read before it can join: all but the last, which is read with the batch."""
-        return len(self.request.prompt) + len(self.generated) - 1 - self.done
+        return len(self.tokens) - 1 - self.done
 
     @property
     def progress(self) -> tuple[int, int, int]:
@@ -126,7 +141,7 @@ class Running:
         asked = self.request
         return Row(
             asked.sampler,
-            len(self.generated),
+            self.position,
             None if guide is None else guide.mask,
             asked.top_logprobs,
             asked.adjustments,
@@ -145,10 +160,10 @@ class Running:
         constraint = self.request.constraint
         if constraint is not None:
             constraint.advance(token)
-        self.generated.append(token)
+        self.tokens.append(token)
         self.answer[token] += 1
         ended = constraint.is_finished if constraint else token in vocabulary.eos_token_ids
-        why = "stop" if ended else "length" if len(self.generated) == self.request.max_tokens else None
+        why = "stop" if ended else "length" if self.position == self.request.max_tokens else None
         if why is None:
             self.feed.append(token)
         return why

@@ -1,0 +1,134 @@
+"""Who is read, joins and leaves: the plans, without a model."""
+
+import pytest
+
+from constrained.runtime.costs import Costs
+from constrained.runtime.plan import Begin, Leave, Plan
+from constrained.runtime.schedule import WORTH_WAITING, Schedule
+from constrained.runtime.sequence import Running, SequenceRequest
+
+
+def schedule(**settings) -> Schedule:
+    return Schedule(**{"max_batch": 4, "prefill_step": 10, "prefix_cache_bytes": 1000, **settings})
+
+
+def add(to: Schedule, uid: int, prompt) -> Running:
+    sequence = Running(uid, SequenceRequest(prompt=list(prompt)))
+    to.add(sequence)
+    return sequence
+
+
+def execute(it: Schedule, *, trimmable: bool = True) -> Plan:
+    """One step of a model's side that keeps everything, one byte a token."""
+    plan = it.plan()
+    for one in (*plan.leave, *plan.join):
+        if one.entry is not None:
+            it.kept(one.entry, 1, trimmable=trimmable)
+    return plan
+
+
+def pieces(plan: Plan) -> dict[int, int]:
+    return {piece.uid: len(piece.tokens) for piece in plan.read}
+
+
+def test_a_prompt_is_read_in_pieces_and_its_last_token_with_the_batch():
+    it = schedule()
+    add(it, 1, range(25))
+    plans = [execute(it) for _ in range(3)]
+    assert [pieces(plan) for plan in plans] == [{1: 10}, {1: 10}, {1: 4}]
+    assert [len(plan.join) for plan in plans] == [0, 0, 1]
+    assert plans[-1].passes[0][0].tokens == (24,)
+
+
+def test_what_a_short_prompt_leaves_of_a_step_goes_to_the_next():
+    it = schedule()
+    add(it, 1, range(4))
+    add(it, 2, range(100, 130))
+    assert pieces(execute(it)) == {1: 3, 2: 7}
+
+
+def test_prompts_are_read_in_turns():
+    it = schedule()
+    add(it, 1, range(30))
+    add(it, 2, range(100, 130))
+    assert [pieces(execute(it)) for _ in range(4)] == [{1: 10}, {2: 10}, {1: 10}, {2: 10}]
+
+
+def test_no_more_than_there_is_room_for_begin():
+    it = schedule(max_batch=2)
+    for uid in range(3):
+        add(it, uid, [uid * 10, 1])
+    assert [begin.uid for begin in execute(it).begin] == [0, 1]
+    assert [sequence.uid for sequence in it.waiting] == [2]
+    it.remove(0)
+    plan = execute(it)
+    assert plan.leave == (Leave(0),)
+    assert plan.begin == (Begin(2),)
+
+
+def test_who_begins_like_a_prompt_that_is_being_read_waits_for_it_and_others_do_not():
+    it = schedule(prefill_step=1000)
+    shared = list(range(WORTH_WAITING + 20))
+    add(it, 1, [*shared, 901])
+    add(it, 2, [*shared, 902])
+    add(it, 3, [700, 701])
+    assert [begin.uid for begin in execute(it).begin] == [1, 3]
+    (begin,) = execute(it).begin
+    assert (begin.uid, begin.length) == (2, len(shared))
+    assert begin.entry is not None
+
+
+@pytest.mark.parametrize("settings", [{"prefix_cache_bytes": 0}, {}])
+def test_nobody_waits_for_what_cannot_be_reused(settings):
+    it = schedule(**settings)
+    add(it, 1, [500, 501])
+    execute(it, trimmable=False)
+    shared = list(range(WORTH_WAITING + 20))
+    add(it, 2, [*shared, 901])
+    add(it, 3, [*shared, 902])
+    assert [begin.uid for begin in execute(it).begin] == [2, 3]
+
+
+def test_a_finished_sequence_leaves_what_was_read_and_is_continued_from_there():
+    it = schedule()
+    first = add(it, 1, [1, 2, 3])
+    execute(it)
+    first.tokens += [4, 5]
+    first.feed = [4, 5]
+    execute(it)
+    it.remove(1, keep=True)
+    (left,) = execute(it).leave
+    add(it, 2, [1, 2, 3, 4, 5, 6])
+    assert execute(it).begin == (Begin(2, left.entry, 5),)
+
+
+def test_it_is_idle_only_when_what_must_leave_has_left():
+    it = schedule()
+    assert it.idle
+    add(it, 1, [1, 2])
+    execute(it)
+    it.remove(1)
+    assert not it.idle
+    execute(it)
+    assert it.idle
+
+
+def test_rows_are_not_held_up_for_longer_than_is_known_to_take_half_a_second():
+    it = schedule(prefill_step=1000)
+    it.costs.read(100, 100 * 0.01 + 16 * 0.01)  # 10 ms a token
+    add(it, 1, [500, 501])
+    execute(it)
+    add(it, 2, range(1000))
+    assert pieces(execute(it)) == {2: 34}
+    it.remove(1)
+    assert pieces(execute(it)) == {2: 965}
+
+
+@pytest.mark.parametrize("base", [0.5, 16.0, 100.0])
+def test_the_base_is_found_from_what_passes_take(base):
+    costs = Costs()
+    for _ in range(20):
+        costs.read(256, (base + 256) * 0.002)
+        costs.passed(4, (base + 4) * 0.002)
+    assert costs.base == pytest.approx(base, rel=0.2, abs=0.5)
+    assert costs.per_token == pytest.approx(0.002, rel=0.05)
