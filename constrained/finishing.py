@@ -84,6 +84,16 @@ class Finishing:
         with self._lock:
             return self._of_state(state)
 
+    def of_row(self, symbol: Terminal | Switch, row: int) -> Completion:
+        """A shortest completion of the symbol that is being read."""
+        with self._lock:
+            return joined([self._of_row(symbol, row)])
+
+    def of_symbol(self, symbol: Symbol) -> Completion:
+        """A shortest completion of `symbol`. Raises Unsatisfiable if it has none."""
+        with self._lock:
+            return self._symbols.of_symbol(symbol)
+
     def _of_state(self, state: State) -> Completion:
         parts: list[Completion] = []
         while not state.accepting:

@@ -90,6 +90,10 @@ class Captured(ABC):
     # is never the only way on, and nobody has to look ahead for dead ends.
     endless: bool = False
 
+    # What any text calls for is at most so many bytes longer, at its shortest, than what the shortest text that is
+    # not refused calls for. None where nobody knows: then a budget tries every token.
+    slack: int | None = None
+
     @abstractmethod
     def then(self, text: bytes) -> "Sequence | None":
         """What follows after the body matched `text`; None if that text is refused."""

@@ -24,6 +24,7 @@ from constrained.grammar import Completion, Symbol
 from constrained.mask import walker_for
 from constrained.segments import fewest_tokens
 from constrained.states import State, States
+from constrained.steering import Steering
 from constrained.vocabulary.vocabulary import Vocabulary
 
 STATE_BYTES = 2_000  # of an interned state without its mask, roughly
@@ -47,6 +48,7 @@ class CompiledGrammar:
     memo_bytes: int = MEMO_BYTES
     _states: list[States] = field(default_factory=list, repr=False)
     _finishing: list[Finishing] = field(default_factory=list, repr=False)
+    _steering: list[Steering] = field(default_factory=list, repr=False)
 
     @property
     def states(self) -> States:
@@ -64,6 +66,16 @@ class CompiledGrammar:
             self._finishing[:] = finishing
         return finishing[0]
 
+    @property
+    def steering(self) -> Steering:
+        """What a budget asks about its states."""
+        steering = self._steering[-1:]
+        if not steering:
+            walker = walker_for(self.vocabulary)
+            steering = [Steering(self.states, self.vocabulary, self.finishing, walker)]
+            self._steering[:] = steering
+        return steering[0]
+
     def matcher(self) -> "Matcher":
         """A new matcher at the start of the grammar."""
         return Matcher(self)
@@ -73,6 +85,7 @@ class CompiledGrammar:
         if len(self.states) > self.memo_bytes // (STATE_BYTES + 4 * self.vocabulary.words):
             self.states.forget()
             self._finishing.clear()
+            self._steering.clear()
 
 
 class Matcher:

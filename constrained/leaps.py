@@ -1,0 +1,304 @@
+"""Where do tokens lead from one place of a grammar? A token is one leap, over many bytes and perhaps many symbols.
+
+    place    (symbol, row, rest)        somewhere in a terminal, or before a control token; (None, 0, rest): before `rest`
+    leap     {"city": "Par|      `is`    lands in the same string
+                                 `"}`    lands behind the object: it left the string at the trie's node `"`
+    leg      a walk in one symbol, below some nodes, with the rows in which tokens end
+
+A hundred thousand tokens lead to a handful of places. So whoever wants to know how good a token is thinks about
+places, and then sets the bits of all tokens that lead to good ones (`Leaper.mark`).
+
+Inside of texts that decide what follows (`Captured`) a place is not all there is to know: what was read matters
+too. Tokens that go there are not among the legs; `Leaps` says where they go, as far as that is the same for all.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constrained.automata import walk
+from constrained.automata.counted import UNBOUNDED, Counted
+from constrained.automata.dfa import DEAD, REFUSES
+from constrained.automata.landing import land, land_counted
+from constrained.grammar import Automaton, Captured, Control, Switch, Terminal
+from constrained.mask import ROOT, Nodes, Scratch
+from constrained.rests import Recall, Rest
+from constrained.states import States, Words
+from constrained.vocabulary.vocabulary import Vocabulary
+
+Place = tuple[Terminal | Switch | Control | None, int, Rest]
+Landings = tuple[tuple[int, int], ...]  # row (with its count), one of the tokens that end there
+Exits = dict[int, Nodes]  # label -> nodes
+
+WIDE = 64  # bytes that an automaton may begin with, above which its tails are not looked for
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Leg:
+    """The tokens that, below `nodes`, end inside `symbol`, which was entered at `row`."""
+
+    symbol: Terminal | Switch
+    row: int
+    rest: Rest
+    nodes: Nodes
+    landings: Landings
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Leaps:
+    """Everywhere that the tokens from one place lead.
+
+    captured  the captures that some of them enter or leave
+    inside    the symbols, and what follows them, in which those end that are inside of one then, or behind a sketch
+    """
+
+    legs: tuple[Leg, ...]
+    captured: tuple[Captured, ...] = ()
+    inside: tuple[tuple[Terminal | Switch, Rest], ...] = ()
+
+
+class Leaper:
+    """Finds the leaps of one grammar; shared, and what it finds is kept."""
+
+    def __init__(self, states: States, vocabulary: Vocabulary) -> None:
+        self._states = states
+        self._trie = trie = vocabulary.trie
+        self._arrays = (trie.byte, trie.depth, trie.skip, trie.token)
+        self._scratch = Scratch(len(trie.byte), trie.max_depth)
+        self._words = vocabulary.words
+        self._leaps: dict[Place, Leaps] = {}
+        self._first: dict[tuple[Automaton, int], tuple[Landings, Exits]] = {}
+        self._tails: dict[Automaton, tuple[Landings, Exits] | None] = {}
+
+    def __len__(self) -> int:
+        return len(self._leaps)
+
+    def of(self, symbol: Terminal | Switch, row: int, rest: Rest) -> Leaps:
+        """The leaps from a place inside a symbol."""
+        place = (symbol, row, rest)
+        found = self._leaps.get(place)
+        if found is None:
+            key = (symbol.automaton, row)
+            first = self._first.get(key)
+            if first is None:
+                first = self._first[key] = self._walk(symbol.automaton, row, ROOT)
+            path = _Path(self)
+            path.add(Leg(symbol, row, rest, ROOT, first[0]))
+            path.leave(symbol, rest, first[1])
+            found = self._leaps[place] = path.leaps()
+        return found
+
+    def into(self, rest: Rest) -> Iterator[Place] | None:
+        """The places inside `rest` that tokens from before it lead to, whatever came before.
+
+        None where they would be too many to look for.
+        """
+        path = _Path(self)
+        closure = self._states.close(rest, None)
+        for (symbol, row), below in closure.configs.items():
+            tails = self._tails_of(symbol.automaton, row)
+            if tails is None:
+                return None
+            path.add(Leg(symbol, row, below, ROOT, tails[0]))
+            path.leave(symbol, below, tails[1])
+        return places_of(path.legs)
+
+    def after(self, places: Iterable[Place], text: bytes) -> set[Place]:
+        """Where `text` leads from `places`, outside of captures: the symbols that it ends in."""
+        here = {place for place in places if isinstance(place[0], Terminal | Switch)}
+        for index, byte in enumerate(text):
+            landed: set[Place] = set()
+            for symbol, row, rest in here if index == 0 else self._opened(here):
+                assert isinstance(symbol, Terminal | Switch)
+                target = symbol.automaton.after(row, byte)
+                if target != DEAD:
+                    landed.add((symbol, target, rest))
+            here = landed
+        return here
+
+    def _opened(self, places: set[Place]) -> set[Place]:
+        """`places`, and the symbols that may begin where one of them may end."""
+        found = set(places)
+        todo = list(places)
+        while todo:
+            symbol, row, rest = todo.pop()
+            assert isinstance(symbol, Terminal | Switch)
+            label = symbol.automaton.label(row)
+            if label != REFUSES:
+                configs = self._states.close(self._states.leave(symbol, label, rest), None).configs
+                found.update((*config, below) for config, below in configs.items() if not below.captures)
+        return found
+
+    def mark(self, leg: Leg, good: Iterable[int], words: Words) -> None:
+        """Set the bits of the tokens of `leg` that end in one of the rows `good`."""
+        self._walk(leg.symbol.automaton, leg.row, leg.nodes, frozenset(good), words)
+
+    def _tails_of(self, automaton: Automaton, row: int) -> tuple[Landings, Exits] | None:
+        """As a walk from `row` below all nodes at once."""
+        if automaton not in self._tails:
+            first = automaton.reads(row)
+            self._tails[automaton] = None if len(first) > WIDE else self._find_tails(automaton, row, first)
+        return self._tails[automaton]
+
+    def _find_tails(self, automaton: Automaton, row: int, first: bytes) -> tuple[Landings, Exits]:
+        landings: dict[int, int] = {}
+        exits: dict[int, list[Nodes]] = {}
+        for byte in first:
+            nodes, after = self._nodes_by_byte[byte], automaton.after(row, byte)
+            tokens = self._trie.token[nodes]
+            if (tokens >= 0).any():
+                landings[after] = int(tokens.max())
+            if automaton.label(after) != REFUSES:
+                exits.setdefault(automaton.label(after), []).append(nodes)
+            landed, left = self._walk(automaton, after, nodes)
+            landings.update(landed)
+            for label, more in left.items():
+                exits.setdefault(label, []).append(more)
+        return tuple(landings.items()), {label: np.unique(np.concatenate(parts)) for label, parts in exits.items()}
+
+    @cached_property
+    def _nodes_by_byte(self) -> list[Nodes]:
+        """Byte -> the nodes behind it."""
+        order = np.argsort(self._trie.byte, kind="stable").astype(np.int32)
+        return np.split(order, np.searchsorted(self._trie.byte[order], np.arange(1, 256)))
+
+    # ------------------------------------------------------------------ walks
+
+    def _walk(
+        self,
+        automaton: Automaton,
+        row: int,
+        nodes: Nodes,
+        good: frozenset[int] = frozenset(),
+        words: Words | None = None,
+    ) -> tuple[Landings, Exits]:
+        """Walk below `nodes`; where the tokens end, and where they leave the automaton."""
+        scratch = self._scratch
+        words = np.zeros(self._words, np.uint32) if words is None else words
+        counted = automaton if isinstance(automaton, Counted) else None
+        rows = counted.meter.dfa.rows if counted else automaton.rows if not isinstance(automaton, Counted) else 0
+        shape = (self._trie.max_depth + 1, rows) if counted else (rows,)
+        landed = np.full(shape, -1, np.int32)
+        wanted = np.zeros(shape, np.bool_)
+        for one in good:
+            wanted[_place_in(automaton, row, one)] = True
+        while (found := self._run(automaton, row, nodes, wanted, landed, words)) == walk.FULL:
+            scratch.make_room(2 * len(scratch.exits) + 1)
+        exits, labels = scratch.exits[:found], scratch.labels[:found]
+        left: Exits = {int(label): np.unique(exits[labels == label]) for label in np.unique(labels)}
+        return tuple(_landings(automaton, row, landed)), left
+
+    def _run(
+        self,
+        automaton: Automaton,
+        row: int,
+        nodes: Nodes,
+        good: NDArray[np.bool_],
+        landed: NDArray[np.int32],
+        words: Words,
+    ) -> int:
+        scratch = self._scratch
+        if isinstance(automaton, Counted):
+            meter, (row, count) = automaton.meter, automaton.split(row)
+            dfa = meter.dfa
+            return land_counted(
+                *self._arrays, nodes, dfa.classes, dfa.step, dfa.labels, meter.cost, meter.least, meter.most,
+                automaton.low, automaton.high, row, count, good, landed, words,
+                scratch.path, scratch.counts, scratch.exits, scratch.labels,
+            )  # fmt: skip
+        return land(
+            *self._arrays, nodes, automaton.classes, automaton.step, automaton.labels, row, good, landed, words,
+            scratch.path, scratch.exits, scratch.labels,
+        )  # fmt: skip
+
+    def follow(self, path: "_Path", rest: Rest, nodes: Nodes) -> None:
+        """The tokens that go on with `rest` below `nodes`; no part of it twice."""
+        before = path.followed.get(rest)
+        if before is not None:
+            nodes = np.setdiff1d(nodes, before, assume_unique=True)
+            if not len(nodes):
+                return
+        path.followed[rest] = nodes if before is None else np.concatenate([before, nodes])
+        closure = self._states.close(rest, None)
+        path.captured.update(dict.fromkeys(closure.begun))
+        for ended in closure.recalls:
+            recall, below = ended.symbol, ended.below
+            assert isinstance(recall, Recall)
+            assert below is not None
+            path.captured[recall.captured] = None
+            path.sketched += 1
+            self.follow(path, below.push_all(recall.captured.sketch()), nodes)
+            path.sketched -= 1
+        for (symbol, row), below in closure.configs.items():
+            landings, exits = self._walk(symbol.automaton, row, nodes)
+            if landings:
+                path.add(Leg(symbol, row, below, nodes, landings))
+            path.leave(symbol, below, exits)
+
+    def leave(self, symbol: Terminal | Switch, label: int, rest: Rest) -> Rest:
+        """What follows once `symbol` matched with `label`."""
+        return self._states.leave(symbol, label, rest)
+
+
+class _Path:
+    """The legs of the tokens from one place, as they are found."""
+
+    def __init__(self, leaper: Leaper) -> None:
+        self.legs: list[Leg] = []
+        self.followed: dict[Rest, Nodes] = {}
+        self.captured: dict[Captured, None] = {}
+        self.inside: dict[tuple[Terminal | Switch, Rest], None] = {}
+        self.sketched = 0  # ends of captures that lie behind us
+        self._leaper = leaper
+
+    def add(self, leg: Leg) -> None:
+        """One more leg."""
+        if self.sketched or leg.rest.captures:
+            self.inside[leg.symbol, leg.rest] = None
+        else:
+            self.legs.append(leg)
+
+    def leave(self, symbol: Terminal | Switch, rest: Rest, exits: Exits) -> None:
+        """The tokens that left `symbol` go on."""
+        for label, nodes in exits.items():
+            self._leaper.follow(self, self._leaper.leave(symbol, label, rest), nodes)
+
+    def leaps(self) -> Leaps:
+        """What was found."""
+        return Leaps(tuple(self.legs), tuple(self.captured), tuple(self.inside))
+
+
+def places_of(legs: Iterable[Leg]) -> Iterator[Place]:
+    """Where the legs end."""
+    return ((leg.symbol, row, leg.rest) for leg in legs for row, _ in leg.landings)
+
+
+def _place_in(automaton: Automaton, start: int, row: int) -> tuple[int, ...] | tuple[slice, int]:
+    """Where `row` stands in `good` and `landed` of a walk from `start`."""
+    if not isinstance(automaton, Counted):
+        return (row,)
+    plain, count = automaton.split(row)
+    _, before = automaton.split(start)
+    return (slice(count - before, None), plain) if _stops(automaton, count) else (count - before, plain)
+
+
+def _stops(automaton: Counted, count: int) -> bool:
+    """Is `count` one at which counting stops, because more makes no difference?"""
+    return automaton.high >= UNBOUNDED and count == automaton.low
+
+
+def _landings(automaton: Automaton, start: int, landed: NDArray[np.int32]) -> Iterator[tuple[int, int]]:
+    if not isinstance(automaton, Counted):
+        yield from ((int(row), int(landed[row])) for row in np.flatnonzero(landed >= 0))
+        return
+    _, before = automaton.split(start)
+    rows = automaton.meter.dfa.rows
+    found: dict[int, int] = {}
+    for more, row in zip(*np.nonzero(landed >= 0), strict=True):
+        count = before + int(more)
+        count = min(count, automaton.low) if automaton.high >= UNBOUNDED else count
+        found[int(row) + rows * count] = int(landed[more, row])
+    yield from found.items()

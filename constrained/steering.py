@@ -1,0 +1,163 @@
+"""Which tokens leave room to finish? Far from the end all of them, and that is seen at a glance.
+
+    left > reserve     whatever token comes, its text can be finished with what is left     the grammar's mask
+    left <= reserve    for each place that tokens lead to: are the tokens left enough?      some of its bits
+
+The *reserve* of a state is an upper bound on the tokens needed after any token: the longest way out of a symbol in
+which tokens end, in bytes, and what follows it, cut into tokens. It is found once for each state.
+
+Inside of texts that decide what follows there are as many places as texts. Near the end, only the shortest tokens
+that lead there are tried; none is allowed without having been tried.
+"""
+
+import numpy as np
+
+from constrained.automata import walk
+from constrained.automata.counted import Counted
+from constrained.fewest import NEVER, Fewest
+from constrained.finishing import Finishing
+from constrained.grammar import Captured, Control, Switch, Terminal
+from constrained.mask import Walker
+from constrained.rests import Fork, Recall, Rest
+from constrained.states import State, States, Words
+from constrained.vocabulary.vocabulary import Vocabulary
+
+TRIED = 300  # tokens that are tried one by one
+
+
+class Steering:
+    """What a budget asks about the states of one grammar; what is found is kept."""
+
+    def __init__(self, states: States, vocabulary: Vocabulary, finishing: Finishing, walker: Walker) -> None:
+        self.fewest = Fewest(states, vocabulary, finishing)
+        self._states = states
+        self._vocabulary = vocabulary
+        self._walker = walker
+        self._ends = np.array(vocabulary.eos_token_ids, np.int32)
+        self._reserves: dict[State, int] = {}
+        self._outs: dict[Terminal | Switch, int] = {}
+
+    # ------------------------------------------------------------------ far from the end
+
+    def reserve(self, state: State) -> int:
+        """At most so many tokens, the end token included, are needed after any token that `state` allows."""
+        found = self._reserves.get(state)
+        if found is None:
+            found = self._reserves[state] = self._find_reserve(state)
+        return found
+
+    def is_far(self, state: State, left: int) -> bool:
+        """Is it known already that `left` is more than the reserve of `state`?"""
+        return left > self._reserves.get(state, NEVER)
+
+    def _find_reserve(self, state: State) -> int:
+        if len(self._vocabulary.alphabet) < 256:
+            return NEVER  # a byte need not be a token
+        worst = max((self._behind(rest) for _, rest in state.controls), default=1)
+        for symbol, row, rest in state.configs:
+            leaps = self.fewest.leaper.of(symbol, row, rest)
+            ends = [*((leg.symbol, leg.rest) for leg in leaps.legs), *leaps.inside]
+            unknown = sum(map(self._captured, leaps.captured))
+            worst = max([worst, *(self._out(one) + self._behind(below) + unknown for one, below in ends)])
+            if worst >= NEVER:
+                break
+        return worst
+
+    def _out(self, symbol: Terminal | Switch) -> int:
+        """The longest of the shortest ways out of a symbol: bytes, and what its label calls for."""
+        found = self._outs.get(symbol)
+        if found is None:
+            automaton = symbol.automaton
+            if isinstance(automaton, Counted):
+                lengths = automaton.meter.lengths(automaton.low + automaton.meter.dfa.rows)
+                found = int(lengths[: automaton.low + automaton.meter.dfa.rows + 1].max())
+            else:
+                found = int(automaton.distance.max())
+            if isinstance(symbol, Switch):
+                ends = [self._states.end.push_all(target) for target in symbol.targets]
+                found += max(map(self.fewest.written_rest, ends))
+            self._outs[symbol] = found
+        return found
+
+    def _behind(self, rest: Rest) -> int:
+        """The tokens of what follows, and the end token."""
+        if not rest.captures:
+            return self.fewest.written_rest(rest)
+        if isinstance(rest, Fork):
+            return max(map(self._behind, rest.choices))
+        assert rest.below is not None
+        if isinstance(rest.symbol, Recall):
+            return self._captured(rest.symbol.captured) + self._behind(rest.below)
+        assert rest.symbol is not None
+        return self.fewest.written_rest(self._states.end.push(rest.symbol)) + self._behind(rest.below)
+
+    def _captured(self, captured: Captured) -> int:
+        """To go on until a text is not refused, and what any such text calls for."""
+        refused = captured.refused()
+        if captured.slack is None or (refused and not captured.endless):
+            return NEVER
+        detour = max(map(len, refused), default=-1) + 1
+        return detour + captured.slack + self.fewest.written_rest(self._states.end.push(captured))
+
+    # ------------------------------------------------------------------ near the end
+
+    def way_after(self, before: State, token: int, after: State, most: int) -> list[int] | None:
+        """At most `most` tokens that finish after `token` has led from `before` to `after`."""
+        spelling, fewest = self._vocabulary.spellings[token], self.fewest
+        if spelling:
+            return fewest.way(after, most, fewest.leaper.after(fewest.places(before), spelling))
+        passed = [rest for control, rest in before.controls if token in control.tokens and not rest.captures]
+        return fewest.way(after, most, [(None, 0, rest) for rest in passed])
+
+    def allowed(self, state: State, left: int) -> Words:
+        """(W,) the tokens of `state` after which at most `left - 1` more are needed. The caller's own."""
+        words = np.zeros(self._vocabulary.words, np.uint32)
+        if left < 1:
+            return words
+        if state.accepting:
+            walk.set_bits(words, self._ends)
+        tried = False
+        for control, rest in state.controls:
+            tried |= self._allow_controls(control, rest, left, words)
+        for symbol, row, rest in state.configs:
+            tried |= self._allow_text((symbol, row, rest), left, words)
+        if tried:
+            self._try(state, left, words)
+        if len(self._vocabulary.trie.duplicates):
+            first, other = self._vocabulary.trie.duplicates.T
+            walk.set_bits(words, other[(words[first >> 5] >> (first & 31).astype(np.uint32)) & 1 == 1].copy())
+        return words
+
+    def _allow_controls(self, control: Control, rest: Rest, left: int, words: Words) -> bool:
+        """Allow the tokens of `control` that leave enough; True if they must be tried."""
+        if rest.captures:
+            return True
+        tokens = self._walker.tokens_of(control)
+        fit = self.fewest.fits((None, 0, rest), left - 1)
+        kept = [token for token in tokens.tolist() if fit or self.fewest.ends_with(token, rest)]
+        walk.set_bits(words, np.array(kept, np.int32))
+        return False
+
+    def _allow_text(self, place: tuple[Terminal | Switch, int, Rest], left: int, words: Words) -> bool:
+        """Allow the tokens that leave enough; True if there are some that must be tried."""
+        leaper = self.fewest.leaper
+        leaps = leaper.of(*place)
+        for leg in leaps.legs:
+            good = [row for row, _ in leg.landings if self.fewest.fits((leg.symbol, row, leg.rest), left - 1)]
+            if good:
+                leaper.mark(leg, good, words)
+        return place[2].captures or bool(leaps.captured)
+
+    def _after(self, state: State, token: int) -> State | None:
+        spelling = self._vocabulary.spellings[token]
+        return self._states.read(state, spelling) if spelling else self._states.pass_control(state, token)
+
+    def _try(self, state: State, left: int, words: Words) -> None:
+        """Allow, of the shortest tokens that are left in the grammar's mask, those that leave enough."""
+        spellings = self._vocabulary.spellings
+        bits: Words = self._walker.mask(self._states, state) & ~words
+        tokens: list[int] = np.flatnonzero(np.unpackbits(bits.view(np.uint8), bitorder="little")).tolist()
+        for token in sorted(tokens, key=lambda token: len(spellings[token] or b""))[:TRIED]:
+            after = self._after(state, token)
+            if after is not None and self.way_after(state, token, after, left - 1) is not None:
+                walk.set_bits(words, np.array([token], np.int32))
