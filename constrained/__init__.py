@@ -6,6 +6,7 @@
 This package is the engine. It knows bytes, automata and tokens, and nothing about JSON or HTTP.
 """
 
+from constrained.budget import Budgeted
 from constrained.errors import (
     BudgetTooSmall,
     ConstrainedError,
@@ -25,6 +26,7 @@ from constrained.warming import warm_up
 
 __all__ = [
     "BudgetTooSmall",
+    "Budgeted",
     "CompiledGrammar",
     "ConstrainedError",
     "GrammarError",

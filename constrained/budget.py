@@ -47,9 +47,7 @@ class Budgeted:
     @property
     def minimum(self) -> int:
         """The fewest tokens that any text takes from where the budget began, the end token included."""
-        fewest = self._steering.fewest
-        fewest.prepare(self._start)
-        return fewest.of_state(self._start, self._start_of_grammar())
+        return self._steering.fewest.of_state(self._start, self._start_of_grammar())
 
     def _start_of_grammar(self) -> list[Place]:
         """The place before the whole grammar, if the budget began there."""
@@ -150,9 +148,9 @@ class Budgeted:
         self._mask = None
 
     def _is_enough(self, state: State, left: int) -> bool:
-        """Is it known, without a search, that `left` tokens finish from `state`?"""
+        """Do the shortest texts of what follows fit into `left` tokens?"""
         fewest = self._steering.fewest
-        return any(fewest.is_enough(place, left) for place in fewest.places(state))
+        return any(fewest.written.place(place) <= left for place in fewest.places(state))
 
     def rollback(self, count: int) -> None:
         """Take back the last `count` tokens. Raises ValueError if fewer were consumed since the budget began."""

@@ -7,7 +7,7 @@ The shortest text need not be the one of fewest tokens, and a token may end seve
 shortest path over the places of the grammar (leaps.py), every leap costing one token. The graph is infinite
 where the grammar is recursive. Two bounds keep the search (A*) to the few places that matter:
 
-    enough   of each symbol that follows, the shortest text, cut into tokens
+    enough   the shortest texts, cut into tokens (written.py), or what a search has found since
     needed   the tokens that take part in the text of `rest`, for the cheapest of its texts and whatever token
              may reach into it from before. That never falls when symbols are put in front of `rest`: a detour
              is given up as soon as it costs more than it can save
@@ -17,62 +17,56 @@ Exact, but for two things, which err on the side of more tokens, never of fewer.
 """
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from threading import RLock
 
 from constrained.automata.dfa import REFUSES
-from constrained.errors import Unsatisfiable, VocabularyError
 from constrained.finishing import Finishing
-from constrained.grammar import Completion, Control, Symbol
+from constrained.grammar import Completion, Control
 from constrained.leaps import Leaper, Place
-from constrained.rests import Fork, Recall, Rest
-from constrained.segments import fewest_tokens
+from constrained.rests import Rest
 from constrained.states import State, States
 from constrained.vocabulary.vocabulary import Vocabulary
+from constrained.written import NEVER, Written, below
 
 WORK = 3_000  # places looked at in one search
 DETOUR = 3  # tokens after which it pays to find a place's own bound
 NESTED = 40  # searches inside of searches for such bounds
-NEVER = 1 << 30  # tokens: there is no way, or none that is known
+KEPT = 50_000  # places remembered
 
 Edge = tuple[int, int | None, Place]  # 0 or 1 token, which one, where it leads
+Step = tuple[int, int | None, Place | None]  # tokens so far, the last one, from where
 
 
 class Fewest:
     """The fewest tokens for the places of one grammar; what is found is kept. Threads wait for one another."""
 
     def __init__(self, states: States, vocabulary: Vocabulary, finishing: Finishing) -> None:
+        self.written = Written(states, vocabulary, finishing)
         self.leaper = Leaper(states, vocabulary)
         self._states = states
-        self._vocabulary = vocabulary
-        self._ends = frozenset(vocabulary.eos_token_ids)
         self._finishing = finishing
         self._end: Place = (None, 0, states.end)
         self._over: Place = (None, 1, states.end)  # behind an end token
         self._lock = RLock()
-        self._known: dict[Place, tuple[int, int | None, Place]] = {}  # enough: by this token, to there
+        self._known: dict[Place, Edge] = {}  # enough: so many tokens, by this one, to there
         self._proven: dict[Place, int] = {}  # needed
         self._edges: dict[Place, tuple[Edge, ...]] = {}
         self._touching: dict[Rest, int] = {states.end: 1}  # needed for what follows, see above
-        self._cuts: dict[Symbol, tuple[int, ...] | None] = {}
-        self._sums: dict[Rest, int] = {states.end: 1}
 
     # ------------------------------------------------------------------ answers
 
     def of_state(self, state: State, also: Iterable[Place] = ()) -> int:
         """The fewest tokens that finish from `state`, or from one of the places `also`; the end token included."""
         with self._lock:
+            self._prepare_along(state)
             best = NEVER
             for place in (*self.places(state), *also):
                 best = min(best, self._of_place(place, best - 1))
             if any(rest.captures for _, _, rest in (*state.configs, *_controls(state))):
-                best = min(best, len(self._written_for(state) or range(NEVER)))
+                best = min(best, len(self.written.state(state) or range(NEVER)))
             return best
-
-    def is_enough(self, place: Place, most: int) -> bool:
-        """Is it known, without a search, that `most` tokens finish from `place`?"""
-        return self._enough(place) <= most
 
     def fits(self, place: Place, most: int) -> bool:
         """Are `most` tokens enough from `place`?"""
@@ -85,7 +79,7 @@ class Fewest:
             for place in (*self.places(state), *also):
                 if self.fits(place, most):
                     return self._way_from(place)
-            written = self._written_for(state)
+            written = self.written.state(state)
             return None if written is None or len(written) > most else written
 
     def places(self, state: State) -> Iterator[Place]:
@@ -96,24 +90,17 @@ class Fewest:
             if not rest.captures:
                 yield symbol, row, rest
 
-    def ends_with(self, token: int, rest: Rest) -> bool:
-        """Does the text end with control token `token` in front of `rest`?"""
-        return token in self._ends and self._states.close(rest, b"").accepting
-
-    def prepare(self, state: State) -> None:
-        """Find what is needed along a shortest completion of `state`, from its end; that guides all searches."""
+    def forget_if_full(self) -> None:
+        """Drop what was found if it is too much."""
         with self._lock:
-            rests: dict[Rest, None] = {}
-            here: State | None = state
-            for step, item in _steps(self._states, self._finishing.of_state(state)):
-                if here is not None:
-                    rests.update(dict.fromkeys(rest for _, _, rest in (*here.configs, *_controls(here))))
-                    here = step(here, item)
-            for rest in reversed(rests):
-                if not rest.captures:
-                    self._prepare(rest, 0)
+            if len(self._edges) + len(self._known) > KEPT or self.leaper.is_full:
+                for memo in (self._known, self._proven, self._edges, self._touching):
+                    memo.clear()
+                self._touching[self._states.end] = 1
+                self.leaper.forget()
 
     def _of_place(self, place: Place, most: int) -> int:
+        """The fewest tokens from a place; some number above `most` if they are more."""
         enough = self._enough(place)
         if self._proven.get(place, 0) >= enough:
             return enough
@@ -125,102 +112,18 @@ class Fewest:
     # ------------------------------------------------------------------ enough
 
     def _enough(self, place: Place) -> int:
-        """So many tokens finish, as far as is known."""
+        if place == self._over:
+            return 0
         known = self._known.get(place)
-        return self._written(place) if known is None else known[0]
-
-    def _written(self, place: Place) -> int:
-        """The tokens of the shortest texts of all that follows."""
-        symbol, _, rest = place
-        if symbol is None:
-            return 0 if place == self._over else self.written_rest(rest)
-        cut = self._cut_place(place)
-        if cut is None:
-            return NEVER
-        return len(cut) if self._ends_in(cut, rest) else len(cut) + self.written_rest(rest)
-
-    def written_rest(self, rest: Rest) -> int:
-        """The tokens of the shortest texts of the symbols of `rest` (outside of captures), and the end token."""
-        todo = [rest]
-        while todo:
-            one = todo[-1]
-            if one in self._sums:
-                todo.pop()
-                continue
-            below = _below(one)
-            unknown = [part for part in below if part not in self._sums]
-            if unknown:
-                todo += unknown
-                continue
-            todo.pop()
-            best = min(self._sums[part] for part in below)
-            cut = () if one.symbol is None else self._cut_symbol(one)
-            if cut is None:
-                best = NEVER
-            elif not (one.below and self._ends_in(cut, one.below)):
-                best += len(cut)
-            else:
-                best = len(cut)
-            self._sums[one] = min(best, NEVER)
-        return self._sums[rest]
-
-    def _ends_in(self, cut: Sequence[int], rest: Rest) -> bool:
-        return bool(cut) and self.ends_with(cut[-1], rest)
-
-    def _cut_symbol(self, rest: Rest) -> tuple[int, ...] | None:
-        symbol = rest.symbol
-        assert symbol is not None
-        assert not isinstance(symbol, Recall)
-        if symbol not in self._cuts:
-            self._cuts[symbol] = self._cut(lambda: self._finishing.of_symbol(symbol))
-        return self._cuts[symbol]
-
-    def _cut_place(self, place: Place) -> tuple[int, ...] | None:
-        symbol, row, _ = place
-        if isinstance(symbol, Control):
-            tokens = self._tokens_of(symbol)
-            return (tokens[0],) if tokens else None
-        assert symbol is not None
-        return self._cut(lambda: self._finishing.of_row(symbol, row))
-
-    def _cut(self, complete: Callable[[], Completion]) -> tuple[int, ...] | None:
-        """A completion as tokens; None where there is none, or the vocabulary cannot write it."""
-        try:
-            pieces = complete()
-            cuts = [fewest_tokens(self._vocabulary, one) if isinstance(one, bytes) else [one] for one in pieces]
-        except (Unsatisfiable, VocabularyError):
-            return None
-        return tuple(token for cut in cuts for token in cut)
-
-    def _written_for(self, state: State) -> list[int] | None:
-        """The tokens of the shortest text that finishes."""
-        cut = self._cut(lambda: self._finishing.of_state(state))
-        if cut is None:
-            return None
-        return list(cut) if cut and cut[-1] in self._ends else [*cut, self._vocabulary.eos_token_ids[0]]
+        return self.written.place(place) if known is None else known[0]
 
     def _way_from(self, place: Place) -> list[int]:
+        """As many tokens as are enough, or fewer."""
         tokens: list[int] = []
         while (known := self._known.get(place)) is not None:
             _, token, place = known
             tokens += [] if token is None else [token]
-        if place == self._over:
-            return tokens
-        symbol, _, rest = place
-        cut: Sequence[int] | None = ()
-        if symbol is not None:
-            cut = self._cut_place(place)
-            assert cut is not None
-            tokens += cut
-        while below := _below(rest):
-            if cut and self._ends_in(cut, rest):
-                return tokens
-            if rest.symbol is not None:
-                cut = self._cut_symbol(rest)
-                assert cut is not None
-                tokens += cut
-            rest = min(below, key=self.written_rest)
-        return tokens if self._ends_in(cut, rest) else [*tokens, self._vocabulary.eos_token_ids[0]]
+        return tokens if place == self._over else [*tokens, *self.written.tokens(place)]
 
     # ------------------------------------------------------------------ needed
 
@@ -231,84 +134,94 @@ class Fewest:
         if symbol is None:
             return 0 if place == self._over else max(proven, self._floor(rest))
         if isinstance(symbol, Control):
-            ends = any(self.ends_with(token, rest) for token in self._tokens_of(symbol))
+            ends = any(self.written.ends_with(token, rest) for token in self.written.tokens_of(symbol))
             return max(proven, 1 if ends else 1 + self._floor(rest))
         return max(proven, self._floor(rest), 2 if symbol.automaton.label(row) == REFUSES else 1)
 
     def _floor(self, rest: Rest) -> int:
         """The tokens that take part in the text of `rest` or come behind it, at least."""
         while (found := self._touching.get(rest)) is None:
-            below = _below(rest)
-            if len(below) != 1:
-                return min(map(self._floor, below), default=1)
-            rest = below[0]
+            parts = below(rest)
+            if len(parts) != 1:
+                return min(map(self._floor, parts), default=1)
+            rest = parts[0]
         return found
 
+    def _prepare_along(self, state: State) -> None:
+        """Find what is needed along a shortest completion of `state`, from its end; that guides all searches."""
+        rests: dict[Rest, None] = {}
+        here: State | None = state
+        for step, item in _steps(self._states, self._finishing.of_state(state)):
+            if here is not None:
+                rests.update(dict.fromkeys(rest for _, _, rest in (*here.configs, *_controls(here))))
+                here = step(here, item)
+        for rest in reversed(rests):
+            if not rest.captures:
+                self._prepare(rest, 0)
+
     def _prepare(self, rest: Rest, depth: int) -> None:
-        """Find `_floor` for `rest` and what is below it."""
+        """Find what is needed for `rest`, and for what is below it first."""
         todo = [rest]
         while todo:
             one = todo[-1]
-            unknown = [part for part in _below(one) if part not in self._touching]
+            unknown = [part for part in below(one) if part not in self._touching]
             if unknown:
                 todo += unknown
                 continue
             todo.pop()
             if one in self._touching:
                 continue
-            self._touching[one] = base = min((self._touching[part] for part in _below(one)), default=1)
+            self._touching[one] = base = min((self._touching[part] for part in below(one)), default=1)
             into = self.leaper.into(one)
             if into is not None:
-                needed, complete = self._search(
-                    [(0, (None, 0, one)), *((1, place) for place in into)], NEVER, depth + 1
-                )
+                sources = [(0, (None, 0, one)), *((1, place) for place in into)]
+                needed, complete = self._search(sources, NEVER, depth + 1)
                 self._touching[one] = max(base, needed) if complete else base
 
     # ------------------------------------------------------------------ searching
 
-    def _search(self, sources: Iterable[tuple[int, Place]], most: int, depth: int) -> tuple[int, bool]:
-        """The fewest tokens from the best of the sources, some number above `most` if they are more; is that proven?"""
+    def _search(self, sources: list[tuple[int, Place]], most: int, depth: int) -> tuple[int, bool]:
+        """The fewest tokens from the best of the sources, some number above `most` if they are more; is it proven?"""
         best, goal = NEVER, None
-        came: dict[Place, tuple[int, int | None, Place | None]] = {}
-        todo: list[tuple[int, int, int, Place]] = []
+        came: dict[Place, Step] = {}
+        todo: list[tuple[int, int, int, Place]] = []  # tokens at least, tokens so far (the most first), order, place
         order = count()
-        start: list[tuple[int, int | None, Place, Place | None]] = [
-            (cost, None, place, None) for cost, place in sources
-        ]
-        fresh, work = start, 0
+        fresh: list[tuple[Step, Place]] = [((cost, None, None), place) for cost, place in sources]
+        work = 0
         while True:
-            for cost, token, place, before in fresh:
+            for step, place in fresh:
+                cost = step[0]
                 if place in came and came[place][0] <= cost:
                     continue
-                came[place] = cost, token, before
+                came[place] = step
                 if cost + self._enough(place) < best:
                     best, goal = cost + self._enough(place), place
                 if (bound := cost + self._needed(place)) < best and bound <= most:
                     heapq.heappush(todo, (bound, -cost, next(order), place))
             if not todo or todo[0][0] >= best or work >= WORK:
                 break
-            bound, negative, _, place = heapq.heappop(todo)
-            cost, fresh = -negative, []
-            if came[place][0] < cost:
-                continue
+            _, negative, _, place = heapq.heappop(todo)
             work += 1
-            if cost >= DETOUR and depth < NESTED and place[2] not in self._touching:
-                self._prepare(place[2], depth)
-                if (closer := cost + self._needed(place)) > bound:
-                    if closer < best and closer <= most:
-                        heapq.heappush(todo, (closer, negative, next(order), place))
-                    continue
-            fresh = [(cost + more, token, after, place) for more, token, after in self._edges_of(place)]
+            fresh = self._onward(place, -negative, min(best - 1, most), depth) if came[place][0] == -negative else []
         complete = not todo or todo[0][0] >= best
         if goal is not None:
             self._keep(came, goal, best, proven=complete and best <= most)
-        if complete and len(start) == 1:
-            self._proven[start[0][2]] = max(self._proven.get(start[0][2], 0), min(best, most + 1))
+        if complete and len(sources) == 1:
+            self._prove(sources[0][1], min(best, most + 1))
         return best if best <= most else max(best, most + 1), complete
 
-    def _keep(
-        self, came: dict[Place, tuple[int, int | None, Place | None]], goal: Place, best: int, *, proven: bool
-    ) -> None:
+    def _onward(self, place: Place, cost: int, most: int, depth: int) -> list[tuple[Step, Place]]:
+        """Where to go from a place that `cost` tokens have led to; nowhere, if that cannot take `most` in all."""
+        if cost >= DETOUR and depth < NESTED and place[2] not in self._touching:
+            self._prepare(place[2], depth)
+            if cost + self._needed(place) > most:
+                return []
+        return [((cost + more, token, place), after) for more, token, after in self._edges_of(place)]
+
+    def _prove(self, place: Place, needed: int) -> None:
+        self._proven[place] = max(self._proven.get(place, 0), needed)
+
+    def _keep(self, came: dict[Place, Step], goal: Place, best: int, *, proven: bool) -> None:
         """Note what was found out about the places on the way to `goal`."""
         place = goal
         while (before := came[place][2]) is not None:
@@ -316,7 +229,7 @@ class Fewest:
             if needs < self._enough(before):
                 self._known[before] = needs, came[place][1], place
             if proven:
-                self._proven[before] = max(self._proven.get(before, 0), needs)
+                self._prove(before, needs)
             place = before
 
     def _edges_of(self, place: Place) -> tuple[Edge, ...]:
@@ -331,15 +244,15 @@ class Fewest:
             closure = self._states.close(rest, b"")
             if closure.accepting:
                 yield 0, None, self._end
-            for config, below in closure.configs.items():
-                if not below.captures:
-                    yield 0, None, (*config, below)
-            for control, below in closure.controls.items():
-                if not below.captures:
-                    yield 0, None, (control, 0, below)
+            for (reading, first), after in closure.configs.items():
+                if not after.captures:
+                    yield 0, None, (reading, first, after)
+            for control, after in closure.controls.items():
+                if not after.captures:
+                    yield 0, None, (control, 0, after)
         elif isinstance(symbol, Control):
-            for token in self._tokens_of(symbol):
-                yield 1, token, self._over if self.ends_with(token, rest) else (None, 0, rest)
+            for token in self.written.tokens_of(symbol):
+                yield 1, token, self._over if self.written.ends_with(token, rest) else (None, 0, rest)
         else:
             label = symbol.automaton.label(row)
             if label != REFUSES:
@@ -347,22 +260,10 @@ class Fewest:
             for leg in self.leaper.of(symbol, row, rest).legs:
                 yield from ((1, token, (leg.symbol, after, leg.rest)) for after, token in leg.landings)
 
-    def _tokens_of(self, control: Control) -> list[int]:
-        """The tokens of `control` that this vocabulary has."""
-        spellings = self._vocabulary.spellings
-        return sorted(token for token in control.tokens if 0 <= token < len(spellings) and spellings[token] is None)
-
 
 def _controls(state: State) -> Iterator[tuple[Control, int, Rest]]:
     """The control tokens that may come, in the form of configurations."""
     return ((control, 0, rest) for control, rest in state.controls)
-
-
-def _below(rest: Rest) -> tuple[Rest, ...]:
-    """What may stand below the first symbol of `rest`, or what it stands for."""
-    if isinstance(rest, Fork):
-        return rest.choices
-    return () if rest.below is None else (rest.below,)
 
 
 def _steps(states: States, completion: Completion) -> Iterator[tuple[Callable[[State, int], State | None], int]]:

@@ -1,6 +1,6 @@
 """Where do tokens lead from one place of a grammar? A token is one leap, over many bytes and perhaps many symbols.
 
-    place    (symbol, row, rest)        somewhere in a terminal, or before a control token; (None, 0, rest): before `rest`
+    place    (symbol, row, rest)        in a terminal, or before a control token; (None, 0, rest): before `rest`
     leap     {"city": "Par|      `is`    lands in the same string
                                  `"}`    lands behind the object: it left the string at the trie's node `"`
     leg      a walk in one symbol, below some nodes, with the rows in which tokens end
@@ -33,6 +33,7 @@ Place = tuple[Terminal | Switch | Control | None, int, Rest]
 Landings = tuple[tuple[int, int], ...]  # row (with its count), one of the tokens that end there
 Exits = dict[int, Nodes]  # label -> nodes
 
+KEPT_BYTES = 64 << 20  # of nodes that legs start from
 WIDE = 64  # bytes that an automaton may begin with, above which its tails are not looked for
 
 
@@ -70,11 +71,19 @@ class Leaper:
         self._scratch = Scratch(len(trie.byte), trie.max_depth)
         self._words = vocabulary.words
         self._leaps: dict[Place, Leaps] = {}
+        self._bytes = 0
         self._first: dict[tuple[Automaton, int], tuple[Landings, Exits]] = {}
         self._tails: dict[Automaton, tuple[Landings, Exits] | None] = {}
 
-    def __len__(self) -> int:
-        return len(self._leaps)
+    @property
+    def is_full(self) -> bool:
+        """Is more kept than should be?"""
+        return self._bytes > KEPT_BYTES
+
+    def forget(self) -> None:
+        """Drop what was found about places."""
+        self._leaps.clear()
+        self._bytes = 0
 
     def of(self, symbol: Terminal | Switch, row: int, rest: Rest) -> Leaps:
         """The leaps from a place inside a symbol."""
@@ -89,6 +98,7 @@ class Leaper:
             path.add(Leg(symbol, row, rest, ROOT, first[0]))
             path.leave(symbol, rest, first[1])
             found = self._leaps[place] = path.leaps()
+            self._bytes += sum(leg.nodes.nbytes for leg in found.legs)
         return found
 
     def into(self, rest: Rest) -> Iterator[Place] | None:

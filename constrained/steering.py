@@ -14,13 +14,14 @@ import numpy as np
 
 from constrained.automata import walk
 from constrained.automata.counted import Counted
-from constrained.fewest import NEVER, Fewest
+from constrained.fewest import Fewest
 from constrained.finishing import Finishing
 from constrained.grammar import Captured, Control, Switch, Terminal
 from constrained.mask import Walker
 from constrained.rests import Fork, Recall, Rest
 from constrained.states import State, States, Words
 from constrained.vocabulary.vocabulary import Vocabulary
+from constrained.written import NEVER
 
 TRIED = 300  # tokens that are tried one by one
 
@@ -30,6 +31,7 @@ class Steering:
 
     def __init__(self, states: States, vocabulary: Vocabulary, finishing: Finishing, walker: Walker) -> None:
         self.fewest = Fewest(states, vocabulary, finishing)
+        self._written = self.fewest.written
         self._states = states
         self._vocabulary = vocabulary
         self._walker = walker
@@ -75,21 +77,21 @@ class Steering:
                 found = int(automaton.distance.max())
             if isinstance(symbol, Switch):
                 ends = [self._states.end.push_all(target) for target in symbol.targets]
-                found += max(map(self.fewest.written_rest, ends))
+                found += max(map(self._written.rest, ends))
             self._outs[symbol] = found
         return found
 
     def _behind(self, rest: Rest) -> int:
         """The tokens of what follows, and the end token."""
         if not rest.captures:
-            return self.fewest.written_rest(rest)
+            return self._written.rest(rest)
         if isinstance(rest, Fork):
             return max(map(self._behind, rest.choices))
         assert rest.below is not None
         if isinstance(rest.symbol, Recall):
             return self._captured(rest.symbol.captured) + self._behind(rest.below)
         assert rest.symbol is not None
-        return self.fewest.written_rest(self._states.end.push(rest.symbol)) + self._behind(rest.below)
+        return self._written.rest(self._states.end.push(rest.symbol)) + self._behind(rest.below)
 
     def _captured(self, captured: Captured) -> int:
         """To go on until a text is not refused, and what any such text calls for."""
@@ -97,7 +99,7 @@ class Steering:
         if captured.slack is None or (refused and not captured.endless):
             return NEVER
         detour = max(map(len, refused), default=-1) + 1
-        return detour + captured.slack + self.fewest.written_rest(self._states.end.push(captured))
+        return detour + captured.slack + self._written.rest(self._states.end.push(captured))
 
     # ------------------------------------------------------------------ near the end
 
@@ -111,6 +113,7 @@ class Steering:
 
     def allowed(self, state: State, left: int) -> Words:
         """(W,) the tokens of `state` after which at most `left - 1` more are needed. The caller's own."""
+        self.fewest.forget_if_full()
         words = np.zeros(self._vocabulary.words, np.uint32)
         if left < 1:
             return words
@@ -134,7 +137,7 @@ class Steering:
             return True
         tokens = self._walker.tokens_of(control)
         fit = self.fewest.fits((None, 0, rest), left - 1)
-        kept = [token for token in tokens.tolist() if fit or self.fewest.ends_with(token, rest)]
+        kept = [token for token in tokens.tolist() if fit or self._written.ends_with(token, rest)]
         walk.set_bits(words, np.array(kept, np.int32))
         return False
 

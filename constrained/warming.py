@@ -37,6 +37,8 @@ def _visit(grammar: CompiledGrammar, text: bytes) -> None:
     matcher.bitmask()
     if len(grammar.vocabulary.alphabet) == 256:
         matcher.shortest_tokens()
+        grammar.steering.reserve(matcher.state)
+        grammar.steering.allowed(matcher.state, 2)
 
 
 class _Word(Captured):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from constrained.automata.jit import kernel
 from constrained.automata.walk import FULL, Nodes, Words
 
-# Shapes: N trie nodes, W words of a mask, S rows, C byte classes, M start nodes, E exits, D bytes of a token.
+# Shapes: N trie nodes, W words, S rows, C byte classes, M start nodes, E exits, D more than the bytes of a token.
 
 
 @kernel
@@ -98,7 +98,7 @@ def land_counted(
     exits: Nodes,
     exit_labels: NDArray[np.int32],
 ) -> int:
-    """`land` for an automaton with a counter (counted.py). `good` and `landed` are (D + 1, S): what was counted, row."""
+    """`land` for an automaton with a counter (counted.py). `good` and `landed` are (D, S): what was counted, row."""
     found = 0
     for start in below:
         base = 0

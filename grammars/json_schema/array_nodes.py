@@ -175,6 +175,13 @@ class ArrayPlan:
         counted = zip(self.array.contains, state.counts, strict=True)
         return state.index >= min(self.array.low, self._cap) and all(count >= one.low for one, count in counted)
 
+    def slack(self, after: ArrayState) -> int | None:
+        """How much more is needed behind a unique item than behind the shortest, which later ones miss most.
+
+        None where later items are not of one shape.
+        """
+        return None if not self.may_close(after) and (self.array.prefix or self.array.contains) else 0
+
     def items(self, state: ArrayState) -> Iterator[tuple[Shape, ArrayState]]:
         """The shapes that the next item may have, each with the state after it."""
         array, both = self.array, self.writer.shapes.both
@@ -297,3 +304,8 @@ class UniqueItem(Captured):
     def refused(self) -> tuple[bytes, ...]:
         """Nothing: the body's shape excludes the items seen before."""
         return ()
+
+    @property
+    def slack(self) -> int | None:
+        """See the plan."""
+        return self._plan.slack(self._after)

@@ -174,6 +174,11 @@ class ExtraKey(Captured):
         """The declared keys, those that came before, and those that others must leave to conditions."""
         return self.after.extras.union(self._plan.keys, self._doomed)
 
+    @property
+    def slack(self) -> int | None:
+        """None is needed: what comes later misses the shortest key most. Conditions may want a certain key."""
+        return None if self._plan.obj.exists else 0
+
     def shortest_key(self) -> bytes:
         """A shortest key that may come."""
         return self.keys.shortest(self.refused())

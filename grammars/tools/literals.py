@@ -271,6 +271,11 @@ class UniqueLiteral(Captured):
         """Nothing: the body's shape excludes the items seen before."""
         return frozenset()
 
+    @property
+    def slack(self) -> int | None:
+        """As for an item in JSON."""
+        return self._plan.slack(self._after)
+
 
 class LiteralArguments(AnyOf):
     """All arguments of a call, without the brackets around them."""

@@ -155,3 +155,8 @@ class Undeclared(Captured):
     def refused(self) -> frozenset[bytes]:
         """Nothing: the body holds only keys that may come."""
         return frozenset()
+
+    @property
+    def slack(self) -> int | None:
+        """As for a key in JSON."""
+        return self._extra.slack
