@@ -28,6 +28,7 @@ from constrained.runtime.packaged_model import packaged_model
 from constrained.runtime.sharding.pipeline import cut_into_stages
 
 Sharding = Literal["pipeline", "tensor"]
+CONNECTING = 30.0  # seconds that MLX has to connect ranks which are all there
 PACKAGES = ("constrained-mlx", "mlx", "mlx-lm")
 
 
@@ -58,7 +59,7 @@ def join(
     try:
         options = {"sharding": sharding, "size": str(place.size), "backend": place.backend}
         channel.agree({package: version(package) for package in PACKAGES} | options)
-        group = _connected(place, patience)
+        group = _connected(place, min(patience, CONNECTING))
         directory = _directory(name, report)
         channel.agree(_fingerprints(directory))
         report(f"rank {place.rank}: loading its part of {directory.name}")
