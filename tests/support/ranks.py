@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -27,25 +27,35 @@ def free_ports(count: int) -> list[int]:
             return list(range(first + 1, first + count + 1))
 
 
-class Ranks:
-    """Processes of one command; `with` ends those that are left."""
+Reached = Callable[[int], int]
 
-    def __init__(self, count: int, arguments: Sequence[str], environment: dict[str, str] | None = None) -> None:
+
+def directly(port: int) -> int:
+    """Ranks reach each other's ports as they are."""
+    return port
+
+
+class Ranks:
+    """Processes of one command; `with` ends those that are left. `reached`: the port by which others reach one."""
+
+    def __init__(self, count: int, arguments: Sequence[str], reached: Reached = directly) -> None:
         ports = free_ports(count)
-        with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file:
-            json.dump([[f"127.0.0.1:{port}"] for port in ports], file)
-        self._hosts = Path(file.name)
-        base = {**os.environ, "PYTHONPATH": str(ROOT), "MLX_HOSTFILE": file.name, **(environment or {})}
-        self.processes = [
-            subprocess.Popen(
-                [sys.executable, *arguments],
-                env=base | {"MLX_RANK": str(rank)},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for rank in range(count)
-        ]
+        self._files = tempfile.TemporaryDirectory()
+        self.processes: list[subprocess.Popen[str]] = []
+        for rank in range(count):
+            ways = [port if port == ports[rank] else reached(port) for port in ports]
+            hosts = Path(self._files.name) / f"{rank}.json"
+            hosts.write_text(json.dumps([[f"127.0.0.1:{port}"] for port in ways]))
+            control = ports[0] - 1 if rank == 0 else reached(ports[0] - 1)
+            environment = os.environ | {
+                "PYTHONPATH": str(ROOT),
+                "MLX_HOSTFILE": str(hosts),
+                "MLX_RANK": str(rank),
+                "CONSTRAINED_CONTROL": f"127.0.0.1:{control}",
+            }
+            command = [sys.executable, *arguments]
+            out = subprocess.PIPE
+            self.processes.append(subprocess.Popen(command, env=environment, stdout=out, stderr=out, text=True))
 
     def finish(self, seconds: float) -> list[tuple[int, str, str]]:
         """(exit code, stdout, stderr) of every rank, in `seconds` at most for each."""
@@ -65,4 +75,4 @@ class Ranks:
                 if stream and not stream.closed:
                     stream.close()
             process.wait()
-        self._hosts.unlink()
+        self._files.cleanup()
