@@ -7,6 +7,7 @@ orders, and end when it does.
 from collections.abc import Callable
 from typing import Unpack
 
+from constrained.budget import Budgeted
 from constrained.errors import ShardingError
 from constrained.matcher import CompiledGrammar
 from constrained.ranks.channel import EXIT, Follower
@@ -41,11 +42,14 @@ class Ranks:
     def generate(
         self, prompt: list[int], grammar: CompiledGrammar, *, max_tokens: int, **sampling: Unpack[Sampling]
     ) -> Generation:
-        """One sequence, as `constrained.runtime.generate` makes it."""
+        """One sequence, as `constrained.runtime.generate` makes it, complete within `max_tokens`."""
         engine = BatchEngine(*self.loaded, rows=self.rows())
         engine.add(
             SequenceRequest(
-                prompt=prompt, constraint=grammar.matcher(), max_tokens=max_tokens, sampler=Sampler(**sampling)
+                prompt=prompt,
+                constraint=Budgeted(grammar.matcher(), max_tokens),
+                max_tokens=max_tokens,
+                sampler=Sampler(**sampling),
             )
         )
         tokens: list[GeneratedToken] = []
