@@ -1,6 +1,6 @@
-"""See the grammar think: importing this makes notebooks show grammars, matchers and generations.
+"""See the grammar think: notebooks show grammars, matchers and generations.
 
-    import constrained.notebook
+    %load_ext constrained.notebook           (or import it, where there are no magics)
 
     grammar                                  its picture, its shortest text, its report
     grammar.matcher()                        what may come next, and where it is in the picture
@@ -16,6 +16,12 @@ from constrained.notebook.formatters import register
 from constrained.notebook.generation import TokenView, tokens
 from constrained.notebook.report import ReportView, report
 
-__all__ = ["Drawing", "ReportView", "TokenView", "draw", "register", "report", "tokens"]
+__all__ = ["Drawing", "ReportView", "TokenView", "draw", "load_ipython_extension", "register", "report", "tokens"]
+
+
+def load_ipython_extension(_shell: object) -> None:
+    """What `%load_ext` calls."""
+    register()
+
 
 register()

@@ -4,6 +4,7 @@ The types of the runtime are entered by name, so that this needs no MLX.
 """
 
 import sys
+import warnings
 from typing import Any
 
 from constrained.errors import GrammarError
@@ -20,6 +21,8 @@ def register() -> bool:
     shell = ipython.get_ipython() if ipython else None
     if shell is None:
         return False
+    # transformers' progress bars would rather be widgets; that is nobody's concern who looks at a grammar.
+    warnings.filterwarnings("ignore", message="IProgress not found")
     html = shell.display_formatter.formatters["text/html"]
     html.for_type(CompiledGrammar, grammar_html)
     html.for_type(Matcher, matcher_html)

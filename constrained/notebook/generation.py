@@ -69,24 +69,33 @@ class TokenView:
     def body(self) -> str:
         """The HTML without its style sheet."""
         observed = any(token.observation for token in self.tokens)
-        cards = [self._card(step, token) if observed and step < CARDS else "" for step, token in enumerate(self.tokens)]
-        spans = "".join(map(self._span, self.tokens, cards))
-        text = f'<div class="text">{spans}</div>'
-        if observed:
-            text = f'<div class="watched">{text}<div class="hint dim">hover, tab or tap a token</div></div>'
-        return _legend(self.tokens) + text + (self._table() if observed else "")
+        first = self._first_card() if observed else -1
+        spans: list[str] = []
+        for step, token in enumerate(self.tokens):
+            card = self._card(step, token) if observed and step < CARDS else ""
+            spans.append(self._span(token, card, first=step == first))
+        text = f'<div class="text">{"".join(spans)}</div>'
+        if not observed:
+            return _legend(self.tokens) + text
+        hint = '<div class="dim">hover over a token, or go through them with Tab</div>'
+        return _legend(self.tokens) + hint + f'<div class="watched">{text}</div>' + self._table()
+
+    def _first_card(self) -> int:
+        """The token whose card shows until another is asked for: the first whose choice was changed."""
+        changed = (step for step, token in enumerate(self.tokens[:CARDS]) if token.origin is Origin.CHANGED)
+        return next(changed, 0)
 
     def _name(self, token: int, text: bytes = b"") -> str:
         if self.vocabulary is None:
             return labels.of_bytes(text) or f"<{token}>"
         return labels.of_token(self.vocabulary, token)
 
-    def _span(self, token: Token, card: str) -> str:
+    def _span(self, token: Token, card: str, *, first: bool) -> str:
         shown = escape(token.text.decode("utf-8", "backslashreplace").replace("\n", "⏎\n"))
         if not token.text:
             shown = f'<span class="name">{escape(self._name(token.id))}</span>'
         focus = ' tabindex="0"' if card else f' title="{WORDS[token.origin]}"'
-        return f'<span class="tok {token.origin}"{focus}>{shown}{card}</span>'
+        return f'<span class="tok {token.origin}{" first" * first}"{focus}>{shown}{card}</span>'
 
     def _card(self, step: int, token: Token) -> str:
         name = f"<code>{escape(self._name(token.id, token.text))}</code>"

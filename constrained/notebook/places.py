@@ -10,7 +10,7 @@ Idea. Walk the states that a matcher would walk, and make them few enough to loo
 
     1. bytes are read as characters, so the states inside of a character do not show
     2. a run of states with one way on is one text                      c e l s i u s
-    3. the states of one terminal (a string, a number) are one place, a *region*; in a small pattern they are not
+    3. the many states of one terminal (a string, a number) are one place, a *region*
 
 Nothing is approximated: a text leads from the start to an end exactly if the grammar has it, except
 that a region says which characters it reads, and not in which order or how many. A grammar with more
@@ -32,7 +32,8 @@ from constrained.vocabulary.vocabulary import Vocabulary
 STATE_LIMIT = 1_000  # states looked at
 PLACES = 40  # places that are entered
 DETAIL = 20  # states of a pattern that are drawn one by one; of more, as in other grammars, regions are made
-REGION = 2  # states of one terminal that are no region yet
+REGION = 12  # states of one terminal that are drawn one by one, if they have no cycle
+CYCLE = 2  # the same, if they have one
 TEXTS = 5  # ways between the same two places that are drawn one by one
 
 Kind = Literal["text", "characters", "control", "texts"]
@@ -203,7 +204,21 @@ class _Survey:
                     for member in group:
                         alike[member] = group
         many = sum(not self._is_inner(state) for state in self._edges) > self._detail
-        return {group[0]: group for group in alike.values() if counts(group[0]) or (many and len(group) > REGION)}
+        return {group[0]: group for group in alike.values() if counts(group[0]) or (many and self._is_large(group))}
+
+    def _is_large(self, group: list[State]) -> bool:
+        return len(group) > REGION or (len(group) > CYCLE and self._has_cycle(group))
+
+    def _has_cycle(self, group: list[State]) -> bool:
+        """Take away states that nothing in the group leads to, until none is left, or only cycles are."""
+        inside = set(group)
+        ends = {state: [self._end_of_text(one)[1] for one in self._edges[state].targets()] for state in group}
+        while inside:
+            entered = {after for state in inside for after in ends[state] if after in inside}
+            if entered == inside:
+                return True
+            inside = entered
+        return False
 
     def _is_inner(self, state: State) -> bool:
         """Is this the middle of a text: one way in, one character on?"""

@@ -39,10 +39,10 @@ font:13.5px/2 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .cmlx .name{opacity:.68;font-size:.86em}
 .cmlx .tok:hover,.cmlx .tok:focus{outline:2px solid currentColor;outline-offset:1px}
 .cmlx .watched{position:relative;padding-bottom:15.5em}
-.cmlx .card,.cmlx .hint{position:absolute;left:0;right:0;bottom:0;height:14.6em;box-sizing:border-box;padding:.5em .8em;
+.cmlx .card{position:absolute;left:0;right:0;bottom:0;height:14.6em;box-sizing:border-box;padding:.5em .8em;
 border:1px solid var(--line);border-radius:8px;white-space:normal;overflow:auto;font:13px/1.45 system-ui,sans-serif}
-.cmlx .hint{display:flex;align-items:center;justify-content:center}
 .cmlx .card{visibility:hidden;background:var(--ground);z-index:1}
+.cmlx .tok.first>.card{visibility:visible}
 .cmlx .tok:focus>.card{visibility:visible;z-index:2}
 .cmlx .tok:hover>.card{visibility:visible;z-index:3}
 .cmlx table{border-collapse:collapse;margin:.3em 0;font-size:13px;font-variant-numeric:tabular-nums;color:inherit}
