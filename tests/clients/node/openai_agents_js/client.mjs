@@ -1,0 +1,68 @@
+// @openai/agents: the runner's loop over chat completions and responses, typed results, streams.
+import {
+  Agent,
+  OpenAIChatCompletionsModel,
+  OpenAIResponsesModel,
+  run as runAgent,
+  setTracingDisabled,
+  tool,
+} from "@openai/agents";
+import OpenAI from "openai";
+import { z } from "zod";
+import { MODEL, URL_, ensure, run, weather } from "./checks.mjs";
+
+setTracingDisabled(true);
+const client = new OpenAI({ baseURL: URL_, apiKey: "none", maxRetries: 0, timeout: 300_000 });
+const models = [new OpenAIChatCompletionsModel(client, MODEL), new OpenAIResponsesModel(client, MODEL)];
+const City = z.object({ name: z.string().max(20), people: z.number().int() });
+const settings = { temperature: 0, maxTokens: 150, parallelToolCalls: false };
+
+function forecaster(model, cities) {
+  const get_weather = tool({
+    name: "get_weather",
+    description: "The weather in a city",
+    parameters: z.object({ city: z.string().max(20) }),
+    execute: async ({ city }) => (cities.push(city), weather(city)),
+  });
+  const modelSettings = { ...settings, toolChoice: "required" };
+  return new Agent({ name: "forecaster", model, tools: [get_weather], modelSettings });
+}
+
+await run({
+  async a_loop_with_a_tool() {
+    const found = [];
+    for (const model of models) {
+      const cities = [];
+      const made = await runAgent(forecaster(model, cities), "What is the weather in Oslo?", { maxTurns: 4 });
+      ensure(cities.length >= 1, "a call");
+      found.push([cities, made.finalOutput]);
+    }
+    return found;
+  },
+
+  async a_typed_result() {
+    const found = [];
+    for (const model of models) {
+      const agent = new Agent({ name: "geographer", model, outputType: City, modelSettings: settings });
+      found.push(City.parse((await runAgent(agent, "Paris")).finalOutput));
+    }
+    return found;
+  },
+
+  async streaming() {
+    const found = [];
+    for (const model of models) {
+      const cities = [];
+      const made = await runAgent(forecaster(model, cities), "What is the weather in Oslo?", {
+        stream: true,
+        maxTurns: 4,
+      });
+      let events = 0;
+      for await (const _ of made) events++;
+      await made.completed;
+      ensure(cities.length >= 1, "a call");
+      found.push([events, cities]);
+    }
+    return found;
+  },
+});
