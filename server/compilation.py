@@ -1,7 +1,7 @@
 """Grammars of turns, compiled beside the engine and kept by content.
 
     job --> key (a hash of all that decides the grammar) --> cache --> ToolGrammar
-                                                    `--> worker thread: compile, first mask, shortest text
+                                                    `--> worker thread: compile, first mask
 
 Agents send the same tools with every request, so a grammar is compiled once. Two requests that need
 the same one at the same time share the work. What a grammar remembers while it is used grows, so the
@@ -65,9 +65,7 @@ class Compiler:
             first_index=calls_before if self.is_numbered else 0,
             relax=self._relax,
         )
-        matcher = grammar.matcher()
-        matcher.bitmask()
-        matcher.shortest_tokens()
+        grammar.matcher().bitmask()
         return grammar
 
 

@@ -140,8 +140,12 @@ class EngineThread:
             wait = False
             match command:
                 case _Submit(ticket, request, sink):
-                    uid = engine.add(request)
-                    self._sinks[uid], self._uids[ticket] = (ticket, sink), uid
+                    try:
+                        uid = engine.add(request)
+                    except Exception as error:  # noqa: BLE001  a request's own fault
+                        self._post([(sink, SequenceFailed(0, error))])
+                    else:
+                        self._sinks[uid], self._uids[ticket] = (ticket, sink), uid
                 case _Cancel(ticket):
                     uid = self._uids.pop(ticket, None)
                     if uid is not None:

@@ -134,6 +134,7 @@ def _service(settings: Settings, engine: EngineThread, loaded: LoadedModel, voca
         names=_names(settings),
         family=family,
         context=settings.context or _context(model),
+        tokens=vocabulary.size,
         spell=spell,
         sampling=_defaults(settings, tokenizer),
         created=int(time.time()),

@@ -16,8 +16,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from constrained.errors import GrammarError
-from constrained.runtime import Sampler, SequenceEvent, SequenceRequest
+from constrained.budget import Budgeted
+from constrained.errors import BudgetTooSmall, GrammarError
+from constrained.runtime import Adjustments, Sampler, SequenceEvent, SequenceRequest
 from grammars.tools.compile import ToolGrammar
 from grammars.tools.definitions import read_choice, read_tools
 from grammars.tools.formats import ToolFormat
@@ -37,11 +38,12 @@ _Queue = asyncio.Queue[tuple[int, SequenceEvent]]
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What is served: names, sizes and defaults of the model. The first name is its own."""
+    """What is served: names, sizes (context, and tokens of the vocabulary) and defaults. The first name is its own."""
 
     names: tuple[str, ...]
     family: ToolFormat
     context: int
+    tokens: int
     spell: Spell
     sampling: Sampling
     created: int
@@ -54,6 +56,7 @@ class Prepared:
     job: Job
     prompt: Prompt
     grammar: ToolGrammar
+    constraints: tuple[Budgeted, ...]  # one for each choice
     max_tokens: int
 
     @property
@@ -138,10 +141,22 @@ class Service:
 
     async def prepare(self, job: Job) -> Prepared:
         """Find out whether and how a job can be answered; raises as `prompt`, and for its grammar and limits."""
-        _check_engine_honours(job)
+        self._check_sampling(job)
         prompt = await self.prompt(job)
         grammar = await self._grammar(job, prompt)
-        return Prepared(job, prompt, grammar, self._max_tokens(job, prompt, grammar))
+        limit = self._limit(job, prompt)
+        loop = asyncio.get_running_loop()
+        try:
+            constraints = await loop.run_in_executor(self._renderers, _constraints, grammar, limit, job.choices)
+        except BudgetTooSmall as error:
+            raise self._too_small(job, prompt, error) from error
+        return Prepared(job, prompt, grammar, constraints, limit)
+
+    def _check_sampling(self, job: Job) -> None:
+        if job.thinking.budget is not None:
+            raise unsupported("thinking_budget")
+        if (largest := max(job.sampling.logit_bias, default=0)) >= self.model.tokens:
+            raise invalid(f"there is no token {largest}: the model has {self.model.tokens}", "logit_bias")
 
     def _render(self, job: Job) -> Prompt:
         tools = read_tools(job.tools)
@@ -166,20 +181,23 @@ class Service:
                 message = f"the grammar of this request takes longer than {limit} seconds to compile"
                 raise invalid(message, "tools" if job.tools else "response_format", "grammar_too_expensive") from None
 
-    def _max_tokens(self, job: Job, prompt: Prompt, grammar: ToolGrammar) -> int:
-        """How long the answer may be. Raises RequestError if it cannot be valid within that."""
+    def _limit(self, job: Job, prompt: Prompt) -> int:
+        """How many tokens the answer may have. Raises RequestError if the prompt leaves no room."""
         room = self.model.context - len(prompt.tokens)
         if room < 1:
             message = f"the prompt has {len(prompt.tokens)} tokens, and the context {self.model.context}"
             raise invalid(message, "messages", "context_length_exceeded")
-        asked = job.max_tokens
-        limit = min(asked or self._settings.max_tokens, room)
-        minimum = len(grammar.matcher().shortest_tokens())
-        if limit < minimum:
-            by_room = limit == room and (asked is None or asked > room)
-            place, code = ("messages", "context_length_exceeded") if by_room else (job.limited_by, "budget_too_small")
-            raise invalid(f"{limit} tokens cannot hold a valid answer: it needs at least {minimum}", place, code)
-        return limit
+        return min(job.max_tokens or self._settings.max_tokens, room)
+
+    def _too_small(self, job: Job, prompt: Prompt, error: BudgetTooSmall) -> RequestError:
+        """No valid answer fits: into what the request allows, or into what the prompt leaves of the context."""
+        room = self.model.context - len(prompt.tokens)
+        limit, least = error.budget - 1, error.minimum - 1  # without the end token
+        message = f"{limit} tokens cannot hold a valid answer: it needs at least {least}"
+        if limit == room:
+            message += f" (the prompt leaves {room} of {self.model.context})"
+            return invalid(message, "messages", "context_length_exceeded")
+        return invalid(message, job.limited_by, "budget_too_small")
 
     # ------------------------------------------------------------------ generating
 
@@ -189,7 +207,7 @@ class Service:
         Whenever nothing happens for a while, that is an event too. `deadline` is in the loop's time.
         """
         job = prepared.job
-        readers = [self._reader(prepared) for _ in range(job.choices)]
+        readers = [self._reader(prepared, choice) for choice in range(job.choices)]
         queue: _Queue = asyncio.Queue()
         requests = [self._request(prepared, choice) for choice in range(job.choices)]
         tickets = [
@@ -224,9 +242,11 @@ class Service:
         async with asyncio.timeout_at(min(beat, deadline)):
             return await queue.get()
 
-    def _reader(self, prepared: Prepared) -> TurnReader:
+    def _reader(self, prepared: Prepared, choice: int) -> TurnReader:
+        budget = prepared.constraints[choice]
         return TurnReader(
             prepared.grammar.framer(),
+            steered=lambda: budget.steered,
             prompt=len(prepared.prompt.tokens),
             spell=self.model.spell,
             is_free=prepared.is_free,
@@ -238,9 +258,12 @@ class Service:
         job = prepared.job
         return SequenceRequest(
             prompt=prepared.prompt.tokens,
-            constraint=prepared.grammar.matcher(),
+            constraint=prepared.constraints[choice],
             sampler=_sampler(job.sampling, self.model.sampling, choice),
             max_tokens=prepared.max_tokens,
+            adjustments=_adjustments(job.sampling),
+            top_logprobs=job.scores or 0,
+            fast_forward=job.scores is None,  # a token that the model was not asked for has no probability
         )
 
     def _note(self, event: Event) -> None:
@@ -249,24 +272,13 @@ class Service:
             self._seconds += 0.2 * (event.prefill_seconds + event.decode_seconds - self._seconds)
 
 
+def _constraints(grammar: ToolGrammar, limit: int, choices: int) -> tuple[Budgeted, ...]:
+    """Complete after `limit` tokens: one more than that, the end token, says nothing and need not be generated."""
+    return tuple(Budgeted(grammar.matcher(), limit + 1) for _ in range(choices))
+
+
 def _put(queue: _Queue, choice: int, event: SequenceEvent) -> None:
     queue.put_nowait((choice, event))
-
-
-def _check_engine_honours(job: Job) -> None:
-    """Refuse what the batch engine does not do yet."""
-    sampling = job.sampling
-    wanted = {
-        "logit_bias": bool(sampling.logit_bias),
-        "presence_penalty": sampling.presence_penalty != 0,
-        "frequency_penalty": sampling.frequency_penalty != 0,
-        "repetition_penalty": sampling.repetition_penalty != 1,
-        "top_logprobs": bool(job.scores),
-        "thinking_budget": job.thinking.budget is not None,
-    }
-    for name, is_wanted in wanted.items():
-        if is_wanted:
-            raise unsupported(name)
 
 
 def timed_out(settings: Settings) -> Problem:
@@ -286,6 +298,15 @@ def _sampler(asked: Sampling, default: Sampling, choice: int) -> Sampler:
         top_k=_first(asked.top_k, default.top_k, 0),
         min_p=_first(asked.min_p, default.min_p, 0.0),
         seed=None if asked.seed is None else (asked.seed + choice) % (1 << 64),
+    )
+
+
+def _adjustments(asked: Sampling) -> Adjustments:
+    return Adjustments(
+        logit_bias=asked.logit_bias,
+        repetition_penalty=asked.repetition_penalty,
+        presence_penalty=asked.presence_penalty,
+        frequency_penalty=asked.frequency_penalty,
     )
 
 

@@ -4,8 +4,8 @@
                           `-> ReasoningDelta, calls
                `-> counts, scores
 
-An answer in words that the budget ended is cut off ("length"). A call or an answer in JSON that the budget
-steered to its end is complete, and says so: its clients would throw a "length" away.
+An answer in words that reaches the limit is cut off ("length"). A call or an answer in JSON is complete
+by then, for a budget steered it there, and says so: its clients would throw a "length" away.
 """
 
 import time
@@ -28,6 +28,7 @@ class TurnReader:
     prompt     tokens in the prompt
     spell      the bytes of a token
     is_free    is an answer without calls any text, rather than one of a schema or a grammar?
+    steered    did the budget shape the text? Asked once the sequence is over
     scored     are scores wanted?
     """
 
@@ -38,6 +39,7 @@ class TurnReader:
         prompt: int,
         spell: Spell,
         is_free: bool,
+        steered: Callable[[], bool] = lambda: False,
         stops: tuple[str, ...] = (),
         scored: bool = False,
         clock: Callable[[], float] = time.monotonic,
@@ -46,6 +48,7 @@ class TurnReader:
         self._prompt = prompt
         self._spell = spell
         self._is_free = is_free
+        self._was_steered = steered
         self._stops = Stops(stops if is_free else ())
         self._scored = scored
         self._clock = clock
@@ -98,8 +101,8 @@ class TurnReader:
         return found
 
     def _finish(self, why: str) -> list[Event]:
-        in_words = self._is_free and not self._calls
-        cut = why == "length" or (why == "budget" and in_words)
+        self._steered = why == "budget" or self._was_steered()
+        cut = why == "length" and self._is_free and not self._calls
         events = self._checked(list(self._framer.finish(cut=cut)))
         if self._stops.found is not None:  # the framer's last words held one
             events.append(Finished("stop"))
@@ -127,7 +130,6 @@ class TurnReader:
             self._first = self._clock()
         self._completion += 1
         self._forced += token.forced
-        self._steered |= token.finish_reason == "budget"
 
     def _score(self, token: GeneratedToken) -> Score:
         chosen = Candidate(token.text, token.logprob or 0.0)

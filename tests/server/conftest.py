@@ -1,5 +1,6 @@
 """Servers for tests: real processes with a tiny model of random weights."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,6 +32,8 @@ def servers(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
             for number, (each, key) in enumerate(zip(flags, keys, strict=True))
         ]
         first, second = (one.result() for one in started)
+    vocabulary = json.loads((tiny_model / "tokenizer.json").read_text())["model"]["vocab"]
+    first.tokens = second.tokens = sorted(vocabulary, key=vocabulary.__getitem__)
     with first, second:
         yield first, second
 

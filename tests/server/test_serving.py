@@ -39,6 +39,10 @@ def chat(**fields: Any) -> dict[str, Any]:
     return {"model": "tiny", "messages": [USER], **fields}
 
 
+def required(**fields: Any) -> dict[str, Any]:
+    return chat(tools=[TOOL], tool_choice="required", **fields)
+
+
 def function(parameters: object) -> dict[str, Any]:
     return {"type": "function", "function": {"name": "f", "parameters": parameters}}
 
@@ -70,7 +74,7 @@ def test_a_required_call_validates_and_its_stream_says_the_same(server: Server) 
 
 
 def test_a_response_calls_and_goes_on_from_what_is_stored(server: Server) -> None:
-    asked = {"input": "hi", "tools": [FLAT_TOOL], "tool_choice": "required", "parallel_tool_calls": False}
+    asked = {"input": "hi", "tools": [FLAT_TOOL], "tool_choice": "required"}
     first = server.post(RESPONSES, asked).body
     assert first["status"] == "completed"
     call = first["output"][-1]
@@ -159,6 +163,46 @@ def test_an_answer_in_words_that_is_cut_says_so(server: Server) -> None:
     made = server.post(CHAT, chat(max_tokens=3)).body
     assert made["choices"][0]["finish_reason"] == "length"
     assert made["usage"]["completion_tokens"] == 3
+    one = server.post(MESSAGES, {"max_tokens": 1, "messages": [USER], "temperature": 0}).body
+    assert one["stop_reason"] == "max_tokens"
+    assert one["content"][0]["text"]
+
+
+def test_calls_that_would_go_on_are_complete_within_the_budget(server: Server) -> None:
+    minimum = int(re.findall(r"at least (\d+)", json.dumps(server.post(CHAT, required(max_tokens=2)).body))[0])
+    for spare in range(4):
+        made = server.post(CHAT, required(max_tokens=minimum + spare, temperature=2)).body
+        (choice,) = made["choices"]
+        assert choice["finish_reason"] == "tool_calls"
+        for call in choice["message"]["tool_calls"]:
+            jsonschema.validate(json.loads(call["function"]["arguments"]), SCHEMA)
+        assert made["usage"]["completion_tokens"] <= minimum + spare
+    assert server.post(CHAT, required(max_tokens=minimum - 1)).status == 400
+
+
+def test_log_probabilities_come_with_every_token_of_the_text(server: Server) -> None:
+    body = chat(max_tokens=6, logprobs=True, top_logprobs=2, seed=1)
+    choice = server.post(CHAT, body).body["choices"][0]
+    scores = choice["logprobs"]["content"]
+    spelled = b"".join(bytes(score["bytes"]) for score in scores)
+    assert spelled.decode("utf-8", "ignore") == choice["message"]["content"]
+    for score in scores:
+        likeliest = score["top_logprobs"]
+        assert len(likeliest) == 2
+        assert likeliest[0]["logprob"] >= max(likeliest[1]["logprob"], score["logprob"])
+        assert score["logprob"] <= 0
+    streamed = server.post(CHAT, {**body, "stream": True}).events
+    chunks = [data["choices"][0] for _, data in streamed if data != "[DONE]"]
+    assert [s for chunk in chunks if chunk["logprobs"] for s in chunk["logprobs"]["content"]] == scores
+
+
+def test_a_bias_brings_tokens_forward_and_never_one_that_is_masked(server: Server) -> None:
+    letters = {letter: str(server.tokens.index(letter)) for letter in "xy"}
+    body = chat(max_tokens=4, temperature=0, logit_bias={letters["x"]: 100})
+    assert server.post(CHAT, body).body["choices"][0]["message"]["content"] == "xxxx"
+    chosen = {**body, "structured_outputs": {"choice": ["yes", "no"]}}
+    assert server.post(CHAT, chosen).body["choices"][0]["message"]["content"] in ("yes", "no")
+    assert server.post(CHAT, chat(logit_bias={"99999": 1})).body["error"]["param"] == "logit_bias"
 
 
 def test_equal_seeds_give_equal_answers_and_choices_differ(server: Server) -> None:

@@ -42,6 +42,7 @@ class Server:
 
     def __init__(self, *flags: str, log: Path, environment: dict[str, str] | None = None) -> None:
         self.log = log
+        self.tokens: list[str] = []  # of the model, where a fixture knows them
         self.key = (environment or {}).get("CONSTRAINED_API_KEY", "")
         command = [sys.executable, "-m", "server.cli", "serve", "--port", "0", *flags]
         variables = {**os.environ, "PYTHONPATH": str(CHECKOUT), **(environment or {})}

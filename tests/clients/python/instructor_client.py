@@ -31,19 +31,22 @@ def ask(mode, response_model=Person, **more):
 
 @check
 def tools():
-    assert isinstance(made := ask(instructor.Mode.TOOLS), Person)
+    made = ask(instructor.Mode.TOOLS)
+    assert isinstance(made, Person)
     return made
 
 
 @check
 def tools_strict():
-    assert isinstance(made := ask(instructor.Mode.TOOLS_STRICT), Person)
+    made = ask(instructor.Mode.TOOLS_STRICT)
+    assert isinstance(made, Person)
     return made
 
 
 @check
 def json_schema():
-    assert isinstance(made := ask(instructor.Mode.JSON_SCHEMA), Person)
+    made = ask(instructor.Mode.JSON_SCHEMA)
+    assert isinstance(made, Person)
     return made
 
 
