@@ -154,8 +154,8 @@ class Finishing:
         lengths = self._lengths_of_switch(switch)
         text = bytearray()
         while lengths[row] != self._behind(switch, automaton.label(row)):
-            ahead = lengths[automaton.by_byte[row]]
-            byte = int(np.argmax(ahead == lengths[row] - 1))
+            closer = lengths[automaton.step[row]] == lengths[row] - 1  # (C,)
+            byte = int(np.argmax(closer[automaton.classes]))
             text.append(byte)
             row = automaton.after(row, byte)
         return bytes(text)

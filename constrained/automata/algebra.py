@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata import tables
+from constrained.automata import drawn, tables
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa, Row
 from constrained.errors import LimitExceeded
 
@@ -33,13 +33,20 @@ def from_table(step: NDArray[np.int32], labels: NDArray[np.int32]) -> Dfa:
 
 
 def canonical(classes: NDArray[np.uint8], step: NDArray[np.int32], labels: NDArray[np.int32]) -> Dfa:
-    """Trim, minimise, renumber: `classes` (256,), `step` (S, C), `labels` (S,)."""
+    """Trim, minimise, renumber: `classes` (256,), `step` (S, C), `labels` (S,).
+
+    Columns go by their first bytes, and rows are numbered as they are met, column by column: automata of
+    the same language are equal tables.
+    """
+    classes, used = tables.by_first_byte(classes, step.shape[1])
+    step = np.ascontiguousarray(step[:, used])
+    drawn.add(step.nbytes)
     dead = tables.distances(step, labels) < 0
     if dead[1:].any():
         step = np.where(dead[step], np.int32(DEAD), step)
     step, labels = tables.renumber(step, labels, tables.partition(step, labels))
-    merged, chosen = tables.compress(np.take(step, classes, axis=1))
-    return Dfa(merged, np.ascontiguousarray(step[:, classes[chosen]]), labels)
+    merged, chosen = tables.compress(step)
+    return Dfa(merged[classes], np.ascontiguousarray(step[:, chosen]), labels)
 
 
 def minimise(dfa: Dfa) -> Dfa:

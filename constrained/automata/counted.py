@@ -33,7 +33,7 @@ from constrained.automata import tables
 from constrained.automata.algebra import from_table
 from constrained.automata.dfa import DEAD, MANY, NONE, REFUSES, START, Dfa, flat
 from constrained.automata.jit import kernel
-from constrained.automata.lift import escaped, escaped_cells, escaped_steps, lifted_table
+from constrained.automata.lift import escape_columns, escaped, escaped_cells, escaped_steps, lifted_table
 
 UNBOUNDED = 1 << 29  # twice this is still an int32
 
@@ -158,12 +158,12 @@ class Counted:
 
 def string_meter(decoded: Dfa) -> Meter:
     """The JSON strings of `decoded`'s texts, counting characters (code points of the text)."""
-    step, labels = lifted_table(decoded)
+    classes, step, labels = lifted_table(decoded)
     between = np.zeros(len(step), np.int32)  # 1: inside the string, between two characters
-    mid_character = (decoded.by_byte[:, 0x80:0xC0] != DEAD).any(axis=1)
+    mid_character = (decoded.step[:, np.unique(decoded.classes[0x80:0xC0])] != DEAD).any(axis=1)
     between[2 : 2 + decoded.rows] = ~mid_character
-    classes, chosen = tables.compress(step)
-    step = np.ascontiguousarray(step[:, chosen])
+    merged, chosen = tables.compress(step)
+    classes, step = merged[classes], np.ascontiguousarray(step[:, chosen])
     dead = tables.distances(step, labels) < 0
     step = np.where(dead[step], np.int32(DEAD), step)
     marked = labels * 2 + np.where(dead, 0, between).astype(np.int32)
@@ -178,19 +178,22 @@ def string_meter(decoded: Dfa) -> Meter:
 def escaped_counted(counted: Counted, quote: int) -> Counted | Dfa:
     """The texts of `counted` as they stand inside a string literal, counted as before."""
     dfa, cost = counted.meter.dfa, counted.meter.cost
-    step = escaped_steps(dfa.by_byte, quote)
+    columns = escape_columns(dfa.classes, quote)
+    step = escaped_steps(dfa, columns, quote)
     labels = np.full(len(step), REFUSES, np.int32)
     labels[: dfa.rows] = dfa.labels
-    costs = escaped_cells(cost[:, dfa.classes].astype(np.int32), quote)
+    costs = escaped_cells(cost.astype(np.int32), dfa.classes, columns, quote)
     dead = tables.distances(step, labels) < 0
     step = np.where(dead[step], np.int32(DEAD), step)
     kept = tables.reachable(step)
     kept[[DEAD, START]] = True
     step = (np.cumsum(kept, dtype=np.int32) - 1)[step[kept]]
     costs = np.where(step == DEAD, 0, costs[kept])
-    classes, chosen = tables.compress(step * 2 + costs)
+    merged, chosen = tables.compress(step * 2 + costs)
     table = np.ascontiguousarray(step[:, chosen])
-    lifted = meter(Dfa(classes, table, labels[kept]), np.ascontiguousarray(costs[:, chosen]).astype(np.uint8))
+    lifted = meter(
+        Dfa(merged[columns.classes], table, labels[kept]), np.ascontiguousarray(costs[:, chosen]).astype(np.uint8)
+    )
     if lifted.decides(counted.low, counted.high):
         return Counted(lifted, counted.low, counted.high)
     return escaped(multiplied(counted), quote)

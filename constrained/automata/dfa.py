@@ -70,9 +70,9 @@ class Dfa:
         """Does no text at all match? (Relies on the table being trim.)"""
         return not bool((self.labels != REFUSES).any())
 
-    @cached_property
+    @property
     def by_byte(self) -> NDArray[np.int32]:
-        """(S, 256) int32: the table with one column per byte."""
+        """(S, 256) int32: the table with one column per byte. Large, so it is not kept."""
         return np.ascontiguousarray(self.step[:, self.classes])
 
     @cached_property
@@ -119,10 +119,10 @@ class Dfa:
         """A shortest text that leads from `row` to acceptance."""
         text = bytearray()
         while self.distance[row] > 0:
-            ahead = self.distance[self.by_byte[row]]
-            byte = int(np.argmax(ahead == self.distance[row] - 1))
+            closer = self.distance[self.step[row]] == self.distance[row] - 1  # (C,)
+            byte = int(np.argmax(closer[self.classes]))
             text.append(byte)
-            row = int(self.by_byte[row, byte])
+            row = self.after(row, byte)
         return bytes(text)
 
     @cached_property

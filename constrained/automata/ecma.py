@@ -11,7 +11,6 @@ Everything is exact or refused: look-around and anchors too, wherever they stand
 atomic groups and recursion are refused; so are automata beyond a limit of states.
 """
 
-from functools import lru_cache
 from typing import assert_never
 
 from constrained.automata import look_around, subsets
@@ -33,6 +32,7 @@ from constrained.automata.pattern_ast import (
     sequence,
 )
 from constrained.automata.positions import positions
+from constrained.automata.remembered import remembered
 from constrained.automata.utf8 import spell
 
 __all__ = ["compile_pattern", "counted_whole", "parse", "pattern_dfa"]
@@ -40,7 +40,7 @@ __all__ = ["compile_pattern", "counted_whole", "parse", "pattern_dfa"]
 _LIMIT = 20_000  # rows
 
 
-@lru_cache(maxsize=512)
+@remembered
 def pattern_dfa(pattern: str, flags: str = "", *, search: bool = True, limit: int = _LIMIT) -> Dfa:
     """The texts (UTF-8 bytes) in which `pattern` matches somewhere, or as a whole if not `search`.
 

@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata.algebra import from_table
+from constrained.automata.algebra import canonical
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.regex import compile_rust
 
@@ -46,6 +46,16 @@ class _Edges(NamedTuple):
     block: int
     written: list[int]
     meant: list[int]
+
+
+class Columns(NamedTuple):
+    """Joint byte classes of a decoded automaton and of the escapes around it.
+
+    Far fewer than 256, which matters: seven rows around each row of a large automaton are a large table.
+    """
+
+    classes: NDArray[np.uint8]  # (256,) byte -> column
+    reads: NDArray[np.int32]  # (K,) column -> one of its bytes
 
 
 @lru_cache(maxsize=4)
@@ -92,49 +102,76 @@ def json_string(decoded: Dfa) -> Dfa:
     Labels carry over to the closing quote. Seven rows of the result per row of `decoded`, before
     minimisation.
     """
-    step, labels = lifted_table(decoded)
-    return from_table(step, labels)
+    return canonical(*lifted_table(decoded))
 
 
 def escaped(decoded: Dfa, quote: int = _QUOTE) -> Dfa:
     """The texts of `decoded` as they stand inside a string literal, without its quotes; labels carry over."""
+    columns = escape_columns(decoded.classes, quote)
     labels = np.full(_BLOCKS * decoded.rows, REFUSES, np.int32)
     labels[: decoded.rows] = decoded.labels
-    return from_table(escaped_steps(decoded.by_byte, quote), labels)
+    return canonical(columns.classes, escaped_steps(decoded, columns, quote), labels)
 
 
-def lifted_table(decoded: Dfa) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """The table behind `json_string`, neither trim nor minimal: step (S', 256), labels (S',).
+def lifted_table(decoded: Dfa) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32]]:
+    """The table behind `json_string`, neither trim nor minimal: classes (256,), step (S', K), labels (S',).
 
     Row 2 + r of the result is row r of `decoded`, inside the string and between two characters or
     inside a UTF-8 sequence; the rows of escapes and ends lie behind those.
     """
-    inside = escaped_steps(decoded.by_byte)
+    columns = escape_columns(decoded.classes)
+    quote = columns.classes[_QUOTE]
+    inside = escaped_steps(decoded, columns)
     ends = {label: 2 + len(inside) + k for k, label in enumerate(sorted({*decoded.labels.tolist()} - {REFUSES}))}
-    step = np.zeros((2 + len(inside) + len(ends), 256), np.int32)
+    step = np.zeros((2 + len(inside) + len(ends), inside.shape[1]), np.int32)
     step[2 : 2 + len(inside)] = np.where(inside == DEAD, np.int32(DEAD), inside + np.int32(2))
-    step[START, _QUOTE] = 2 + START
+    step[START, quote] = 2 + START
     labels = np.full(len(step), REFUSES, np.int32)
     for label, row in ends.items():
-        step[2 : 2 + decoded.rows, _QUOTE][decoded.labels == label] = row
+        step[2 : 2 + decoded.rows, quote][decoded.labels == label] = row
         labels[row] = label
-    return step, labels
+    return columns.classes, step, labels
 
 
-def escaped_steps(decoded: NDArray[np.int32], quote: int = _QUOTE) -> NDArray[np.int32]:
-    """The table behind `escaped`: (7S, 256) of (S, 256). Its first S rows are those of `decoded`."""
-    rows = len(decoded)
-    step = escaped_cells(decoded, quote)
+def escape_columns(classes: NDArray[np.uint8], quote: int = _QUOTE) -> Columns:
+    """The byte classes of a decoded automaton, told apart by what the bytes are to escapes."""
+    keys = classes.astype(np.int32) * 256 + _marks(quote)
+    _, reads, joint = np.unique(keys, return_index=True, return_inverse=True)
+    return Columns(joint.astype(np.uint8), reads.astype(np.int32))
+
+
+@lru_cache(maxsize=4)
+def _marks(quote: int) -> NDArray[np.int32]:
+    """(256,) what a byte is to escapes: every byte that occurs in one is itself, others are written or not."""
+    marks = np.where(np.arange(256) < 0x20, 0, 1)
+    used = {quote, *(read[0] for _, read, _ in _LINKS)}
+    used.update(byte for edges in _edges(quote) if edges.block != _TEXT for byte in edges.written)
+    marks[sorted(used)] = sorted(used)  # all of them are greater than 1
+    return marks.astype(np.int32)
+
+
+def escaped_steps(decoded: Dfa, columns: Columns, quote: int = _QUOTE) -> NDArray[np.int32]:
+    """The table behind `escaped`: (7S, K) of (S, C). Its first S rows are those of `decoded`."""
+    rows = decoded.rows
+    step = escaped_cells(decoded.step, decoded.classes, columns, quote)
     live = np.arange(1, rows, dtype=np.int32)
     for block, read, target in (*_LINKS, (_U00, b"1", _U001)):
-        step[block * rows + 1 : (block + 1) * rows, read[0]] = live + target * rows
+        step[block * rows + 1 : (block + 1) * rows, columns.classes[read[0]]] = live + target * rows
     return step
 
 
-def escaped_cells(cells: NDArray[np.int32], quote: int = _QUOTE) -> NDArray[np.int32]:
-    """Something about the edges of an automaton (S, 256), moved to where their characters are complete: (7S, 256)."""
+def escaped_cells(
+    cells: NDArray[np.int32], classes: NDArray[np.uint8], columns: Columns, quote: int = _QUOTE
+) -> NDArray[np.int32]:
+    """Something about the edges of an automaton, moved to where their characters are complete.
+
+    cells (S, C) and classes (256,) as in a `Dfa`; the result is (7S, K).
+    """
     rows = len(cells)
-    found = np.zeros((_BLOCKS * rows, 256), np.int32)
+    found = np.zeros((_BLOCKS * rows, len(columns.reads)), np.int32)
     for block, written, meant in _edges(quote):
-        found[block * rows : (block + 1) * rows][:, written] = cells[:, meant]
+        means = dict(zip(written, meant, strict=True))
+        here = [column for column, byte in enumerate(columns.reads.tolist()) if byte in means]
+        there = classes[[means[int(columns.reads[column])] for column in here]]
+        found[block * rows : (block + 1) * rows][:, here] = cells[:, there]
     return found

@@ -129,6 +129,23 @@ def compress(step: Table) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     return classes, chosen[:kinds].copy()
 
 
+@kernel
+def by_first_byte(classes: NDArray[np.uint8], columns: int) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """Number the columns in use by their first byte: (256,) byte -> number, (K,) number -> column."""
+    number = np.full(columns, -1, np.int32)
+    used = np.empty(columns, np.int32)
+    renamed = np.empty(256, np.uint8)
+    count = 0
+    for byte in range(256):
+        column = classes[byte]
+        if number[column] < 0:
+            number[column] = count
+            used[count] = column
+            count += 1
+        renamed[byte] = number[column]
+    return renamed, used[:count].copy()
+
+
 def partition(step: Table, labels: Labels) -> NDArray[np.int32]:
     """(S,) block of each row: two rows share one iff they accept the same labelled language."""
     return _partition(step, labels, np.argsort(labels, kind="stable").astype(np.int32))

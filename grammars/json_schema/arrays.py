@@ -44,6 +44,9 @@ class EvaluatedItems:
 
 NO_ITEMS = EvaluatedItems()
 
+# A schema without any of these says nothing about arrays by itself.
+_KEYWORDS = frozenset("items prefixItems additionalItems minItems maxItems uniqueItems contains enum const".split())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arr:
@@ -134,6 +137,8 @@ class Arrays:
         """What the array keywords of one schema leave."""
         if self.excluded(facts):
             return []
+        if _KEYWORDS.isdisjoint(facts):
+            return [self._anything]
         of = self._shapes.of
         prefix_at, rest_at = self._items(location, facts)
         prefix = tuple(of(at, scope) for at in prefix_at)

@@ -12,7 +12,6 @@ the schema at all is answered. All else happens where a matcher goes.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -24,27 +23,13 @@ from constrained.warming import warm_up
 from grammars.json_schema import texts
 from grammars.json_schema.dialects import subschemas
 from grammars.json_schema.documents import Document, Location
+from grammars.json_schema.limits import CompileLimits
 from grammars.json_schema.literals import Says, Shape
 from grammars.json_schema.nodes import Writer
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.json_schema.report import Report
 from grammars.json_schema.scalars import placed
 from grammars.json_schema.shapes import Shapes, self_reference
-from grammars.json_schema.survey import SchemaLimits
-
-
-@dataclass(frozen=True, slots=True)
-class CompileLimits:
-    """What compiling a schema may cost.
-
-    seconds  of processor time
-    shapes   combinations of schemas, where they must all be looked at
-    schema   of the document itself
-    """
-
-    seconds: float = 10.0
-    shapes: int = 20_000
-    schema: SchemaLimits = SchemaLimits()
 
 
 def compile_json_schema(
@@ -81,7 +66,7 @@ def _kernels() -> None:
 def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits) -> Writer:
     """The writer of a checked document; raises as `compile_json_schema`."""
     _kernels()
-    shapes = Shapes(document, options, limits.seconds)
+    shapes = Shapes(document, options, limits)
     writer = Writer(shapes)
     try:
         _refuse_cycles(shapes)
@@ -95,7 +80,7 @@ def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits)
             raise Unsatisfiable("no JSON value satisfies this schema", where=blame(writer, shapes.root()))
     except RecursionError as error:
         raise LimitExceeded("the schema is nested too deeply", where="#") from error
-    shapes.stop_clock()
+    shapes.allowance.end()
     return writer
 
 
@@ -160,8 +145,11 @@ def _must_explore(shapes: Shapes) -> bool:
     return bool(negating) or {"allOf", "anyOf"} <= keywords
 
 
-def blame(writer: Writer, shape: Shape) -> Where | str:
-    """The place where a shape without values becomes empty, as deep as a required member leads."""
+def blame(writer: Writer, shape: Shape, above: frozenset[Shape] = frozenset()) -> Where | str:
+    """The place where a shape without values becomes empty, as deep as a required member leads.
+
+    Where that comes back to a shape `above`, it is empty because it would have no end.
+    """
     here: Where | str = "#"
     for literal in shape.literals:
         if isinstance(literal, Says):
@@ -169,8 +157,8 @@ def blame(writer: Writer, shape: Shape) -> Where | str:
     for plan in writer.ways_of_objects(shape):
         for name in sorted(plan.obj.required):
             below = writer.objects.shape_of(plan.obj, name)
-            if below is not shape and not writer.alive(below) and below is not writer.shapes.nothing:
-                return blame(writer, below)
+            if below is not writer.shapes.nothing and below not in {*above, shape} and not writer.alive(below):
+                return blame(writer, below, above | {shape})
     return here
 
 

@@ -10,7 +10,7 @@ have one shape. A key may not be one that is declared or came before. Two ways t
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 from constrained.automata.algebra import difference, labelled_union, literals, relabel
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.lift import any_text, json_string
+from constrained.automata.remembered import remembered
 from constrained.grammar import Terminal
 from grammars.json_schema import texts
 from grammars.json_schema.literals import Shape
@@ -81,22 +82,22 @@ class KeyClass:
         return left.completion(START)
 
 
-@lru_cache(maxsize=512)
+@remembered
 def _terminal(names: Texts) -> Terminal:
     return Terminal(texts.automaton(names), "key")
 
 
-@lru_cache(maxsize=512)
+@remembered
 def _written(names: Texts) -> Dfa:
     return json_string(texts.decoded(names))
 
 
-@lru_cache(maxsize=512)
+@remembered
 def _size(names: Texts) -> int:
     return count_texts(_written(names), 1 << 16)
 
 
-@lru_cache(maxsize=512)
+@remembered
 def _endless(automaton: Dfa) -> bool:
     """Does every row but the last lead to infinitely many texts, that is, to a cycle?"""
     circling = np.ones(automaton.rows, np.bool_)

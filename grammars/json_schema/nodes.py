@@ -13,11 +13,12 @@ for a fixpoint is for one thread alone, so it finds things out under its `lock`,
 
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import lru_cache, reduce
+from functools import reduce
 from math import inf
 
 from constrained.automata.algebra import literal, union
 from constrained.automata.dfa import START, Dfa
+from constrained.automata.remembered import remembered
 from constrained.errors import LimitExceeded
 from constrained.grammar import Automaton, Node, Sequence, Terminal
 from grammars.json_schema import texts
@@ -42,7 +43,7 @@ class Circular(Exception):
     """A shortest text was asked for while it is being looked for; never leaves `Writer`."""
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def _either(parts: tuple[Dfa, ...]) -> Dfa:
     return reduce(union, parts)
 
@@ -124,7 +125,7 @@ class Writer:
         if shape in self._open:
             self._assumed = True
             return False
-        self.shapes.check_time()
+        self.shapes.allowance.check()
         outer, self._assumed = self._assumed, False
         self._open.add(shape)
         try:
@@ -153,7 +154,7 @@ class Writer:
         """Look at every shape that a value may contain, so that whatever is refused is refused now."""
         seen, todo = {root}, [root]
         while todo:
-            self.shapes.check_time()
+            self.shapes.allowance.check()
             here = todo.pop()
             self.settle(here)
             for plan in self._structured(here):

@@ -31,12 +31,12 @@ divisibility* (2004).
 
 from collections.abc import Iterable
 from decimal import Decimal
-from functools import lru_cache
 from math import gcd, lcm
 
 import numpy as np
 
 from constrained.automata.dfa import DEAD, REFUSES, START
+from constrained.automata.remembered import remembered
 from constrained.errors import InvalidGrammar
 from grammars.json_schema.number_text import (
     COLUMNS,
@@ -74,7 +74,7 @@ def common_multiple(steps: Iterable[Decimal]) -> Decimal:
     return Decimal((0, Decimal(p).as_tuple().digits, -k))
 
 
-@lru_cache(maxsize=256)
+@remembered
 def divisible(step: Decimal) -> Table:
     """The decimals that are multiples of `step`, which is positive.
 

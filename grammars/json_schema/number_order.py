@@ -24,12 +24,12 @@ Other texts with an exponent, such as `50e-1`, are not regular to compare, and r
 """
 
 from decimal import Decimal
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from constrained.automata.dfa import DEAD, REFUSES, START
+from constrained.automata.remembered import remembered
 from grammars.json_schema.number_text import (
     COLUMNS,
     DIGITS,
@@ -78,7 +78,7 @@ _DECIMAL_ROWS = _decimal_rows()
 _DIGIT = np.arange(10, dtype=np.int32)
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def decimal_order(constant: Decimal) -> Table:
     """Every decimal, labelled BELOW, EQUAL or ABOVE the constant."""
     whole, fraction = digits(constant)
@@ -134,7 +134,7 @@ def _fill_whole(step: NDArray[np.int32], block: int, near: int, whole: tuple[int
     rows[-1, :, POINT] = _UNDER_POINT, _FRACTION, _OVER_POINT
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def order(constant: Decimal, scientific: Decimal | None = None) -> Table:
     """Every decimal and every scientific text, labelled BELOW, EQUAL or ABOVE the constant.
 
@@ -160,7 +160,7 @@ def _scientific_rows() -> NDArray[np.int32]:
 _SCIENTIFIC_ROWS = _scientific_rows()
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def _scientific_order(constant: Decimal) -> Table:
     """Every scientific text, labelled BELOW, EQUAL or ABOVE the constant.
 
@@ -221,7 +221,7 @@ _OUTCOMES = {
 }
 
 
-@lru_cache(maxsize=256)
+@remembered
 def _exponent_order(constant: int) -> Table:
     """Every exponent `[+-]?[0-9]+`, labelled BELOW, EQUAL or ABOVE the constant; canonical.
 

@@ -30,6 +30,7 @@ import numpy as np
 
 from constrained.automata.algebra import Builder
 from constrained.automata.dfa import REFUSES, Dfa
+from constrained.automata.remembered import remembered
 from constrained.errors import InvalidGrammar
 from grammars.json_schema.number_multiples import common_multiple, divisible
 from grammars.json_schema.number_order import ABOVE, BELOW, EQUAL, decimal_order, order
@@ -114,13 +115,13 @@ def _number_texts(fraction: bytes = b"", exponent_sign: bytes = b"", longest_exp
     return draw.finish()
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def at_least(bound: Decimal, *, exclusive: bool = False) -> Dfa:
     """The decimals >= bound, or > bound. Raises LimitExceeded for thousands of digits."""
     return _keep(decimal_order(bound), ABOVE, None if exclusive else EQUAL).finish()
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def at_most(bound: Decimal, *, exclusive: bool = False) -> Dfa:
     """The decimals <= bound, or < bound. Raises LimitExceeded for thousands of digits."""
     return _keep(decimal_order(bound), BELOW, None if exclusive else EQUAL).finish()
@@ -131,19 +132,19 @@ def equal_to(value: Decimal) -> Dfa:
     return one_of(frozenset((value,)))
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def one_of(chosen: frozenset[Decimal]) -> Dfa:
     """The decimals that stand for one of `chosen`, which may be thousands."""
     return values(chosen).finish()
 
 
-@lru_cache(maxsize=256)
+@remembered
 def multiple_of(step: Decimal) -> Dfa:
     """The decimals that are a positive `step` times an integer. Raises LimitExceeded where that takes too many rows."""
     return divisible(step).finish()
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def number_dfa(
     *,
     integer: bool,

@@ -59,6 +59,12 @@ class EvaluatedKeys:
 
 NO_KEYS = EvaluatedKeys()
 
+# A schema without any of these says nothing about objects by itself.
+_KEYWORDS = frozenset(
+    "properties patternProperties additionalProperties propertyNames required minProperties maxProperties"
+    " dependentRequired dependencies enum const".split()
+)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Obj:
@@ -179,6 +185,8 @@ class Objects:
         """What the object keywords of one schema leave."""
         if self.excluded(facts):
             return []
+        if _KEYWORDS.isdisjoint(facts):
+            return [self._anything]
         clause = self._clause(location, facts, scope)
         evaluated = EvaluatedKeys(
             frozenset(clause.properties), frozenset(dfa for dfa, _ in clause.patterns), "additionalProperties" in facts

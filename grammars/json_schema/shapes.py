@@ -19,20 +19,19 @@ Arrays and objects are pushed to disjunctive form:
     not             -> De Morgan; a keyword's own negation is one list of alternatives (`negated`)
 """
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations
 from threading import RLock
 from typing import Any, Final, TypeVar
 
 from constrained.errors import InvalidGrammar, LimitExceeded
-from grammars.json_schema.dialects import Kind
 from grammars.json_schema.documents import Document, Location, Scope
+from grammars.json_schema.limits import Allowance, CompileLimits
 from grammars.json_schema.literals import Among, Either, Literal, Says, Shape, cheapest_first
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.json_schema.scalars import NARROW, Facts, Scalar
+from grammars.json_schema.shape_table import ShapeTable
 from grammars.json_schema.structures import Structure
-from grammars.json_schema.values import Value
 
 L = TypeVar("L")
 A = TypeVar("A")
@@ -40,113 +39,28 @@ A = TypeVar("A")
 MOST_ALTERNATIVES = 4096  # of one shape and type
 
 
-class Shapes:
+class Shapes(ShapeTable):
     """All shapes of one document, and the algebra on them.
 
     Shared by threads: what is looked into right now is noted on the way, so whoever finds something out
     that is not known yet holds the `lock`. What is known is read without it.
     """
 
-    def __init__(self, document: Document, options: JsonSchemaOptions, seconds: float) -> None:
-        self.document: Final = document
+    def __init__(self, document: Document, options: JsonSchemaOptions, limits: CompileLimits) -> None:
+        super().__init__(document)
         self.options: Final = options
-        self.anything: Final = Shape(frozenset())
-        self.nothing: Final = Shape(frozenset({Among(frozenset(), True)}))
-        self.nothing.alive, self.anything.alive = False, True
-        self._shapes: dict[frozenset[Literal], Shape] = {
-            shape.literals: shape for shape in (self.anything, self.nothing)
-        }
-        self._facts: dict[Location, Facts] = {}
-        self._languages: dict[tuple[int, Literal, bool], Any] = {}
+        self.allowance: Final = Allowance(limits)
         self.lock: Final = RLock()
+        self._languages: dict[tuple[int, Literal, bool], Any] = {}
         self._open: set[tuple[object, Literal]] = set()
+        self._alternatives: dict[tuple[object, Shape, bool], Sequence[Any]] = {}
         self._told_apart = False
-        self._deadline = time.thread_time() + seconds
-        self._seconds = seconds
+        self._context_decided = False  # while alternatives are looked for: did the context make a difference?
         self.tracks_evaluated: Final = any(
             isinstance(location.value, dict)
             and ("unevaluatedProperties" in location.value or "unevaluatedItems" in location.value)
             for location in document.reachable()
         )
-
-    # ------------------------------------------------------------------ shapes
-
-    def facts(self, location: Location) -> Facts:
-        """The keywords that restrict at `location`, by its dialect."""
-        found = self._facts.get(location)
-        if found is None:
-            kind = location.dialect.kind
-            found = self._facts[location] = {
-                keyword: value
-                for keyword, value in location.keywords.items()
-                if kind(keyword) in (Kind.CONSTRAINT, Kind.REFERENCE)
-            }
-        return found
-
-    def intern(self, literals: frozenset[Literal]) -> Shape:
-        """The shape of these literals."""
-        found = self._shapes.get(literals)
-        if found is None:
-            found = self._shapes[literals] = Shape(literals)
-        return found
-
-    def root(self) -> Shape:
-        """The shape of the whole document."""
-        return self.of(self.document.root, ())
-
-    def of(self, location: Location, scope: Scope, positive: bool = True) -> Shape:
-        """The shape of one schema, entered from `scope`."""
-        if location.value is positive or (positive and not self.facts(location) and location.value is not False):
-            return self.anything
-        if isinstance(location.value, bool) or not self.facts(location):
-            return self.nothing
-        return self.intern(frozenset({Says(location, positive, self.enter(location, scope))}))
-
-    def enter(self, location: Location, scope: Scope) -> Scope:
-        """The dynamic scope at `location`."""
-        return location.resource.enter(scope) if self.document.is_dynamic else ()
-
-    def among(self, values: frozenset[Value], positive: bool = True) -> Shape:
-        """One of these values, or none of them."""
-        if not values:
-            return self.nothing if positive else self.anything
-        return self.intern(frozenset({Among(values, positive)}))
-
-    def both(self, *shapes: Shape) -> Shape:
-        """All of these shapes at once."""
-        literals = frozenset[Literal]().union(*(shape.literals for shape in shapes))
-        found = self._shapes.get(literals)
-        if found is None:
-            found = self._shapes[literals] = self.nothing if self._contradict(literals) else Shape(literals)
-        return found
-
-    def _contradict(self, literals: frozenset[Literal]) -> bool:
-        """Do literals exclude each other at first sight?"""
-        for one in literals:
-            if isinstance(one, Says) and one.positive and Says(one.location, False, one.scope) in literals:
-                return True
-        return self.nothing.literals <= literals
-
-    def either(self, *shapes: Shape) -> Shape:
-        """At least one of these shapes."""
-        if self.anything in shapes:
-            return self.anything
-        chosen = frozenset(shapes) - {self.nothing}
-        if len(chosen) <= 1:
-            return next(iter(chosen), self.nothing)
-        return self.intern(frozenset({Either(chosen)}))
-
-    def check_time(self) -> None:
-        """Raise LimitExceeded once the time for compiling is over: processor time of this thread.
-
-        Wall time would refuse on a busy machine what it accepts on an idle one.
-        """
-        if time.thread_time() > self._deadline:
-            raise LimitExceeded(f"compiling takes longer than {self._seconds:g} s of processor time", where="#")
-
-    def stop_clock(self) -> None:
-        """Compiling is over: what follows happens on the way, and is not timed."""
-        self._deadline = float("inf")
 
     # ------------------------------------------------------------------ scalars
 
@@ -229,20 +143,29 @@ class Shapes:
         `context` is what the value is known to satisfy besides: one alternative of each list. It may
         decide what is looked at, and is not part of the result.
         """
+        key = (domain, shape, self._told_apart)
+        known = self._alternatives.get(key)
+        if known is not None:
+            return known
+        self.allowance.check()
+        before, self._context_decided = self._context_decided, False
         found: list[A] = [domain.anything]
         for literal in sorted(shape.literals, key=cheapest_first):
             found = self.cross(domain, found, self._ways(domain, literal, (*context, found)))
             if not found:
                 break
+        if not self._context_decided:
+            self._alternatives[key] = found
+        self._context_decided |= before
         return found
 
     def cross(self, domain: Structure[A], left: Sequence[A], right: Sequence[A]) -> list[A]:
         """Every left alternative with every right one."""
         if len(left) == 1 and left[0] is domain.anything:
             return list(right)
-        if len(right) == 1 and right[0] is domain.anything:
+        if (len(right) == 1 and right[0] is domain.anything) or (left and left == right):
             return list(left)
-        self.check_time()
+        self.allowance.check()
         if len(left) * len(right) > MOST_ALTERNATIVES:
             raise LimitExceeded(f"more than {MOST_ALTERNATIVES} combinations of alternatives", where="#")
         return [both for a in left for b in right if (both := domain.both(a, b)) is not None]
@@ -252,7 +175,7 @@ class Shapes:
             case Among(values, positive):
                 return domain.among(values) if positive else domain.not_among(values)
             case Either(shapes):
-                return [way for shape in shapes for way in self.alternatives(domain, shape, context)]
+                return _each([self.alternatives(domain, shape, context) for shape in shapes])
             case Says(location, positive, scope):
                 with self._progress(domain, literal):
                     if not positive:
@@ -304,7 +227,7 @@ class Shapes:
         live = [(branch, ways) for branch in branches if (ways := of(branch))]
         speaking = [one for one in live if any(domain.unannotated(way) is not way for way in one[1])]
         if not self.tracks_evaluated or len(speaking) + self._told_apart < 2:
-            return [way for _, ways in live for way in ways]
+            return _each([ways for _, ways in live])
         silent = [way for branch, ways in live if (branch, ways) not in speaking for way in ways]
         combined = [((), silent), *self._combinations(domain, [ways for _, ways in speaking])]
         found: list[A] = []
@@ -342,7 +265,7 @@ class Shapes:
         branches = [(branch, ways) for branch in self.branches(location, facts, "oneOf") if (ways := of(branch))]
         alone = [ways for _, ways in branches]
         if domain.exclusive(alone) or self._exclusive_in(domain, alone, context):
-            return [way for _, ways in branches for way in ways]
+            return _each(alone)
         found: list[A] = []
         for branch, ways in branches:
             left = list(ways)
@@ -364,7 +287,10 @@ class Shapes:
             if len(ways) * sum(map(len, branches)) > MOST_ALTERNATIVES:
                 return False
             branches = [self.cross(domain, ways, branch) for branch in branches]
-        return bool(around) and domain.exclusive([branch for branch in branches if branch])
+        if not around or not domain.exclusive([branch for branch in branches if branch]):
+            return False
+        self._context_decided = True
+        return True
 
     def _violated(self, domain: Structure[A], location: Location, scope: Scope) -> list[A]:
         facts = self.facts(location)
@@ -399,10 +325,15 @@ class Shapes:
                 found += all_of([of(condition), of(location.child("else"))])
         if len(found) > MOST_ALTERNATIVES:
             raise LimitExceeded(f"more than {MOST_ALTERNATIVES} ways to violate a schema", where=location.where)
-        return [domain.unannotated(way) for way in found]
+        return [domain.unannotated(way) for way in dict.fromkeys(found)]
 
     def _progress(self, domain: object, literal: Literal) -> "_Progress":
         return _Progress(self._open, (domain, literal))
+
+
+def _each(lists: Iterable[Sequence[A]]) -> list[A]:
+    """What is in any of the lists, each once."""
+    return list(dict.fromkeys(one for found in lists for one in found))
 
 
 def self_reference(literal: "Literal | Location") -> InvalidGrammar:

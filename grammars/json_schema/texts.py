@@ -8,7 +8,6 @@ a counter (constrained/automata/counted.py); unions and complements multiply the
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from constrained.automata.counted import UNBOUNDED, Counted, Meter, string_meter
 from constrained.automata.dfa import REFUSES, START, Dfa
 from constrained.automata.ecma import counted_whole, pattern_dfa
 from constrained.automata.lift import any_string, any_text, json_string
+from constrained.automata.remembered import remembered
 from constrained.errors import LimitExceeded
 from constrained.grammar import Automaton
 from grammars.json_schema.values import json_key
@@ -58,7 +58,7 @@ ANY_TEXT = Texts()
 NO_TEXT = Texts(chosen=frozenset())
 
 
-@lru_cache(maxsize=4096)
+@remembered
 def both(a: Texts, b: Texts) -> Texts:
     """Texts in both sets."""
     if a.is_everything or b is NO_TEXT:
@@ -73,7 +73,7 @@ def both(a: Texts, b: Texts) -> Texts:
     return Texts(dfa=dfa, low=max(a.low, b.low), high=min(a.high, b.high))
 
 
-@lru_cache(maxsize=4096)
+@remembered
 def either(a: Texts, b: Texts) -> Texts:
     """Texts in at least one of the sets."""
     if a.is_everything or is_empty(b):
@@ -85,7 +85,7 @@ def either(a: Texts, b: Texts) -> Texts:
     return Texts(dfa=union(decoded(a), decoded(b)))
 
 
-@lru_cache(maxsize=4096)
+@remembered
 def other(a: Texts) -> Texts:
     """Texts not in the set."""
     if a.is_everything:
@@ -97,7 +97,7 @@ def other(a: Texts) -> Texts:
     return Texts(dfa=difference(any_text(), decoded(a)))
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def matching(pattern: str) -> Texts:
     """The texts that an ECMA-262 pattern matches somewhere; `^C{n,m}$` keeps n and m as lengths.
 
@@ -130,7 +130,7 @@ def is_empty(a: Texts) -> bool:
     return automaton(a).is_empty if a.is_counted else a.dfa.is_empty
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def listed(a: Texts, most: int = 4) -> frozenset[str] | None:
     """The texts, one by one; None if they are more than `most`."""
     if a.chosen is not None:
@@ -146,7 +146,7 @@ def listed(a: Texts, most: int = 4) -> frozenset[str] | None:
     return None if left is None else frozenset(found)
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def decoded(a: Texts) -> Dfa:
     """The automaton of the texts themselves (UTF-8); lengths multiplied out."""
     if a.chosen is not None:
@@ -159,7 +159,7 @@ def decoded(a: Texts) -> Dfa:
     return lengths if a.dfa is None else intersect(a.dfa, lengths)
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def automaton(a: Texts) -> Automaton:
     """The automaton of their JSON strings."""
     if a.chosen is not None:
@@ -170,7 +170,7 @@ def automaton(a: Texts) -> Automaton:
     return Counted(meter, a.low, a.high) if meter.decides(a.low, a.high) else json_string(decoded(a))
 
 
-@lru_cache(maxsize=512)
+@remembered
 def _meter(dfa: Dfa) -> Meter:
     return string_meter(dfa)
 

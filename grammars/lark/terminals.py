@@ -18,8 +18,9 @@ from constrained.errors import GrammarError, InvalidGrammar, UnsupportedFeature
 from constrained.grammar import Control, Node
 from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.enclosed import Enclosure
-from grammars.json_schema.compiler import CompileLimits, write
+from grammars.json_schema.compiler import write
 from grammars.json_schema.documents import Document
+from grammars.json_schema.limits import CompileLimits
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.lark.dialect import ControlTokens, Ending, JsonSchema, Substring
 from grammars.lark.preferred import preferred, shortest_only

@@ -11,8 +11,9 @@ from typing import Any, cast
 
 from constrained.errors import GrammarError, Unsatisfiable
 from constrained.grammar import Node, Sequence
-from grammars.json_schema.compiler import CompileLimits, write
+from grammars.json_schema.compiler import write
 from grammars.json_schema.documents import Document
+from grammars.json_schema.limits import CompileLimits
 from grammars.json_schema.nodes import Writer
 from grammars.json_schema.object_nodes import ObjectPlan
 from grammars.json_schema.options import JsonSchemaOptions

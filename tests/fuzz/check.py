@@ -18,7 +18,8 @@ from typing import Any
 from constrained.errors import GrammarError, Unsatisfiable
 from constrained.matcher import CompiledGrammar
 from constrained.vocabulary.vocabulary import Vocabulary
-from grammars.json_schema.compiler import CompileLimits, compile_json_schema
+from grammars.json_schema.compiler import compile_json_schema
+from grammars.json_schema.limits import CompileLimits
 from grammars.json_schema.options import JsonSchemaOptions
 from tests.conformance.json_schema.acceptance import accepts, byte_vocabulary, written
 from tests.fuzz import walks

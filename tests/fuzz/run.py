@@ -28,7 +28,7 @@ class Hangs(Exception):
 
 def examine(schema: Any, seed: int) -> Failure | None:
     """As `check`, with crashes and hangs as failures. Raises Refused."""
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS, 1)  # again every second: a callback may swallow the first
     try:
         return check(schema, seed)
     except Refused:

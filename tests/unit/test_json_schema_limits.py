@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from constrained.errors import GrammarError, InvalidGrammar, LimitExceeded, Unsatisfiable, UnsupportedFeature
-from grammars.json_schema.compiler import CompileLimits, compile_json_schema
+from grammars.json_schema.compiler import compile_json_schema
+from grammars.json_schema.limits import CompileLimits
 from grammars.json_schema.options import JsonSchemaOptions
 from tests.conformance.json_schema.acceptance import accepts, byte_vocabulary, written
 
@@ -103,6 +104,18 @@ REFUSED = [
         {"type": "string", "not": {"maxLength": 1_000_000, "pattern": "a"}}, LimitExceeded, "", id="a long complement"
     ),
     pytest.param({"required": ["a"], "maxProperties": 0, "type": "object"}, Unsatisfiable, "#", id="contradictory"),
+    pytest.param(
+        {
+            "$ref": "#/$defs/a",
+            "$defs": {
+                name: {"type": "object", "properties": {"next": {"$ref": f"#/$defs/{other}"}}, "required": ["next"]}
+                for name, other in ("ab", "ba")
+            },
+        },
+        Unsatisfiable,
+        "#",
+        id="objects without end",
+    ),
 ]
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from constrained.errors import ConstrainedError, GrammarError, Unsatisfiable
 from constrained.matcher import CompiledGrammar
 from constrained.vocabulary.vocabulary import Vocabulary
-from grammars.json_schema.compiler import CompileLimits, compile_json_schema
+from grammars.json_schema.compiler import compile_json_schema
+from grammars.json_schema.limits import CompileLimits
 from grammars.json_schema.options import JsonSchemaOptions
 
 # Outcomes must not depend on how busy the machine is.

@@ -1,0 +1,78 @@
+"""Results worth keeping, as long as they fit: a cache that is bounded in bytes, not in entries.
+
+    young   results of this generation       full (half of the bytes): it becomes the old one,
+    old     those of the one before          and what is still asked for there moves back to young
+
+Automata differ in size by five orders of magnitude, so a number of entries says nothing. All functions
+share one memory, and a result is found in it without a lock.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from threading import Lock
+from typing import Any, Final, ParamSpec, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+MEMORY_BYTES = 256 << 20
+_ENTRY_BYTES = 500  # of a key and small things
+_ROW_BYTES = 64  # what a row's derived tables take
+_HOLDERS = ("dfa", "meter", "automaton")  # the attribute that holds it
+_MISSING: Final = object()
+
+
+@runtime_checkable
+class _Table(Protocol):
+    @property
+    def step(self) -> NDArray[np.int32]: ...
+
+
+class Memory:
+    """Results of functions, by their arguments."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._generation_bytes = most_bytes // 2
+        self._young: dict[object, Any] = {}
+        self._old: dict[object, Any] = {}
+        self._bytes = 0  # in young
+        self._lock = Lock()
+
+    def remembered(self, function: Callable[P, R]) -> Callable[P, R]:
+        """`function`, whose results are kept here; its arguments must be hashable."""
+
+        @wraps(function)
+        def remembering(*arguments: P.args, **named: P.kwargs) -> R:
+            key = (function, arguments, *sorted(named.items()))
+            found = self._young.get(key, _MISSING)
+            if found is _MISSING:
+                found = self._old.get(key, _MISSING)
+                if found is _MISSING:
+                    found = function(*arguments, **named)
+                self._keep(key, found, _ENTRY_BYTES + sum(map(size_of, (found, *arguments))))
+            return found
+
+        return remembering
+
+    def _keep(self, key: object, result: object, size: int) -> None:
+        with self._lock:
+            if size > self._generation_bytes:
+                return
+            if self._bytes + size > self._generation_bytes:
+                self._young, self._old, self._bytes = {}, self._young, 0
+            self._young[key] = result
+            self._bytes += size
+
+
+_memory = Memory(MEMORY_BYTES)
+remembered = _memory.remembered
+
+
+def size_of(part: object) -> int:
+    """Bytes of the tables of an automaton, or of what holds one."""
+    if isinstance(part, _Table):
+        return part.step.nbytes + _ROW_BYTES * len(part.step)
+    return next((size_of(held) for name in _HOLDERS if (held := getattr(part, name, None)) is not None), 0)

@@ -1,0 +1,51 @@
+"""What compiling a schema may cost, and the count of it.
+
+Time is processor time of the compiling thread: wall time would refuse on a busy machine what it accepts
+on an idle one. Memory is counted as the tables of automata that are drawn (constrained/automata/drawn.py);
+all else grows with time.
+"""
+
+import sys
+import time
+from dataclasses import dataclass
+
+from constrained.automata import drawn
+from constrained.errors import LimitExceeded
+from grammars.json_schema.survey import SchemaLimits
+
+
+@dataclass(frozen=True, slots=True)
+class CompileLimits:
+    """What compiling a schema may cost.
+
+    seconds  of processor time
+    memory   bytes of automata, those included that are only drawn on the way to others
+    shapes   combinations of schemas, where they must all be looked at
+    schema   of the document itself
+    """
+
+    seconds: float = 10.0
+    memory: int = 512 << 20
+    shapes: int = 20_000
+    schema: SchemaLimits = SchemaLimits()
+
+
+class Allowance:
+    """What is left of time and memory. Begins to count at once."""
+
+    def __init__(self, limits: CompileLimits) -> None:
+        self._limits = limits
+        self._latest = time.thread_time() + limits.seconds
+        self._most = drawn.bytes_of_tables() + limits.memory
+
+    def check(self) -> None:
+        """Raise LimitExceeded where nothing is left. In the thread that compiles."""
+        if time.thread_time() > self._latest:
+            seconds = self._limits.seconds
+            raise LimitExceeded(f"compiling takes longer than {seconds:g} s of processor time", where="#")
+        if drawn.bytes_of_tables() > self._most:
+            raise LimitExceeded(f"compiling takes automata of more than {self._limits.memory >> 20} MiB", where="#")
+
+    def end(self) -> None:
+        """Compiling is over: what follows happens on the way, in any thread, and is not limited."""
+        self._latest = self._most = sys.maxsize
