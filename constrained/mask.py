@@ -26,6 +26,7 @@ from constrained.automata import walk
 from constrained.automata.counted import Counted, Meter
 from constrained.automata.dfa import Dfa
 from constrained.grammar import Automaton, Captured, Control
+from constrained.reaching import KindWalker, Reaching
 from constrained.refusals import FlatTexts, flatten
 from constrained.rests import Recall, Rest
 from constrained.states import State, States, Words
@@ -84,6 +85,7 @@ class Walker:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.words = vocabulary.words
         self.trie = trie = vocabulary.trie
+        self.by_kind = KindWalker(trie, vocabulary.words)
         self._spellings = vocabulary.spellings
         self._trie = (trie.byte, trie.depth, trie.skip, trie.token)
         self._scratch = Scratch(len(trie.byte), trie.max_depth)
@@ -276,12 +278,22 @@ class _Beyond:
 
     def follow(self, rest: Rest, nodes: Nodes) -> None:
         """Allow what `rest` lets pass below `nodes`, but do no part of it twice."""
+        if rest is self._states.end:
+            return
         before = self._followed.get(rest)
         if before is not None:
             nodes = np.setdiff1d(nodes, before, assume_unique=True)
             if not len(nodes):
                 return
         self._followed[rest] = nodes if before is None else np.concatenate([before, nodes])
+        if any(isinstance(choice.symbol, Reaching) for choice in rest.forks()):
+            for choice in rest.forks():
+                self._reach(choice, nodes)
+        else:
+            self._open(rest, nodes)
+
+    def _open(self, rest: Rest, nodes: Nodes) -> None:
+        """Walk what stands in front of `rest`."""
         states, walker = self._states, self._walker
         closure = states.close(rest, None)
         for captured in closure.begun:
@@ -300,6 +312,16 @@ class _Beyond:
             for label, exits in walker.walk(symbol.automaton, row, nodes, self.words):
                 self.follow(states.leave(symbol, label, below), exits)
 
+    def _reach(self, rest: Rest, nodes: Nodes) -> None:
+        """As `follow`, for one list; its first symbol may know better what it leads to."""
+        if not isinstance(rest.symbol, Reaching):
+            self.follow(rest, nodes)
+            return
+        ends = rest.symbol.fill_reached(self._walker.by_kind, nodes, self.words, self.doubtful)
+        if ends is not None:
+            assert rest.below is not None
+            self.follow(rest.below, ends)
+
 
 def _open_captures(state: State) -> set[tuple[Captured, bytes]]:
     """The captures that are open in `state`, and what they have read."""
@@ -316,7 +338,8 @@ def _by_label(nodes: Nodes, labels: NDArray[np.int32], repeated: bool) -> Exits:
     first = int(labels[0])
     if (labels == first).all():
         return ((first, np.unique(nodes) if repeated else nodes.copy()),)
-    return tuple((int(label), np.unique(nodes[labels == label])) for label in np.unique(labels))
+    pieces = ((int(label), nodes[labels == label]) for label in np.unique(labels))
+    return tuple((label, np.unique(piece) if repeated else piece) for label, piece in pieces)
 
 
 _walkers: WeakKeyDictionary[Vocabulary, Walker] = WeakKeyDictionary()

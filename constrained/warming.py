@@ -4,12 +4,16 @@ A kernel is compiled once per machine (a few seconds for all of them) and loaded
 tens of milliseconds). `warm_up` calls each of them on something tiny, the way the engine does.
 """
 
+import numpy as np
+
 from constrained.automata import algebra
 from constrained.automata.counted import Counted, string_meter
+from constrained.automata.kinds import reaching
 from constrained.automata.lift import any_string, any_text
 from constrained.automata.tables import reachable
 from constrained.grammar import UNKNOWN, Captured, Rule, Sequence, Switch, Terminal
 from constrained.matcher import CompiledGrammar
+from constrained.reaching import KindWalker
 from constrained.vocabulary.vocabulary import Vocabulary
 
 
@@ -19,6 +23,7 @@ def warm_up(vocabulary: Vocabulary | None = None) -> None:
     With a vocabulary, also the pieces of masks that most JSON grammars share are made for it.
     """
     _visit_algebra()
+    _visit_kinds()
     bytes_ = Vocabulary.from_spellings([*(bytes((byte,)) for byte in range(256)), b"aa", b'a"', None], [258])
     for one in (bytes_, vocabulary) if vocabulary else (bytes_,):
         grammar = CompiledGrammar(_grammar(), one)
@@ -70,6 +75,17 @@ def _grammar() -> Rule:
     return Rule(
         "everything", ((switch,), (counted,), (letter, counted), (string, letter), *((word,) for word in words))
     )
+
+
+def _visit_kinds() -> None:
+    """The walks of reaching.py."""
+    trie = Vocabulary.from_spellings([b"a", b"ab", b"b", None], [3]).trie
+    walker = KindWalker(trie, 1)
+    automaton = algebra.literals([b"a", b"ab"])
+    kinds = np.zeros(automaton.rows, np.int32)
+    walked = walker.walk(automaton, kinds, np.full((1, 3), ~np.uint64(0)), walker.set_of(np.array([-1], np.int32)))
+    walker.fill(np.zeros(1, np.uint32), [tokens for _, tokens in walked.tokens])
+    reaching(automaton.step, automaton.labels, 1)
 
 
 def _visit_algebra() -> None:

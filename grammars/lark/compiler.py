@@ -45,14 +45,16 @@ def lark_node(
     lexer: Lexer | None = None,
     enclosure: Enclosure | None = None,
 ) -> Node:
-    """The start node of `compile_lark`, to build on; its texts as they are written in `enclosure`, if there is one."""
+    """The start node of `compile_lark`, to build on; its texts as they are written in `enclosure`.
+
+    Without one, nothing can follow them but the end.
+    """
     source = read_source(text, start)
     automata, others = lexemes(source, vocabulary, enclosure), leaves(source, vocabulary, enclosure)
-    around = enclosure or Enclosure()
     if lexer != "dynamic":
         try:
-            return greedy(source, automata, others, around)
+            return greedy(source, automata, others, enclosure)
         except UnsupportedFeature:
             if lexer == "greedy":
                 raise
-    return dynamic(source, automata, others, around)
+    return dynamic(source, automata, others, enclosure)

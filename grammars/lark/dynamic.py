@@ -27,8 +27,11 @@ from grammars.without_marks import without_marks
 _IGNORED, _START = "%ignore", "%start"  # names that no rule can have
 
 
-def dynamic(source: Source, lexemes: dict[str, Lexeme], leaves: dict[str, Control | Node], around: Enclosure) -> Rule:
+def dynamic(
+    source: Source, lexemes: dict[str, Lexeme], leaves: dict[str, Control | Node], around: Enclosure | None
+) -> Rule:
     """The start node of a grammar. Raises Unsatisfiable naming a rule that nothing matches."""
+    around = around or Enclosure()
     ignored = _ignored([lexemes[name].dfa for name in source.ignore])
     trailing: Body = (_IGNORED,) if ignored is not None else ()
     productions: dict[str, list[Body]] = {_START: [(*trailing, source.start)]}

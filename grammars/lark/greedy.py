@@ -19,7 +19,9 @@ from grammars.lark.source import Source
 from grammars.lark.terminals import Lexeme
 
 
-def greedy(source: Source, lexemes: dict[str, Lexeme], leaves: dict[str, Control | Node], around: Enclosure) -> Place:
+def greedy(
+    source: Source, lexemes: dict[str, Lexeme], leaves: dict[str, Control | Node], around: Enclosure | None
+) -> Place:
     """The start node. Raises UnsupportedFeature where only dynamic lexing will do; Unsatisfiable."""
     if extension := _needs_dynamic(source, lexemes, leaves):
         raise UnsupportedFeature(f"{extension} needs dynamic lexing", where=source.where(extension))
@@ -30,7 +32,8 @@ def greedy(source: Source, lexemes: dict[str, Lexeme], leaves: dict[str, Control
     scanner = Scanner(list(source.terminals.values()), {name: lexeme.dfa for name, lexeme in lexemes.items()})
     controls = {name: leaf for name, leaf in leaves.items() if isinstance(leaf, Control)}
     tables = Tables(rules, source.start)
-    sizes = {name: int(around.spelled(lexeme.dfa).distance[START]) for name, lexeme in lexemes.items()}
+    spelled = (around or Enclosure()).spelled
+    sizes = {name: int(spelled(lexeme.dfa).distance[START]) for name, lexeme in lexemes.items()}
     ahead = Ahead(tables, least_lengths(rules, sizes | dict.fromkeys(controls, 1)))
     where = source.where(source.start)
     return Machine(tables, scanner, ahead, frozenset(source.ignore), controls, around, where).start

@@ -47,16 +47,32 @@ class Item:
     left: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Escape:
+    """A reduction to `origin` that takes `size` more states than are known: below a `HOLE`."""
+
+    origin: str
+    size: int
+
+
 class Stack:
-    """States, topmost first; `viable` is filled when first asked for."""
+    """States, topmost first; `viable` is filled when first asked for.
 
-    __slots__ = ("__weakref__", "ahead", "below", "state", "viable")
+    `is_relative`: it stands on the HOLE, so what lies below is not known.
+    """
 
-    def __init__(self, state: int, below: "Stack | None") -> None:
+    __slots__ = ("__weakref__", "ahead", "below", "is_relative", "moves", "state", "viable")
+
+    def __init__(self, state: int, below: "Stack | None", *, is_relative: bool = False) -> None:
         self.state = state
         self.below = below
+        self.is_relative = is_relative
+        self.moves: dict[str, Stack | Escape | None] = {}  # by terminal, as far as they were asked for
         self.viable: frozenset[str] | None = None
         self.ahead: int | None = None  # of the shortest sentence's rest; see endings.py
+
+
+HOLE = Stack(-1, None, is_relative=True)
 
 
 class Tables:
@@ -100,7 +116,8 @@ class Tables:
         key = (below, state)
         found = self._stacks.get(key)
         if found is None:
-            found = self._stacks[key] = Stack(state, below)
+            relative = below is not None and below.is_relative
+            found = self._stacks[key] = Stack(state, below, is_relative=relative)
             self._recent.append(found)
         return found
 
@@ -110,10 +127,7 @@ class Tables:
         for _ in range(reduction.size):
             assert below is not None
             below = below.below
-        assert below is not None
-        target = self.actions[below.state][reduction.origin]
-        assert isinstance(target, int)
-        return self.push(below, target)
+        return self._go_to(below, reduction.origin)
 
     def shift(self, stack: Stack, terminal: str) -> Stack:
         """The stack after a viable terminal."""
@@ -122,6 +136,48 @@ class Tables:
             if isinstance(action, int):
                 return self.push(stack, action)
             stack = self.reduce(stack, action)
+
+    def resolve(self, stack: Stack, terminal: str) -> "Stack | Escape | None":
+        """As `shift`, for any terminal (END shifts nothing) and relative stacks: None where it is no viable one."""
+        try:
+            return stack.moves[terminal]
+        except KeyError:
+            found = stack.moves[terminal] = self._resolve(stack, terminal)
+            return found
+
+    def _resolve(self, stack: Stack, terminal: str) -> "Stack | Escape | None":
+        while True:
+            if terminal == END and stack.state == self._end:
+                return stack
+            action = self.actions[stack.state].get(terminal)
+            if action is None:
+                return None
+            if isinstance(action, int):
+                return self.push(stack, action)
+            below: Stack | None = stack
+            for popped in range(action.size):
+                assert below is not None
+                below = below.below
+                if below is HOLE:
+                    return Escape(action.origin, action.size - popped - 1)
+            stack = self._go_to(below, action.origin)
+
+    def resume(self, stack: Stack | None, escape: Escape, terminal: str) -> "Stack | Escape | None":
+        """What `resolve` had found if `stack` had been below."""
+        for popped in range(escape.size):
+            if stack is HOLE:
+                return Escape(escape.origin, escape.size - popped)
+            assert stack is not None
+            stack = stack.below
+        if stack is HOLE:
+            return Escape(escape.origin, 0)
+        return self.resolve(self._go_to(stack, escape.origin), terminal)
+
+    def _go_to(self, stack: Stack | None, origin: str) -> Stack:
+        assert stack is not None
+        target = self.actions[stack.state][origin]
+        assert isinstance(target, int)
+        return self.push(stack, target)
 
     def viable(self, stack: Stack) -> frozenset[str]:
         """The terminals that `stack` can shift; with END where the sentence may end."""

@@ -18,16 +18,19 @@ way to the end or to a free pair; where none is found within `_SEARCH` places, t
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from constrained.automata.dfa import Dfa
+from constrained.automata.walk import Nodes, Words
 from constrained.completion import text_by_label
 from constrained.errors import LimitExceeded, Unsatisfiable
 from constrained.finishing import joined, text_of
-from constrained.grammar import Completion, Control, Node, Sequence, Switch
+from constrained.grammar import Completion, Control, Sequence, Switch
+from constrained.reaching import KindWalker, Reaching
 from grammars.enclosed import Enclosure
 from grammars.lark.endings import Ahead
 from grammars.lark.lalr import END, Stack, Tables
+from grammars.lark.reach import Reach
 from grammars.lark.scanner import Guard, Lexing, Outcome, Scanner
 
 _PAIRS = 20_000  # of parser state and guard
@@ -48,16 +51,18 @@ class Machine:
         ahead: Ahead,
         ignored: frozenset[str],
         controls: dict[str, Control],
-        around: Enclosure,
+        around: Enclosure | None,
         where: str = "",
     ) -> None:
-        """Raises Unsatisfiable if no text can be read to its end."""
+        """`around` is None for a grammar that stands alone. Raises Unsatisfiable if no text can be read to its end."""
         self.tables = tables
         self.ignored = ignored
         self.controls = controls
         self._scanner = scanner
-        self._around = around
-        self._first = scanner.guard_against(around.marks)
+        self.is_alone = around is None
+        self._around = around or Enclosure()
+        self._reach: WeakKeyDictionary[KindWalker, Reach] = WeakKeyDictionary()
+        self._first = scanner.guard_against(self._around.marks)
         self._places: WeakValueDictionary[Spot, Place] = WeakValueDictionary()
         self._ahead = ahead
         self._completions: dict[Spot, Completion] = {}
@@ -94,7 +99,18 @@ class Machine:
         """The lexemes of some outcomes, as they are written; labels count those, in ascending order."""
         return self._around.spelled(lexing.keep(wanted))
 
+    def reach(self, trie: KindWalker) -> Reach:
+        """What can be reached over a vocabulary."""
+        found = self._reach.get(trie)
+        if found is None:
+            found = self._reach.setdefault(trie, Reach(self, trie))
+        return found
+
     # ------------------------------------------------------------ liveness
+
+    def is_free(self, state: int, guard: Guard) -> bool:
+        """Is this pair a free one?"""
+        return (state, guard) in self._free
 
     def after(self, stack: Stack, terminal: str) -> Stack:
         """The stack after a lexeme."""
@@ -272,7 +288,7 @@ class Machine:
         return any(all((target, left) in free for target in self.tables.shifts[name]) for left in lefts)
 
 
-class Place(Node):
+class Place(Reaching):
     """A parser stack and a guard."""
 
     __slots__ = ("__weakref__", "_alternatives", "guard", "machine", "stack")
@@ -302,6 +318,10 @@ class Place(Node):
         if END in viable:
             yield ()
 
+    def fill_reached(self, trie: KindWalker, nodes: Nodes, words: Words, doubtful: Words) -> Nodes | None:
+        """See reach.py."""
+        return self.machine.reach(trie).fill_at(self.stack, self.guard, nodes, words, doubtful)
+
     def shortest(self) -> bytes:
         """A shortest text from here to the end."""
         return text_of(self.completion())
@@ -311,7 +331,7 @@ class Place(Node):
         return self.machine.completion(self.stack, self.guard)
 
 
-class After(Node):
+class After(Reaching):
     """What follows a place after one lexeme."""
 
     __slots__ = ("_outcome", "_place")
@@ -327,6 +347,11 @@ class After(Node):
     def expand(self) -> Iterable[Sequence]:
         """The place after it."""
         return self._target().expand()
+
+    def fill_reached(self, trie: KindWalker, nodes: Nodes, words: Words, doubtful: Words) -> Nodes | None:
+        """See reach.py."""
+        place = self._place
+        return place.machine.reach(trie).fill_after(place.stack, self._outcome, nodes, words, doubtful)
 
     def shortest(self) -> bytes:
         """A shortest text from there to the end."""
