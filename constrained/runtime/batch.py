@@ -16,8 +16,8 @@ and position alone: who shares the batch changes nothing but the last bits of th
 """
 
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import mlx.core as mx
 from mlx_lm.tokenizer_utils import TokenizerWrapper
@@ -30,7 +30,7 @@ from constrained.runtime.models import LanguageModel, vocabulary_of
 from constrained.runtime.plan import Plan
 from constrained.runtime.rows import Outcome, Rows
 from constrained.runtime.schedule import Schedule
-from constrained.runtime.selection import Picked, select
+from constrained.runtime.selection import Picked, Row, select
 from constrained.runtime.sequence import (
     PrefillProgress,
     Running,
@@ -38,7 +38,19 @@ from constrained.runtime.sequence import (
     SequenceFailed,
     SequenceRequest,
     TokenEvent,
+    Unscored,
 )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """What the logits of one place are for: the choice of a sequence's next token, or one that waits to be `scored`."""
+
+    place: int
+    sequence: Running
+    guide: Guide | Exception | None
+    row: Row
+    scored: Unscored | None = None
 
 
 class BatchEngine:
@@ -121,12 +133,11 @@ class BatchEngine:
             return []
         opened = self._open()
         plan = self._schedule.plan()
-        choosing = {row.uid: row for row in self._schedule.rows if row.chooses}
-        asked = self._guides.start({uid: row.request.constraint for uid, row in choosing.items()})
+        asked = self._guides.start({row.uid: row.request.constraint for row in self._schedule.rows if row.chooses})
         try:
             outcome = self._rows.execute(plan)
             guides = asked.wait()
-            events = opened + self._progress(plan, outcome) + self._generate(choosing, guides, outcome)
+            events = opened + self._progress(plan, outcome) + self._generate(outcome, guides)
             self._measure(plan, outcome)
         except Exception as error:  # noqa: BLE001  a pass that fails takes all its rows with it, and nothing else
             asked.wait()
@@ -158,50 +169,67 @@ class BatchEngine:
         failed: list[SequenceEvent] = [SequenceFailed(uid, error) for uid, error in outcome.failed.items()]
         return failed + [PrefillProgress(one.uid, *one.progress) for one in sequences]
 
-    def _generate(
-        self, choosing: Mapping[int, Running], guides: Mapping[int, Guide | Exception], outcome: Outcome
-    ) -> list[SequenceEvent]:
-        """Choose a token for every row that has read all it knew, and take it."""
-        places = [place for place, uid in enumerate(outcome.uids) if uid in choosing]
-        if outcome.logits is None or not places:
+    def _generate(self, outcome: Outcome, guides: Mapping[int, Guide | Exception]) -> list[SequenceEvent]:
+        """Ask for the tokens of all rows that have read what they knew, with one reading, and take them."""
+        questions = list(self._questions(outcome, guides))
+        if outcome.logits is None or not questions:
             return []
-        rows = [choosing[outcome.uids[place]] for place in places]
+        places = [question.place for question in questions]
         logits = outcome.logits if len(places) == len(outcome.uids) else outcome.logits[mx.array(places)]
-        found = [guides.get(row.uid) for row in rows]
-        known = [None if isinstance(guide, Exception) else guide for guide in found]
-        selection = select(logits, [row.selection(guide) for row, guide in zip(rows, known, strict=True)])
         events: list[SequenceEvent] = []
-        for row, guide, picked in zip(rows, found, selection.read_each(), strict=True):
+        lost: set[int] = set()
+        for question, picked in zip(questions, select(logits, [one.row for one in questions]).read_each(), strict=True):
+            uid = question.sequence.uid
             try:
-                events += self._take(row, guide, picked)
+                events += self._answer(question, picked) if uid not in lost else []
             except Exception as error:  # noqa: BLE001  a row's own failure
-                self._schedule.remove(row.uid)
-                events.append(SequenceFailed(row.uid, error))
+                lost.add(uid)
+                self._schedule.remove(uid)
+                events.append(SequenceFailed(uid, error))
         return events
 
-    def _take(self, row: Running, guide: Guide | Exception | None, picked: Picked | ModelError) -> list[SequenceEvent]:
-        """Give a row the token that was picked, and those that are forced to follow it."""
+    def _questions(self, outcome: Outcome, guides: Mapping[int, Guide | Exception]) -> Iterator[Question]:
+        """What the logits of a step are for: first the tokens that wait to be scored, then the choice of a new one."""
+        rows = {row.uid: row for row in self._schedule.rows}
+        waiting = {uid: iter(row.unscored) for uid, row in rows.items()}
+        for place, uid in enumerate(outcome.uids):
+            row, unscored = rows[uid], next(waiting[uid], None)
+            if unscored is not None:
+                yield Question(place, row, unscored.guide, unscored.row, unscored)
+            elif row.chooses:
+                guide = guides.get(uid)
+                yield Question(place, row, guide, row.selection(None if isinstance(guide, Exception) else guide))
+
+    def _answer(self, question: Question, picked: Picked | ModelError) -> list[TokenEvent]:
+        """Give a sequence its token: one that was chosen, with those that must follow it, or one that waited."""
+        sequence, guide, scored = question.sequence, question.guide, question.scored
         for one in (guide, picked):
             if isinstance(one, Exception):
                 raise one
         assert not isinstance(guide, Exception)
         assert isinstance(picked, Picked)
-        why = row.accept(picked.token, self._vocabulary)
-        chosen = token_event(picked.token, picked.logprob, guide, self._vocabulary, why)
-        event = TokenEvent(row.uid, replace(chosen, top_logprobs=picked.top, observation=picked.observation))
-        if why is None:
-            return [event, *self._take_forced(row)]
-        self._schedule.remove(row.uid, keep=True)
-        return [event]
+        why = sequence.accept(picked.token, self._vocabulary) if scored is None else scored.why
+        token = token_event(picked.token, picked.logprob, guide, self._vocabulary, why)
+        token = replace(token, top_logprobs=picked.top, observation=picked.observation)
+        if scored is None:
+            forced = self._take_forced(sequence) if why is None else []
+        else:
+            sequence.unscored.popleft()
+            token, forced = replace(token, forced=True), []
+        if why is not None:
+            self._schedule.remove(sequence.uid, keep=True)
+        return [TokenEvent(sequence.uid, token), *forced]
 
-    def _take_forced(self, row: Running) -> list[TokenEvent]:
-        """Give a sequence the tokens that must follow."""
+    def _take_forced(self, sequence: Running) -> list[TokenEvent]:
+        """Give a sequence the tokens that must follow; those that wait to be scored are said later."""
         events: list[TokenEvent] = []
-        for token in row.forced():
-            why = row.accept(token, self._vocabulary)
-            events.append(TokenEvent(row.uid, forced_event(token, self._vocabulary, why)))
+        for token in sequence.forced():
+            why = sequence.accept_forced(token, self._vocabulary)
+            if not sequence.request.logprobs_of_forced:
+                events.append(TokenEvent(sequence.uid, forced_event(token, self._vocabulary, why)))
+                if why is not None:
+                    self._schedule.remove(sequence.uid, keep=True)
             if why is not None:
-                self._schedule.remove(row.uid, keep=True)
                 break
         return events
 

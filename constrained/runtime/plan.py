@@ -37,10 +37,11 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The next tokens that a sequence reads."""
+    """The next tokens that a sequence reads; of how many of the last of them the logits are wanted."""
 
     uid: int
     tokens: tuple[int, ...]
+    wanted: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,8 @@ class Spent:
 class Outcome:
     """What came of a plan.
 
-    logits  (R, V) after the last token that each of the rows `uids` has read; they may still be computed
+    logits  (R, V) after the last tokens that rows have read, as many as were wanted; they may still be computed
+    uids    whose they are, R of them: those of one row follow each other
     failed  prompts that could not be read
     started when the first pass was started, as `time.perf_counter` says
     """
@@ -94,7 +95,7 @@ class Rows:
         for one in plan.passes:
             pieces = {self._uids.index(piece.uid): piece for piece in one if piece.uid not in outcome.failed}
             if pieces:
-                outcome.uids += [pieces[row].uid for row in sorted(pieces)]
+                outcome.uids += [pieces[row].uid for row in sorted(pieces) for _ in range(pieces[row].wanted)]
                 logits.append(self._pass(pieces))
         outcome.logits = mx.concatenate(logits) if logits else None
         return outcome
@@ -173,7 +174,7 @@ class Rows:
         outcome.kept.append(Kept(entry, sum(layer.nbytes for layer in cache), trimmable))
 
     def _pass(self, pieces: Mapping[int, Piece]) -> mx.array:
-        """Start a pass over some rows; return the logits (b, V) after the last token of each, in the order of rows."""
+        """Start a pass over some rows; return the logits (R, V) that are wanted of each, in the order of rows."""
         rows = sorted(pieces)
         if all(len(piece.tokens) == 1 for piece in pieces.values()):
             rows = list(range(rows[0], rows[-1] + 1))  # a token of padding costs less than a gap in the cache
@@ -187,12 +188,16 @@ class Rows:
             layer.end(reading)
         for piece in pieces.values():
             self._lengths[piece.uid] += len(piece.tokens)
-        if reading.is_ragged:
-            here = [place for place, row in enumerate(rows) if row in pieces]
-            last = mx.array([len(fed[place]) - 1 for place in here])
-            logits = logits[mx.array(here), last]
+        at = [
+            (place, column)
+            for place, row in enumerate(rows)
+            if row in pieces
+            for column in range(len(fed[place]) - pieces[row].wanted, len(fed[place]))
+        ]
+        if reading.width == 1 and len(at) == len(rows):
+            logits = logits[:, 0]
         else:
-            logits = logits[:, -1]
+            logits = logits[mx.array([place for place, _ in at]), mx.array([column for _, column in at])]
         start(logits)
         return logits
 

@@ -99,7 +99,10 @@ class Schedule:
         for sequence in list(self.waiting):
             if self.active >= self._max_batch:
                 break
-            entry, known = self._prefixes.find(sequence.beginning) or (None, 0)
+            entry, known = self._prefixes.find(sequence.prefix) or (
+                None,
+                0,
+            )
             if self._is_being_read(sequence, known):
                 continue
             sequence.done = sequence.known = known
@@ -136,7 +139,7 @@ class Schedule:
         joining = [sequence for sequence in self.reading if not sequence.unread]
         for sequence in joining:
             self.reading.remove(sequence)
-            sequence.feed = sequence.tokens[-1:]
+            sequence.join()
             self.rows.append(sequence)
         return [Join(one.uid, self._new_entry(one.tokens[: one.done])) for one in joining]
 
@@ -144,7 +147,9 @@ class Schedule:
         passes: list[tuple[Piece, ...]] = []
         for one in arrange([len(row.feed) for row in self.rows], self.costs.base):
             fed = [(self.rows[row], count) for row, count in one]
-            passes.append(tuple(Piece(row.uid, tuple(row.feed[:count])) for row, count in fed))
+            passes.append(
+                tuple(Piece(row.uid, tuple(row.feed[:count]), count if row.unscored else 1) for row, count in fed)
+            )
             for row, count in fed:
                 row.done += count
                 del row.feed[:count]

@@ -95,6 +95,7 @@ class Row:
     top       of how many of the likeliest tokens the log-probabilities are wanted
     observe   how many alternatives to note, before and after the mask; 0 does not look at what was wanted
     prompt    and `answer` (token -> how often it holds it): what the penalties look at
+    given     the token that has to be taken, whose log-probability is asked for; None lets the sampler pick
     """
 
     sampler: Sampler
@@ -105,6 +106,7 @@ class Row:
     prompt: Sequence[int] = ()
     answer: Mapping[int, int] = field(default_factory=dict[int, int])
     observe: int = 0
+    given: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,7 @@ def select(logits: mx.array, rows: Sequence[Row]) -> Selection:
     """
     words = pack([row.mask for row in rows], logits.shape[-1])
     logprobs = distribution(logits if words is None else apply_mask(logits, words), rows)
-    tokens = _choose(logprobs, rows)
+    tokens = _impose(_choose(logprobs, rows), rows)
     chosen = mx.take_along_axis(logprobs, tokens[:, None], axis=-1)[:, 0]
     tops = tuple(row.top for row in rows)
     observed = _observe(distribution(logits, rows), logprobs, rows) if any(row.observe for row in rows) else None
@@ -232,6 +234,14 @@ def _choose(logprobs: mx.array, rows: Sequence[Row]) -> mx.array:
     if all(row.sampler.temperature == 0.0 for row in rows):
         return mx.argmax(logprobs, axis=-1)
     return mx.concatenate([row.sampler.choose(logprobs[i : i + 1], row.position) for i, row in enumerate(rows)])
+
+
+def _impose(tokens: mx.array, rows: Sequence[Row]) -> mx.array:
+    """(B,) uint32: `tokens`, but where one is given, that."""
+    if all(row.given is None for row in rows):
+        return tokens
+    given = mx.array([-1 if row.given is None else row.given for row in rows])
+    return mx.where(given < 0, tokens, given).astype(mx.uint32)
 
 
 def _observe(before: mx.array, after: mx.array, rows: Sequence[Row]) -> Observed:

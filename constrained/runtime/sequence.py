@@ -8,7 +8,7 @@ A sequence ends with the `TokenEvent` whose token has a `finish_reason`, or with
 `cancel` nothing is said about it any more.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -32,6 +32,7 @@ class SequenceRequest:
     max_tokens   how many tokens may be generated, forced ones and the end token included
     adjustments  bias and penalties; see `Adjustments`
     top_logprobs of how many of the likeliest tokens every chosen token reports the log-probability
+    logprobs_of_forced reports them, and its own, for tokens that must follow, too, once the model has read them
     observe      notes what the model wanted before the mask, with so many alternatives (see `Observation`)
     fast_forward takes tokens that must follow without asking the model
 
@@ -44,6 +45,7 @@ class SequenceRequest:
     max_tokens: int = 256
     adjustments: Adjustments = UNADJUSTED
     top_logprobs: int = 0
+    logprobs_of_forced: bool = False
     observe: int = 0
     fast_forward: bool = True
 
@@ -85,6 +87,15 @@ class SequenceFailed:
 SequenceEvent = TokenEvent | PrefillProgress | SequenceFailed
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Unscored:
+    """A token that had to follow, and is not yet said: its log-probability is asked for, and the pass still to come."""
+
+    guide: Guide
+    row: Row
+    why: Finish | None
+
+
 @dataclass(slots=True, eq=False)
 class Running:
     """One sequence on its way.
@@ -94,6 +105,7 @@ class Running:
     done   tokens that are in its cache
     feed   tokens known but not read: once it is a row, its next passes read them
     answer how often every generated token was generated
+    unscored  the last generated tokens, as far as they wait for their log-probabilities
     """
 
     uid: int
@@ -102,6 +114,7 @@ class Running:
     done: int = 0
     feed: list[int] = field(default_factory=list[int])
     answer: Counter[int] = field(default_factory=Counter[int])
+    unscored: deque[Unscored] = field(default_factory=deque[Unscored])
     tokens: list[int] = field(init=False)
     _beginning: NDArray[np.int64] | None = field(init=False, default=None)
 
@@ -121,9 +134,18 @@ class Running:
         return len(self.tokens) - len(self.request.prompt)
 
     @property
+    def prefix(self) -> NDArray[np.int64]:
+        """(N,) what is read before it is a row, and the token that its row reads first."""
+        return self.beginning[: len(self.tokens) - len(self.unscored)]
+
+    @property
     def unread(self) -> int:
-        """Tokens to read before it can join: all but the last, which is read with the batch."""
-        return len(self.tokens) - 1 - self.done
+        """Tokens to read before it can be a row."""
+        return len(self.prefix) - 1 - self.done
+
+    def join(self) -> None:
+        """Become a row."""
+        self.feed = self.tokens[self.done : self.done + 1] + (self.feed if self.unscored else [])
 
     @property
     def progress(self) -> tuple[int, int, int]:
@@ -134,10 +156,10 @@ class Running:
     @property
     def chooses(self) -> bool:
         """Has it read all that is known, so that a token must be chosen?"""
-        return not self.feed
+        return not self.feed and not (self.unscored and self.unscored[-1].why)
 
-    def selection(self, guide: Guide | None) -> Row:
-        """How its next token is picked."""
+    def selection(self, guide: Guide | None, given: int | None = None) -> Row:
+        """How its next token is picked, or, if it is given, what is asked about it."""
         asked = self.request
         return Row(
             asked.sampler,
@@ -146,8 +168,9 @@ class Running:
             asked.top_logprobs,
             asked.adjustments,
             asked.prompt,
-            self.answer,
+            self.answer if given is None else dict(self.answer),
             asked.observe,
+            given,
         )
 
     def forced(self) -> list[int]:
@@ -166,4 +189,15 @@ class Running:
         why = "stop" if ended else "length" if self.position == self.request.max_tokens else None
         if why is None:
             self.feed.append(token)
+        return why
+
+    def accept_forced(self, token: int, vocabulary: Vocabulary) -> Finish | None:
+        """Take a token that must follow, noting what is asked about it; return why the sequence ends, if it does."""
+        if not self.request.logprobs_of_forced:
+            return self.accept(token, vocabulary)
+        assert self.request.constraint is not None
+        guide = Guide(self.request.constraint.bitmask(), self.request.constraint.forced_bytes())
+        row = self.selection(guide, token)
+        why = self.accept(token, vocabulary)
+        self.unscored.append(Unscored(guide, row, why))
         return why

@@ -5,13 +5,15 @@ from dataclasses import replace
 from functools import cache
 
 import mlx.core as mx
+import numpy as np
 import pytest
 
 from constrained.errors import ModelError
 from constrained.runtime import batch, decode
+from constrained.runtime.apply import apply_mask
 from constrained.runtime.batch import BatchEngine
 from constrained.runtime.decode import GeneratedToken, generate
-from constrained.runtime.sampling import Sampler
+from constrained.runtime.sampling import Sampler, log_probabilities
 from constrained.runtime.selection import Adjustments
 from constrained.runtime.sequence import PrefillProgress, SequenceFailed, SequenceRequest, TokenEvent
 from tests.runtime import tiny
@@ -56,6 +58,7 @@ def request(number: int, **changed) -> SequenceRequest:
         "sampler": Sampler(temperature=number % 3 / 2, top_p=0.95, seed=number),
         "max_tokens": 12 + number,
         "top_logprobs": number % 4,
+        "logprobs_of_forced": number % 5 == 0,
         "adjustments": ADJUSTMENTS[number % len(ADJUSTMENTS)],
     }
     return SequenceRequest(**{**settings, **changed})
@@ -119,6 +122,32 @@ def test_one_at_a_time_it_is_the_single_loop(model, number):
         temperature=asked.sampler.temperature, top_p=asked.sampler.top_p, seed=asked.sampler.seed,
     )  # fmt: skip
     assert tokens_of(events, uid) == [token.id for token in made.tokens]
+
+
+@pytest.mark.parametrize("number", [0, 3, 6, 7])
+def test_forced_tokens_are_scored_if_that_is_asked_for(model, number):
+    """Each token's log-probability is that among the allowed ones, behind the text so far."""
+    engine = BatchEngine(model, None)
+    asked = {"temperature": 1.0, "seed": number}
+    settings = {"sampler": Sampler(**asked), "adjustments": Adjustments(), "top_logprobs": 3, "max_tokens": 60}
+    others = [engine.add(request(other)) for other in (1, 2)]
+    uid = engine.add(request(number, logprobs_of_forced=True, **settings))
+    again = engine.add(request(number, logprobs_of_forced=True, **settings))
+    unscored = engine.add(request(number, logprobs_of_forced=False, **settings))
+    events = run(engine)
+    assert tokens_of(events, uid) == tokens_of(events, again) == tokens_of(events, unscored)
+    assert any(token.logprob is None for token in said(events, unscored))
+    matcher, text = tiny.grammar(PATTERNS[number]).matcher(), list(request(number).prompt)
+    for token in said(events, uid):
+        logits = model(mx.array([text]))[:, -1]
+        expected = np.array(log_probabilities(apply_mask(logits, matcher.bitmask())))[0]
+        assert token.logprob == pytest.approx(expected[token.id], abs=1e-4)
+        likeliest = np.argsort(-expected)[:3]
+        assert [one for one, _ in token.top_logprobs] == [one for one in likeliest if expected[one] > -np.inf]
+        matcher.advance(token.id)
+        text.append(token.id)
+    assert matcher.is_finished
+    assert_as_alone(events, dict(zip((1, 2), others, strict=True)))
 
 
 def test_sequences_join_at_any_time(model):

@@ -121,7 +121,7 @@ def plan_from(written: dict[str, Any]) -> Plan:
 
 
 def _pieces(written: Iterable[dict[str, Any]]) -> tuple[Piece, ...]:
-    return tuple(Piece(one["uid"], tuple(one["tokens"])) for one in written)
+    return tuple(Piece(one["uid"], tuple(one["tokens"]), one["wanted"]) for one in written)
 
 
 class _Silent:
