@@ -102,6 +102,11 @@ class BatchEngine:
         """Sequences that wait for room."""
         return len(self._schedule.waiting)
 
+    @property
+    def kept_bytes(self) -> int:
+        """Keys and values that are kept for later prompts."""
+        return self._schedule.kept_bytes
+
     def add(self, request: SequenceRequest) -> int:
         """Queue a sequence; it begins when there is room. Returns its uid."""
         self._next_uid += 1

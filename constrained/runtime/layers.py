@@ -108,10 +108,11 @@ class StateCache:
         """Nothing: `keep` has copied what stays."""
 
     def extract(self, row: int, length: int) -> Any:
-        """A copy of one row, not yet computed."""
+        """A copy of one row, not yet computed; gathered, since a slice would hold on to the whole array."""
         cache = ArraysCache(len(self._arrays))
         if length:
-            cache.cache = [None if array is None else mx.contiguous(array[row : row + 1]) for array in self._arrays]
+            rows = mx.array([row])
+            cache.cache = [None if array is None else mx.take(array, rows, axis=0) for array in self._arrays]
         return cache
 
 

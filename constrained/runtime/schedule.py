@@ -45,6 +45,11 @@ class Schedule:
         """Nothing to do, and nothing left behind."""
         return not (self.waiting or self.reading or self.rows or self._leaving or self._forgotten)
 
+    @property
+    def kept_bytes(self) -> int:
+        """Of the entries that later prompts can use."""
+        return self._prefixes.nbytes
+
     # ------------------------------------------------------------------ what happens to a sequence
 
     def add(self, sequence: Running) -> None:
@@ -141,7 +146,9 @@ class Schedule:
             self.reading.remove(sequence)
             sequence.join()
             self.rows.append(sequence)
-        return [Join(one.uid, self._new_entry(one.tokens[: one.done])) for one in joining]
+        return [
+            Join(one.uid, self._new_entry(one.tokens[: one.done]) if one.done > one.known else None) for one in joining
+        ]
 
     def _passes(self) -> list[tuple[Piece, ...]]:
         passes: list[tuple[Piece, ...]] = []

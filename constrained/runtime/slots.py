@@ -111,7 +111,7 @@ class SlotCache:
         """`array` with the last of `length` positions, (1, H, N, D), in slot `row`, and zeros elsewhere in it."""
         array = self._room(array, content, row + 1, length)
         slot = mx.zeros((1, *array.shape[1:]), array.dtype)
-        slot[:, :, self._columns(length - content.shape[2], length)] = content
+        slot[:, :, mx.arange(length - content.shape[2], length) % self._ring] = content
         array[row : row + 1] = slot
         return array
 
@@ -131,19 +131,15 @@ class SlotCache:
                 setattr(self, name, mx.contiguous(array[:slots, :, : columns + COLUMNS]))
 
     def extract(self, row: int, length: int) -> KVCache | RotatingKVCache:
-        """A copy of one row, not yet computed."""
+        """A copy of one row, not yet computed; gathered, since a slice would hold on to the whole array."""
         sliding = self._window < ENDLESS
         cache = RotatingKVCache(self._window) if sliding else KVCache()
         if length:
             held = min(length, self._window)
-            columns = self._columns(length - held, length)
-            keys, values = (mx.contiguous(array[row : row + 1, :, columns]) for array in self.arrays)
+            columns = mx.arange(length - held, length) % self._ring
+            keys, values = (mx.take(array[row : row + 1], columns, axis=2) for array in self.arrays)
             cache.state = (keys, values, length, 0, self._window, held) if sliding else (keys, values, length)
         return cache
-
-    def _columns(self, first: int, last: int) -> slice | mx.array:
-        """Where the positions `first` to `last` are."""
-        return slice(first, last) if last <= self._ring else mx.arange(first, last) % self._ring
 
     @property
     def arrays(self) -> tuple[mx.array, ...]:

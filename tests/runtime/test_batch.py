@@ -1,5 +1,6 @@
 """The batch engine: what a sequence says does not depend on who is with it."""
 
+import random
 import re
 from dataclasses import replace
 from functools import cache
@@ -309,3 +310,66 @@ def test_wrong_arguments_are_refused_by_name(model):
         SequenceRequest(prompt=[])
     with pytest.raises(ValueError, match="max_tokens"):
         SequenceRequest(prompt=[1], max_tokens=0)
+
+
+def random_requests(count: int, seed: int):
+    rng = random.Random(seed)
+    for _ in range(count):
+        prompt = rng.choices(range(2, 150), k=rng.randint(1, 300))
+        yield request(rng.randrange(50), prompt=prompt, constraint=None, max_tokens=rng.randint(1, 30))
+
+
+def test_when_idle_nothing_but_kept_prompts_is_in_memory(model):
+    limit = 300_000
+    engine = BatchEngine(model, None, prefix_cache_bytes=limit)
+    kept = []
+    before = mx.get_active_memory()
+    for asked in random_requests(30, seed=1):
+        engine.add(asked)
+        for _ in range(3):
+            engine.step()
+        kept.append(engine.kept_bytes)
+    run(engine)
+    assert max(kept) <= limit
+    assert mx.get_active_memory() - before <= 2 * engine.kept_bytes + 4096  # MLX gives out buffers up to twice as large
+    engine.close()
+    assert mx.get_active_memory() - before <= 4096
+
+
+def test_without_kept_prompts_nothing_is_in_memory_when_idle(model):
+    engine = BatchEngine(model, None, prefix_cache_bytes=0)
+    before = mx.get_active_memory()
+    uids = [engine.add(asked) for asked in random_requests(12, seed=2)]
+    for uid in uids[::3]:
+        engine.step()
+        engine.cancel(uid)
+    run(engine)
+    assert mx.get_active_memory() - before <= 4096
+
+
+@pytest.mark.parametrize("prefix_cache_bytes", [0, 1 << 30])
+def test_the_next_turn_says_the_same_whether_the_last_was_kept_or_not(model, prefix_cache_bytes):
+    engine = BatchEngine(model, None, prefix_cache_bytes=prefix_cache_bytes, prefill_step=16)
+    prompt, answers, read = PROMPT * 5, [], 0
+    for turn in range(4):
+        uid = engine.add(request(1, prompt=prompt))
+        events = run(engine)
+        (last,) = [event for event in events if isinstance(event, PrefillProgress) and event.done == event.total]
+        read += last.total - last.known
+        answers.append(tokens_of(events, uid))
+        prompt = [*prompt, *answers[-1], 20 + turn]
+    fresh = BatchEngine(model, None, prefix_cache_bytes=0)
+    uid = fresh.add(request(1, prompt=prompt[: -1 - len(answers[-1])]))
+    assert tokens_of(run(fresh), uid) == answers[-1]
+    assert read < len(prompt) if prefix_cache_bytes else read > 2 * len(prompt)
+
+
+def test_equal_prompts_are_read_once(model):
+    engine = BatchEngine(model, None, prefill_step=40)
+    prompt = [random.Random(n).randrange(2, 150) for n in range(200)]
+    uids = [engine.add(request(1, prompt=[*prompt, 20 + n])) for n in range(5)]
+    known = {}
+    for event in run(engine):
+        if isinstance(event, PrefillProgress):
+            known[event.uid] = event.known
+    assert [known[uid] for uid in uids] == [0, 200, 200, 200, 200]
