@@ -90,9 +90,13 @@ class Captured(ABC):
     # is never the only way on, and nobody has to look ahead for dead ends.
     endless: bool = False
 
-    # What any text calls for is at most so many bytes longer, at its shortest, than what the shortest text that is
-    # not refused calls for. None where nobody knows: then a budget tries every token.
-    slack: int | None = None
+    @property
+    def slack(self) -> int | None:
+        """Bytes by which what any text calls for is longer, at its shortest, than for the shortest allowed text.
+
+        An upper bound. None where nobody knows: then a budget tries every token.
+        """
+        return None
 
     @abstractmethod
     def then(self, text: bytes) -> "Sequence | None":
