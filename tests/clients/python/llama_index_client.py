@@ -44,10 +44,8 @@ def an_agent_turn():
 @check
 def streaming_calls():
     said = [ChatMessage(role="user", content="What is the weather in Paris?")]
-    last = None
-    for last in llm.stream_chat_with_tools([get_weather], chat_history=said, tool_required=True):
-        pass
-    calls = llm.get_tool_calls_from_response(last, error_on_no_tool_call=True)
+    pieces = list(llm.stream_chat_with_tools([get_weather], chat_history=said, tool_required=True))
+    calls = llm.get_tool_calls_from_response(pieces[-1], error_on_no_tool_call=True)
     assert all(set(call.tool_kwargs) == {"city"} for call in calls)
     return [call.tool_kwargs for call in calls]
 

@@ -1,7 +1,14 @@
 """openai-agents: the runner's loop over chat completions and responses, handoffs, typed results, streaming."""
 
-from agents import Agent, ModelSettings, OpenAIChatCompletionsModel, OpenAIResponsesModel, Runner, function_tool
-from agents import set_tracing_disabled
+from agents import (
+    Agent,
+    ModelSettings,
+    OpenAIChatCompletionsModel,
+    OpenAIResponsesModel,
+    Runner,
+    function_tool,
+    set_tracing_disabled,
+)
 from checks import MODEL, URL, check, run, weather
 from openai import AsyncOpenAI
 from pydantic import BaseModel, Field

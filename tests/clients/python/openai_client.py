@@ -167,21 +167,23 @@ def custom_tools():
     return call.custom.input, final.output[-1].input
 
 
+def refusal(kind, **asked):
+    """The error of this kind that a request raises."""
+    try:
+        client.chat.completions.create(messages=ASK, **asked)
+    except kind as error:
+        return error
+    raise AssertionError(f"no {kind.__name__}")
+
+
 @check
 def errors_have_their_types():
-    try:
-        client.chat.completions.create(model="gpt", messages=ASK)
-    except openai.NotFoundError as error:
-        assert error.code == "model_not_found"
-    else:
-        raise AssertionError("no error for an unknown model")
+    unknown = refusal(openai.NotFoundError, model="gpt")
     bad = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "$ref": "http://x"}}}
-    try:
-        client.chat.completions.create(model=MODEL, messages=ASK, tools=[bad])
-    except openai.BadRequestError as error:
-        assert error.param == "tools[0].function.parameters#/$ref", error.param
-        return error.message
-    raise AssertionError("no error for a remote reference")
+    remote = refusal(openai.BadRequestError, model=MODEL, tools=[bad])
+    assert unknown.code == "model_not_found"
+    assert remote.param == "tools[0].function.parameters#/$ref", remote.param
+    return remote.message
 
 
 @check

@@ -3,8 +3,10 @@
 from checks import MODEL, URL, check, run, weather
 from pydantic import BaseModel, Field
 from pydantic_ai import Agent, NativeOutput, ToolOutput
+from pydantic_ai.exceptions import UsageLimitExceeded
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.openai import OpenAIProvider
+from pydantic_ai.usage import UsageLimits
 
 provider = OpenAIProvider(base_url=URL, api_key="none")
 chat, responses = OpenAIChatModel(MODEL, provider=provider), OpenAIResponsesModel(MODEL, provider=provider)
@@ -45,9 +47,6 @@ def a_loop_with_a_tool():
         """The weather in a city."""
         asked.append(city)
         return weather(city)
-
-    from pydantic_ai.exceptions import UsageLimitExceeded
-    from pydantic_ai.usage import UsageLimits
 
     try:
         made = one.run_sync("What is the weather in Paris?", usage_limits=UsageLimits(request_limit=3))
