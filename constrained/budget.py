@@ -126,6 +126,10 @@ class Budgeted:
         self.rollback(1)
         return True
 
+    def may_end(self, kept: int, text: bytes) -> bool:
+        """Could the text end after its first `kept` tokens and `text`?"""
+        return self._matcher.may_end(kept, text)
+
     # ------------------------------------------------------------------ moving
 
     def advance(self, token: int) -> None:

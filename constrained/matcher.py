@@ -149,6 +149,11 @@ class Matcher:
         after = self._after(token)
         return after is not None or self._ends(token, after)
 
+    def may_end(self, kept: int, text: bytes) -> bool:
+        """Could the text end after its first `kept` tokens and `text`?"""
+        state = self._states.read(self._path[kept], text)
+        return state is not None and state.accepting
+
     # ------------------------------------------------------------------ moving
 
     def advance(self, token: int) -> None:

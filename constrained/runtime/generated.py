@@ -3,7 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+
 from constrained.observation import Observation, Origin
+from constrained.runtime.constraint import Guide
 from constrained.vocabulary.vocabulary import Vocabulary
 
 Finish = Literal["stop", "length", "budget"]
@@ -62,3 +65,22 @@ class Generation:
     def finish_reason(self) -> Finish:
         """Why it ended; see `GeneratedToken`."""
         return self.tokens[-1].finish_reason or "length"
+
+
+def token_event(
+    token: int, logprob: float, guide: Guide | None, vocabulary: Vocabulary, why: Finish | None
+) -> GeneratedToken:
+    """What is said about a token that was chosen under `guide`."""
+    text = vocabulary.spellings[token] or b""
+    if guide is None:
+        return GeneratedToken(token, text, forced=False, removed=0.0, logprob=logprob, finish_reason=why)
+    allowed = int(np.bitwise_count(guide.mask).sum())
+    forced = allowed == 1 or (text != b"" and guide.forced.startswith(text))
+    removed = 1 - allowed / vocabulary.size
+    return GeneratedToken(token, text, forced=forced, removed=removed, logprob=logprob, finish_reason=why)
+
+
+def forced_event(token: int, vocabulary: Vocabulary, why: Finish | None) -> GeneratedToken:
+    """What is said about a token that had to follow, and that the model was not asked for."""
+    text = vocabulary.spellings[token] or b""
+    return GeneratedToken(token, text, forced=True, removed=1 - 1 / vocabulary.size, logprob=None, finish_reason=why)

@@ -96,6 +96,7 @@ class Row:
     observe   how many alternatives to note, before and after the mask; 0 does not look at what was wanted
     prompt    and `answer` (token -> how often it holds it): what the penalties look at
     given     the token that has to be taken, whose log-probability is asked for; None lets the sampler pick
+    whole     (W,) the grammar's mask, where a budget has removed some of it; None elsewhere
     """
 
     sampler: Sampler
@@ -107,16 +108,21 @@ class Row:
     answer: Mapping[int, int] = field(default_factory=dict[int, int])
     observe: int = 0
     given: int | None = None
+    whole: Words | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """A token, its log-probability, and the likeliest tokens with theirs, the likeliest first."""
+    """A token, its log-probability, and the likeliest tokens with theirs, the likeliest first.
+
+    steered   without the budget it would have been another one: same logits, same sampler, same randomness
+    """
 
     token: int
     logprob: float
     top: tuple[tuple[int, float], ...] = ()
     observation: Observation | None = None
+    steered: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,6 +179,7 @@ class Selection:
     likeliest: tuple[mx.array, mx.array] | None
     _tops: tuple[int, ...]
     _observed: Observed | None = None
+    _unsteered: mx.array | None = None  # (B,) what would have been picked without budgets
 
     def start(self) -> None:
         """Begin to compute."""
@@ -193,16 +200,19 @@ class Selection:
         logprobs = cast("list[float]", self.logprobs.tolist())
         tops = self._read_likeliest()
         observations = [None] * len(tokens) if self._observed is None else self._observed.read()
+        unsteered = tokens if self._unsteered is None else cast("list[int]", self._unsteered.tolist())
+        steered = [one != other for one, other in zip(tokens, unsteered, strict=True)]
         return [
             ModelError("the model's logits are not numbers: there is nothing to choose from")
             if math.isnan(one[1])
             else Picked(*one)
-            for one in zip(tokens, logprobs, tops, observations, strict=True)
+            for one in zip(tokens, logprobs, tops, observations, steered, strict=True)
         ]
 
     def _arrays(self) -> tuple[mx.array, ...]:
         observed = () if self._observed is None else self._observed.arrays
-        return (self.tokens, self.logprobs, *(self.likeliest or ()), *observed)
+        unsteered = () if self._unsteered is None else (self._unsteered,)
+        return (self.tokens, self.logprobs, *(self.likeliest or ()), *observed, *unsteered)
 
     def _read_likeliest(self) -> list[tuple[tuple[int, float], ...]]:
         if self.likeliest is None:
@@ -226,7 +236,22 @@ def select(logits: mx.array, rows: Sequence[Row]) -> Selection:
     chosen = mx.take_along_axis(logprobs, tokens[:, None], axis=-1)[:, 0]
     tops = tuple(row.top for row in rows)
     observed = _observe(distribution(logits, rows), logprobs, rows) if any(row.observe for row in rows) else None
-    return Selection(tokens, chosen, _likeliest(logprobs, max(tops)) if any(tops) else None, tops, observed)
+    likeliest = _likeliest(logprobs, max(tops)) if any(tops) else None
+    return Selection(tokens, chosen, likeliest, tops, observed, _unsteered(logits, tokens, rows))
+
+
+def _unsteered(logits: mx.array, tokens: mx.array, rows: Sequence[Row]) -> mx.array | None:
+    """(B,) `tokens`, but where a budget removed some, what would have been picked without it; None if none did."""
+    if all(row.whole is None for row in rows):
+        return None
+    picked: list[mx.array] = []
+    for i, row in enumerate(rows):
+        whole = None if row.given is not None else row.whole
+        if whole is not None:
+            picked.append(_choose(distribution(apply_mask(logits[i : i + 1], whole), [row]), [row]))
+        else:
+            picked.append(tokens[i : i + 1])
+    return mx.concatenate(picked)
 
 
 def _choose(logprobs: mx.array, rows: Sequence[Row]) -> mx.array:

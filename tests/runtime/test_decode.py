@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from mlx_lm.generate import generate_step
 
-from constrained.errors import ModelError
+from constrained.errors import BudgetTooSmall, ModelError
 from constrained.observation import Observation, Origin
 from constrained.runtime import decode
 from constrained.runtime.decode import generate, stream
-from constrained.runtime.generated import GeneratedToken
+from constrained.runtime.generated import GeneratedToken, Generation
 from constrained.runtime.models import LanguageModel
+from constrained.runtime.selection import Adjustments
 from tests.runtime import tiny
+from tests.support.grammars import tokens_of
 
 PROMPT = [tiny.START, 20, 21, 22, 23]
 PATTERN = r'\{"(abc|null|[a-z]{2,6})": (true|false|[0-9]{3,9})\}'
@@ -66,7 +68,7 @@ def test_without_temperature_the_loop_agrees_with_mlx_lm(model):
 def test_a_forced_token_is_certain_and_says_so(model):
     *letters, end = stream(model, Tokenizer(), PROMPT, tiny.grammar("(x|y)q(r|s)"))
     assert [event.forced for event in letters] == [False, True, False]
-    assert letters[1] == GeneratedToken(tiny.SPELLINGS.index(b"q"), b"q", True, 1 - 1 / tiny.PADDED, 0.0)
+    assert letters[1] == GeneratedToken(tiny.SPELLINGS.index(b"q"), b"q", True, 1 - 1 / tiny.PADDED, None)
     assert end.forced
     assert end.finish_reason == "stop"
 
@@ -93,11 +95,128 @@ def test_without_a_grammar_nothing_is_removed(model):
     assert event.finish_reason is None
 
 
-def test_max_tokens_ends_a_sequence(model):
-    made = generate(model, Tokenizer(), PROMPT, tiny.grammar("[a-z]{20}"), max_tokens=5)
+def test_max_tokens_ends_a_free_sequence(model):
+    made = generate(model, Tokenizer(), PROMPT, max_tokens=5)
     assert len(made.tokens) == 5
     assert made.finish_reason == "length"
     assert [event.finish_reason for event in made.tokens[:-1]] == [None] * 4
+
+
+# ------------------------------------------------------------------ budgets
+
+
+@pytest.mark.parametrize("budget", range(9, 20))
+def test_a_constrained_text_is_complete_within_its_budget(model, budget):
+    made = generate(model, Tokenizer(), PROMPT, tiny.grammar(PATTERN), max_tokens=budget, temperature=2.0, seed=budget)
+    assert re.fullmatch(PATTERN, made.text)
+    assert len(made.tokens) <= budget
+
+
+def test_a_budget_that_holds_no_text_is_refused_before_the_first_pass(model):
+    with pytest.raises(BudgetTooSmall, match="at least 21"):
+        stream(model, Tokenizer(), PROMPT, tiny.grammar("[x-z]{20}"), max_tokens=20)
+
+
+def test_the_budget_is_the_reason_only_if_it_changed_a_choice(model):
+    eager = Adjustments({tiny.SPELLINGS.index(b"x"): 99.0})
+    cut = generate(model, Tokenizer(), PROMPT, tiny.grammar("x*(yes|no)"), max_tokens=9, adjustments=eager)
+    assert re.fullmatch("xxxxx+(yes|no)", cut.text)
+    assert cut.finish_reason == "budget"
+    (steered,) = (token for token in cut.tokens if token.steered)
+    assert steered.origin == Origin.STEERED
+    word = generate(model, Tokenizer(), PROMPT, tiny.grammar("yes|no"), max_tokens=4)
+    assert word.finish_reason == "stop"
+    assert not any(token.steered for token in word.tokens)
+
+
+# ------------------------------------------------------------------ fast-forward
+
+
+def passes(model, *arguments, **options) -> tuple[Generation, list[int]]:
+    """A generation, and how many tokens each pass of the model read."""
+    read: list[int] = []
+
+    def counting(inputs: mx.array, cache: object = None) -> mx.array:
+        read.append(inputs.shape[1])
+        return model(inputs, cache=cache)
+
+    counting.layers = model.layers
+    return generate(counting, *arguments, **options), read
+
+
+FORCED = r'\{"abc": (true|false), "abc": (x|y)abcabc\}'
+
+
+def test_tokens_that_must_follow_are_read_with_the_one_before_them(model):
+    fast, read = passes(model, Tokenizer(), PROMPT, tiny.grammar(FORCED))
+    asked = [token for token in fast.tokens if token.logprob is not None]
+    assert len(read) == len(asked) + 1  # and the beginning of the prompt
+    assert sum(read) <= len(PROMPT) + len(fast.tokens)
+    assert re.fullmatch(FORCED, fast.text)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_fast_forward_does_not_change_what_is_chosen(model, seed):
+    """In an alphabet of single characters a text can be cut in one way only."""
+    pattern = r"\[(xy|zy)(k|l)mmm(o|p)q\]"
+    options = {"temperature": 1.5, "seed": seed}
+    fast, few = passes(model, Tokenizer(), PROMPT, tiny.grammar(pattern), **options)
+    slow, many = passes(model, Tokenizer(), PROMPT, tiny.grammar(pattern), fast_forward=False, **options)
+    assert [token.id for token in fast.tokens] == [token.id for token in slow.tokens]
+    assert len(few) < len(many)
+    for ours, theirs in zip(fast.tokens, slow.tokens, strict=True):
+        assert ours.forced == theirs.forced
+        assert ours.logprob is None or math.isclose(ours.logprob, theirs.logprob, abs_tol=1e-4)
+
+
+@pytest.mark.parametrize("pattern", [FORCED, "abcabc", "xyz"], ids=["inside", "all", "all letters"])
+def test_log_probabilities_of_forced_tokens_come_from_the_same_pass(model, pattern):
+    asked = {"logprobs_of_forced": True, "top_logprobs": 3}
+    fast, few = passes(model, Tokenizer(), PROMPT, tiny.grammar(pattern), **asked)
+    plain, read = passes(model, Tokenizer(), PROMPT, tiny.grammar(pattern))
+    assert [token.id for token in fast.tokens] == [token.id for token in plain.tokens]
+    assert len(few) <= len(read) + 1  # a text that is forced to its end is read for the numbers alone
+    prompt, matcher = list(PROMPT), tiny.grammar(pattern).matcher()
+    for token in fast.tokens:
+        logits = np.array(model(mx.array([prompt]))[0, -1], np.float64)
+        allowed = tokens_of(matcher.bitmask())
+        expected = {one: logits[one] - np.log(np.exp(logits[allowed]).sum()) for one in allowed}
+        assert math.isclose(token.logprob, expected[token.id], abs_tol=1e-3)
+        assert [one for one, _ in token.top_logprobs] == sorted(expected, key=lambda one: -expected[one])[:3]
+        prompt.append(token.id)
+        matcher.advance(token.id)
+
+
+# ------------------------------------------------------------------ stop strings
+
+
+def test_a_free_text_ends_before_a_stop_string(model):
+    whole = generate(model, Tokenizer(), PROMPT, max_tokens=30).text
+    assert len(whole) > 12
+    stop = whole[8:11]
+    made = generate(model, Tokenizer(), PROMPT, max_tokens=30, stop=["never said", stop])
+    assert made.text == whole[: whole.index(stop)]
+    assert made.finish_reason == "stop"
+
+
+def test_options_out_of_range_are_refused(model):
+    for option, said in [({"top_logprobs": -1}, "top_logprobs"), ({"stop": [""]}, "stop string")]:
+        with pytest.raises(ValueError, match=said):
+            stream(model, Tokenizer(), PROMPT, **option)
+    with pytest.raises(ValueError, match="logit_bias names token 160"):
+        stream(model, Tokenizer(), PROMPT, adjustments=Adjustments({160: 1.0}))
+
+
+def test_adjustments_change_what_is_said_but_not_what_is_allowed(model):
+    forbidden = tiny.SPELLINGS.index(b"z")
+    made = generate(model, Tokenizer(), PROMPT, tiny.grammar("[ab]{9}"), adjustments=Adjustments({forbidden: 99.0}))
+    assert re.fullmatch("[ab]{9}", made.text)
+    liked = tiny.SPELLINGS.index(b"b")
+    made = generate(model, Tokenizer(), PROMPT, tiny.grammar("[a-z]{9}"), adjustments=Adjustments({liked: 99.0}))
+    assert made.text == "b" * 9
+    varied = Adjustments({liked: 50.0}, frequency_penalty=60.0)
+    made = generate(model, Tokenizer(), PROMPT, tiny.grammar("[a-z]{9}"), adjustments=varied)
+    assert made.text.count("b") == 1
 
 
 def test_a_matcher_continues_where_it_is(model):
@@ -147,7 +266,7 @@ def test_logits_that_are_not_numbers_are_the_models_fault(model):
     broken_model: LanguageModel = broken
     broken_model.layers = model.layers
     with pytest.raises(ModelError, match="not numbers"):
-        list(stream(broken_model, Tokenizer(), PROMPT, tiny.grammar("abc")))
+        list(stream(broken_model, Tokenizer(), PROMPT, tiny.grammar("abc|xyz")))
 
 
 def test_an_observed_generation_is_the_same_and_says_where_each_token_came_from(model):
