@@ -24,7 +24,8 @@ from mlx_lm.tokenizer_utils import TokenizerWrapper
 from mlx_lm.utils import maybe_set_recommended_wired_limit
 
 from constrained.errors import ModelError
-from constrained.runtime.decode import Guide, forced_event, token_event
+from constrained.runtime.constraint import Guide
+from constrained.runtime.generated import forced_event, token_event
 from constrained.runtime.guides import Guides
 from constrained.runtime.models import LanguageModel, vocabulary_of
 from constrained.runtime.plan import Plan
@@ -213,9 +214,10 @@ class BatchEngine:
                 raise one
         assert not isinstance(guide, Exception)
         assert isinstance(picked, Picked)
-        why = sequence.accept(picked.token, self._vocabulary) if scored is None else scored.why
+        steered = picked.steered
+        why = sequence.accept(picked.token, self._vocabulary, steered=steered) if scored is None else scored.why
         token = token_event(picked.token, picked.logprob, guide, self._vocabulary, why)
-        token = replace(token, top_logprobs=picked.top, observation=picked.observation)
+        token = replace(token, top_logprobs=picked.top, observation=picked.observation, steered=steered)
         if scored is None:
             forced = self._take_forced(sequence) if why is None else []
         else:

@@ -65,7 +65,7 @@ class Grammar(Protocol):
 
 def constraint_of(grammar: Grammar | Constraint) -> Constraint:
     """A new sequence of a grammar; a constraint is one already."""
-    return grammar.matcher() if isinstance(grammar, Grammar) else grammar
+    return grammar if isinstance(grammar, Constraint) else grammar.matcher()
 
 
 def budgeted(constraint: Constraint, max_tokens: int) -> Constraint:

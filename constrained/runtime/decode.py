@@ -23,7 +23,7 @@ from constrained.budget import Budgeted
 from constrained.matcher import CompiledGrammar, Matcher
 from constrained.runtime.constraint import Constraint, Grammar, Guide, budgeted, constraint_of, guide_of
 from constrained.runtime.evaluation import finish, start
-from constrained.runtime.generated import Finish, GeneratedToken, Generation, forced_event, token_event
+from constrained.runtime.generated import Finish, GeneratedToken, Generation, finish_of, forced_event, token_event
 from constrained.runtime.models import LanguageModel, Prompt, prompt_ids, vocabulary_of
 from constrained.runtime.sampling import Sampler, Sampling
 from constrained.runtime.selection import UNADJUSTED, Adjustments, Picked, Row, select
@@ -163,9 +163,9 @@ class _Sequence:
         self._steered |= steered
         self._answer[token] += 1
         self._position += 1
-        ended = self.constraint.is_finished if self.constraint else token in self._vocabulary.eos_token_ids
-        limited = self._position == self.asked.max_tokens
-        self.why = ("budget" if self._steered else "stop") if ended else "length" if limited else None
+        over = token in self._vocabulary.eos_token_ids if self.constraint is None else self.constraint.is_finished
+        full = self._position == self.asked.max_tokens
+        self.why = finish_of(self.constraint, over=over, full=full, steered=self._steered)
         return self.why
 
     def take_forced(self) -> "list[_Forced]":

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from constrained.observation import Observation, Origin
-from constrained.runtime.constraint import Guide
+from constrained.runtime.constraint import Constraint, Guide
 from constrained.vocabulary.vocabulary import Vocabulary
 
 Finish = Literal["stop", "length", "budget"]
@@ -65,6 +65,17 @@ class Generation:
     def finish_reason(self) -> Finish:
         """Why it ended; see `GeneratedToken`."""
         return self.tokens[-1].finish_reason or "length"
+
+
+def finish_of(constraint: Constraint | None, *, over: bool, full: bool, steered: bool) -> Finish | None:
+    """Why a sequence ends, if it does: it is `over`, or `full`; a budget has `steered` it.
+
+    A text that is complete when it is full has not been cut: its end token would have been the next.
+    """
+    complete = over or (full and constraint is not None and constraint.may_end(len(constraint.tokens), b""))
+    if complete:
+        return "budget" if steered else "stop"
+    return "length" if full else None
 
 
 def token_event(

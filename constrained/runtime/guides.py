@@ -9,8 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from constrained.runtime.constraint import Constraint
-from constrained.runtime.decode import Guide
+from constrained.runtime.constraint import Constraint, Guide, guide_of
 
 WORKERS = max(1, min(4, os.cpu_count() or 1))
 
@@ -52,6 +51,6 @@ class Asked:
 def _ask(left: Iterator[tuple[int, Constraint]], answers: Answers) -> None:
     for uid, constraint in left:
         try:
-            answers[uid] = Guide(constraint.bitmask(), constraint.forced_bytes())
+            answers[uid] = guide_of(constraint)
         except Exception as error:  # noqa: BLE001  a constraint that fails is the end of its row, not of the batch
             answers[uid] = error

@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.runtime.constraint import Constraint
-from constrained.runtime.decode import Guide
-from constrained.runtime.generated import Finish, GeneratedToken
+from constrained.runtime.constraint import Constraint, Guide, budgeted, guide_of
+from constrained.runtime.generated import Finish, GeneratedToken, finish_of
 from constrained.runtime.sampling import Sampler
 from constrained.runtime.selection import UNADJUSTED, Adjustments, Row
 from constrained.vocabulary.vocabulary import Vocabulary
@@ -29,14 +28,15 @@ class SequenceRequest:
 
     prompt       token ids, at least one
     constraint   a matcher of its own (it is advanced), None leaves the model free
-    max_tokens   how many tokens may be generated, forced ones and the end token included
+    max_tokens   how many tokens may be generated, forced ones and the end token included; a text with a
+                 constraint is complete by then, or a budget of its own decides
     adjustments  bias and penalties; see `Adjustments`
     top_logprobs of how many of the likeliest tokens every chosen token reports the log-probability
     logprobs_of_forced reports them, and its own, for tokens that must follow, too, once the model has read them
     observe      notes what the model wanted before the mask, with so many alternatives (see `Observation`)
     fast_forward takes tokens that must follow without asking the model
 
-    Raises ValueError for values out of range.
+    Raises ValueError for values out of range, BudgetTooSmall if no text of the constraint is that short.
     """
 
     prompt: Sequence[int]
@@ -56,6 +56,8 @@ class SequenceRequest:
             raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
         if self.top_logprobs < 0:
             raise ValueError(f"top_logprobs must not be negative, not {self.top_logprobs}")
+        if self.constraint is not None:
+            object.__setattr__(self, "constraint", budgeted(self.constraint, self.max_tokens))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class Running:
     feed   tokens known but not read: once it is a row, its next passes read them
     answer how often every generated token was generated
     unscored  the last generated tokens, as far as they wait for their log-probabilities
+    steered   a budget has changed a choice
     """
 
     uid: int
@@ -115,6 +118,7 @@ class Running:
     feed: list[int] = field(default_factory=list[int])
     answer: Counter[int] = field(default_factory=Counter[int])
     unscored: deque[Unscored] = field(default_factory=deque[Unscored])
+    steered: bool = False
     tokens: list[int] = field(init=False)
     _beginning: NDArray[np.int64] | None = field(init=False, default=None)
 
@@ -171,6 +175,7 @@ class Running:
             self.answer if given is None else dict(self.answer),
             asked.observe,
             given,
+            None if guide is None else guide.whole,
         )
 
     def forced(self) -> list[int]:
@@ -178,15 +183,16 @@ class Running:
         constraint = self.request.constraint
         return constraint.forced_tokens() if constraint is not None and self.request.fast_forward else []
 
-    def accept(self, token: int, vocabulary: Vocabulary) -> Finish | None:
+    def accept(self, token: int, vocabulary: Vocabulary, *, steered: bool = False) -> Finish | None:
         """Take a token; return why the sequence ends with it, if it does."""
         constraint = self.request.constraint
         if constraint is not None:
             constraint.advance(token)
         self.tokens.append(token)
         self.answer[token] += 1
-        ended = constraint.is_finished if constraint else token in vocabulary.eos_token_ids
-        why = "stop" if ended else "length" if self.position == self.request.max_tokens else None
+        self.steered |= steered
+        over = token in vocabulary.eos_token_ids if constraint is None else constraint.is_finished
+        why = finish_of(constraint, over=over, full=self.position == self.request.max_tokens, steered=self.steered)
         if why is None:
             self.feed.append(token)
         return why
@@ -196,7 +202,7 @@ class Running:
         if not self.request.logprobs_of_forced:
             return self.accept(token, vocabulary)
         assert self.request.constraint is not None
-        guide = Guide(self.request.constraint.bitmask(), self.request.constraint.forced_bytes())
+        guide = guide_of(self.request.constraint)
         row = self.selection(guide, token)
         why = self.accept(token, vocabulary)
         self.unscored.append(Unscored(guide, row, why))

@@ -9,7 +9,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from constrained.errors import ModelError
+from constrained.errors import BudgetTooSmall, ModelError
 from constrained.runtime import batch, decode
 from constrained.runtime.apply import apply_mask
 from constrained.runtime.batch import BatchEngine
@@ -165,7 +165,11 @@ def test_sequences_join_at_any_time(model):
 def test_the_last_token_says_why(model):
     engine = BatchEngine(model, None)
     uid = engine.add(request(2, max_tokens=30))
-    cut = engine.add(request(2, max_tokens=5))
+    cut = engine.add(request(2, constraint=None, max_tokens=5))
+    eager = Adjustments({tiny.SPELLINGS.index(b"x"): 99.0})
+    short = engine.add(
+        request(2, constraint=tiny.grammar("x*(yes|no)").matcher(), max_tokens=9, adjustments=eager, sampler=Sampler())
+    )
     events = run(engine)
     *before, last = said(events, uid)
     assert {token.finish_reason for token in before} == {None}
@@ -173,6 +177,14 @@ def test_the_last_token_says_why(model):
     assert re.fullmatch("[a-z]{20}", b"".join(token.text for token in before).decode())
     assert said(events, cut)[-1].finish_reason == "length"
     assert len(tokens_of(events, cut)) == 5
+    assert said(events, short)[-1].finish_reason == "budget"
+    assert [token.steered for token in said(events, short)].count(True) == 1
+    assert re.fullmatch("xxxxx+(yes|no)", b"".join(token.text for token in said(events, short)).decode())
+
+
+def test_a_budget_that_holds_no_text_is_refused_with_the_request():
+    with pytest.raises(BudgetTooSmall):
+        request(2, max_tokens=3)
 
 
 @pytest.mark.parametrize("after", range(0, 12, 2))
