@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import constrained
-from constrained.errors import ConstrainedError, GrammarError
+from constrained.errors import BudgetTooSmall, ConstrainedError, GrammarError
 from constrained.ranks.place import place_from
 from server.formats import add_formats, named_format
 from server.inputs import CommandError, Form, add_forms, read_json, read_text, say, text, to_json
@@ -38,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(end="", flush=True)
         if ranks := getattr(options, "ranks", None):
             ranks.close()
+    except BudgetTooSmall as error:
+        say(f"--max-tokens {error.budget}: no complete answer is that short; {error.minimum} tokens are enough")
+        return 2
     except (ConstrainedError, CommandError) as error:
         say(str(error))
         if ranks := getattr(options, "ranks", None):
@@ -278,8 +281,6 @@ def _generate(
         top_p=options.top_p,
         seed=options.seed,
     )
-    if made.finish_reason == "length":
-        raise CommandError(f"--max-tokens {options.max_tokens} ended the text before it was complete: {made.text}")
     return made
 
 

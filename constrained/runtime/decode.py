@@ -43,7 +43,7 @@ class Options(Sampling, total=False):
     adjustments   bias and penalties
     top_logprobs  of how many of the likeliest tokens every token reports the log-probability (0)
     logprobs_of_forced  report log-probabilities of the tokens that must follow, too (False)
-    observe       note what the model wanted before the mask, with so many alternatives; see `Observation` (0)
+    observe       note on every token what the model wanted before the mask, with so many alternatives (0)
     """
 
     max_tokens: int
@@ -171,9 +171,10 @@ class _Sequence:
     def take_forced(self) -> "list[_Forced]":
         """Say the tokens that must follow."""
         tokens = self.constraint.forced_tokens() if self.constraint and self.asked.fast_forward else []
+        looks = self.asked.logprobs_of_forced or self.asked.observe > 0
         found: list[_Forced] = []
         for token in tokens:
-            guide = guide_of(self.constraint) if self.constraint and self.asked.logprobs_of_forced else None
+            guide = guide_of(self.constraint) if self.constraint and looks else None
             row = self.row(guide, token) if guide else None
             found.append(_Forced(token, guide, row, self.take(token)))
             if self.why:
