@@ -167,7 +167,7 @@ def prefixes(loaded: Loaded) -> Iterator[Row]:
 def main() -> None:
     """Measure and publish."""
     loaded = Loaded()
-    publish("batching", [*overhead(loaded), *masks(), *fast_forward(loaded), *prefixes(loaded)])
+    publish("batching", [*masks(), *overhead(loaded), *fast_forward(loaded), *prefixes(loaded)])
 
 
 if __name__ == "__main__":

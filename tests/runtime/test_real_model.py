@@ -9,7 +9,17 @@ from constrained.automata.regex import compile_rust
 from constrained.errors import ModelError
 from constrained.grammar import Terminal
 from constrained.matcher import CompiledGrammar
-from constrained.runtime import GrammarProcessor, LoadedModel, chat_ids, generate, load_model, vocabulary_of
+from constrained.runtime import (
+    BatchEngine,
+    GrammarProcessor,
+    LoadedModel,
+    SequenceRequest,
+    TokenEvent,
+    chat_ids,
+    generate,
+    load_model,
+    vocabulary_of,
+)
 from constrained.runtime.packaged_model import find_gguf, packaged_model
 
 pytestmark = pytest.mark.model
@@ -52,3 +62,25 @@ def test_the_forms_for_cpu_and_gpu_are_one_model(loaded):
     ours, theirs = (np.array(model(ids)[0].astype(mx.float32)) for model in (loaded.model, quantised))
     np.testing.assert_allclose(ours, theirs, atol=0.2)
     np.testing.assert_array_equal(ours.argmax(-1), theirs.argmax(-1))
+
+
+def test_in_company_each_says_what_it_says_alone(loaded):
+    grammar = CompiledGrammar(Terminal(compile_rust(ANSWER)), vocabulary_of(*loaded))
+
+    def answers(*questions: tuple[str, bool]) -> list[bytes]:
+        engine, texts = BatchEngine(*loaded, prefill_step=16), {}
+        for question, constrained in questions:
+            prompt = chat_ids(loaded.tokenizer, [{"role": "user", "content": question}])
+            constraint = grammar.matcher() if constrained else None
+            texts[engine.add(SequenceRequest(prompt=prompt, constraint=constraint, max_tokens=10))] = b""
+        while not engine.idle:
+            for event in engine.step():
+                if isinstance(event, TokenEvent):
+                    texts[event.uid] += event.token.text
+        engine.close()
+        return list(texts.values())
+
+    asked = [("What is the capital of France?", True), ("What is two plus two?", False), ("Japan's capital?", True)]
+    together = answers(*asked)
+    assert together == [text for one in asked for text in answers(one)]
+    assert together[0] == b'{"capital": "Paris"}'

@@ -1,0 +1,72 @@
+"""What does it cost a batch when its rows read different numbers of tokens?
+
+Claim: with a slot for each row it costs nothing; where rows are aligned, all of them are copied.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+
+from benchmarks.harness import Row, measure, publish, row
+from constrained.runtime.reading import Reading
+from constrained.runtime.slots import SlotCache
+
+import mlx.core as mx  # isort: skip  # after constrained.runtime, which loads a BLAS first
+from mlx_lm.models.cache import BatchKVCache  # isort: skip
+
+ROWS = 8
+
+
+def rows() -> Iterator[Row]:
+    """One layer's keys and values, eight rows of 900 tokens, of which one reads eight tokens and seven one."""
+    shape, lengths = (ROWS, 3, 900, 64), [1] * (ROWS - 1) + [ROWS]
+    held, fresh = mx.zeros(shape), mx.zeros((ROWS, 3, max(lengths), 64))
+    mx.eval(held, fresh)
+
+    def theirs() -> BatchKVCache:
+        cache = BatchKVCache([0] * ROWS)
+        cache.update_and_fetch(held, held)
+        mx.eval(cache.keys, cache.values)
+        return cache
+
+    def padded(cache: BatchKVCache) -> None:
+        cache.prepare(lengths=lengths, right_padding=[max(lengths) - one for one in lengths])
+        fetched = cache.update_and_fetch(fresh, fresh)
+        cache.finalize()
+        mx.eval(fetched, cache.keys, cache.values)
+
+    def apart(cache: BatchKVCache) -> None:
+        leaving = BatchKVCache.merge([cache.extract(ROWS - 1)])
+        cache.filter(list(range(ROWS - 1)))
+        fetched = [
+            leaving.update_and_fetch(fresh[:1], fresh[:1]),
+            cache.update_and_fetch(fresh[1:, :, :1], fresh[1:, :, :1]),
+        ]
+        mx.eval(fetched)
+        cache.extend(leaving)
+        mx.eval(cache.keys, cache.values)
+
+    ours = SlotCache()
+    ours.begin(Reading(range(ROWS), ROWS, [0] * ROWS, [900] * ROWS)).update_and_fetch(held, held)
+
+    def slots() -> None:
+        mx.eval(ours.begin(Reading(range(ROWS), ROWS, [900] * ROWS, lengths)).update_and_fetch(fresh, fresh))
+
+    yield row("mlx-lm's batch cache, rows padded and moved up", [timed(padded, theirs()) for _ in range(15)])
+    yield row("mlx-lm's batch cache, a row leaves and comes back", [timed(apart, theirs()) for _ in range(15)])
+    yield measure("slots", slots, runs=15)
+
+
+def timed(run: Callable[[BatchKVCache], None], cache: BatchKVCache) -> float:
+    """Microseconds."""
+    before = time.perf_counter_ns()
+    run(cache)
+    return (time.perf_counter_ns() - before) / 1000
+
+
+def main() -> None:
+    """Measure and publish."""
+    publish("batch_caches", list(rows()))
+
+
+if __name__ == "__main__":
+    main()
