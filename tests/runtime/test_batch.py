@@ -18,6 +18,7 @@ from constrained.runtime.sampling import Sampler, log_probabilities
 from constrained.runtime.selection import Adjustments
 from constrained.runtime.sequence import PrefillProgress, SequenceFailed, SequenceRequest, TokenEvent
 from tests.runtime import tiny
+from tests.runtime.families import FAMILIES, family
 
 PROMPT = [tiny.START, 20, 21, 22, 23]
 PATTERNS = [
@@ -110,6 +111,27 @@ def test_every_sequence_says_what_it_says_alone(model):
     uids = [engine.add(request(number)) for number in range(12)]
     events = run(engine)
     assert_as_alone(events, dict(enumerate(uids)))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_in_every_kind_of_cache_a_sequence_says_what_it_says_alone(name):
+    model = family(name)
+    numbers = (0, 2, 4, 5, 6, 9)
+    expected = []
+    for number in numbers:
+        engine = BatchEngine(model, None, max_batch=1, prefix_cache_bytes=0)
+        uid = engine.add(request(number))
+        expected.append(tokens_of(run(engine), uid))
+    engine = BatchEngine(model, None, max_batch=4, prefill_step=16)
+    uids, events = [], []
+    for number in numbers:
+        uids.append(engine.add(request(number)))
+        events += [*engine.step(), *engine.step()]
+    cancelled = engine.add(request(1))
+    events += engine.step()
+    engine.cancel(cancelled)
+    events += run(engine)
+    assert [tokens_of(events, uid) for uid in uids] == expected
 
 
 @pytest.mark.parametrize("number", [1, 2, 4])
