@@ -8,6 +8,7 @@ process has to tell the others when a model is spread over several.
     forget  entries that nobody needs any more
     begin   sequences whose prompt will be read, from nothing or from the beginning of an entry
     read    the next piece of some prompts
+    keep    prompts of which a copy is kept as an entry, as far as they are read
     join    prompts that are read become rows, in this order, behind those that are there; some leave
             their cache behind as an entry
     passes  which rows read what, pass by pass
@@ -45,6 +46,14 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """What a prompt's cache holds now is kept as `entry`; the prompt is read on."""
+
+    uid: int
+    entry: int
+
+
+@dataclass(frozen=True, slots=True)
 class Join:
     """A prompt becomes a row; its cache is kept as `entry`."""
 
@@ -60,5 +69,6 @@ class Plan:
     forget: tuple[int, ...] = ()
     begin: tuple[Begin, ...] = ()
     read: tuple[Piece, ...] = ()
+    keep: tuple[Keep, ...] = ()
     join: tuple[Join, ...] = ()
     passes: tuple[tuple[Piece, ...], ...] = ()

@@ -5,8 +5,10 @@
     another  [system, tools, other question]                    reads the question: what is kept is cut
 
 An entry whose layers can all be cut serves any of its beginnings; others (recurrent states, full sliding
-windows) serve only prompts that continue them. What is kept is bounded in bytes; the entry that served
-longest ago goes first. (The keys and values are in `rows.py`; here are only their numbers.)
+windows) serve only prompts that continue them. So where a prompt is found to part from an earlier one, what
+holds so far is kept on its own, and the next one that gets there starts from it. What is kept is bounded in
+bytes; the entry that served longest ago goes first. (The keys and values are in `rows.py`; here are only
+their numbers.)
 """
 
 from collections.abc import Sequence
@@ -52,6 +54,10 @@ class Prefixes:
         entry = self._entries.pop(place)
         self._entries.append(entry)
         return entry.number, length
+
+    def seen(self, prompt: NDArray[np.int64]) -> int:
+        """How many of the first tokens of `prompt` an earlier one had, whether its entry serves or not."""
+        return max((common_prefix(entry.tokens, prompt[:-1]) for entry in self._entries), default=0)
 
     def keep(self, number: int, tokens: Sequence[int], nbytes: int, *, trimmable: bool) -> list[int]:
         """Note a new entry; return the entries, perhaps this one, that are no longer worth their bytes."""

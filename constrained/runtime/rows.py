@@ -87,6 +87,9 @@ class Rows:
                 outcome.spent.append(self._read(piece))
             except Exception as error:  # noqa: BLE001  whatever goes wrong with one prompt is the end of that one
                 outcome.failed[piece.uid] = error
+        for keep in plan.keep:
+            if keep.uid not in outcome.failed:
+                self._keep(keep.entry, copy.deepcopy(self._prompts[keep.uid]), outcome)
         for join in plan.join:
             if join.uid not in outcome.failed:
                 self._join(join, outcome)

@@ -6,15 +6,17 @@ waiting ---> reading ---> rows ---> leaving
 """
 
 from collections import deque
+from collections.abc import Sequence
 
 from constrained.runtime.costs import Costs
 from constrained.runtime.passes import arrange
-from constrained.runtime.plan import Begin, Join, Leave, Piece, Plan
+from constrained.runtime.plan import Begin, Join, Keep, Leave, Piece, Plan
 from constrained.runtime.prefixes import Prefixes, common_prefix
 from constrained.runtime.sequence import Running
 
 HOLD_UP = 0.5  # seconds for which the rows may wait in one step while prompts are read
 WORTH_WAITING = 64  # tokens of a prompt that is being read, and that another begins with too
+WORTH_KEEPING = 64  # tokens that two prompts begin with, and that no entry serves
 
 
 class Schedule:
@@ -96,21 +98,21 @@ class Schedule:
         forget, self._forgotten = tuple(self._forgotten), []
         begin = tuple(self._begin())
         read = tuple(self._read())
+        keep = tuple(self._keep_forks(read))
         join = tuple(self._join())
-        return Plan(leave, forget, begin, read, join, tuple(self._passes()))
+        return Plan(leave, forget, begin, read, keep, join, tuple(self._passes()))
 
     def _begin(self) -> list[Begin]:
         begun: list[Begin] = []
         for sequence in list(self.waiting):
             if self.active >= self._max_batch:
                 break
-            entry, known = self._prefixes.find(sequence.prefix) or (
-                None,
-                0,
-            )
+            entry, known = self._prefixes.find(sequence.prefix) or (None, 0)
             if self._is_being_read(sequence, known):
                 continue
             sequence.done = sequence.known = known
+            seen = self._prefixes.seen(sequence.prefix)
+            sequence.fork = seen if seen >= known + WORTH_KEEPING else 0
             begun.append(Begin(sequence.uid, entry, known))
             self.waiting.remove(sequence)
             self.reading.append(sequence)
@@ -131,6 +133,8 @@ class Schedule:
         for _ in range(len(self.reading)):
             sequence = self.reading[0]
             size = min(left, sequence.unread)
+            if sequence.done < sequence.fork:
+                size = min(size, sequence.fork - sequence.done)
             if size:
                 pieces.append(Piece(sequence.uid, tuple(sequence.tokens[sequence.done : sequence.done + size])))
                 sequence.done += size
@@ -139,6 +143,13 @@ class Schedule:
             if not left:
                 break
         return pieces
+
+    def _keep_forks(self, read: Sequence[Piece]) -> list[Keep]:
+        """Those that have just read as far as an earlier prompt goes along with theirs."""
+        uids = {piece.uid for piece in read}
+        there = [one for one in self.reading if one.uid in uids and one.done == one.fork]
+        entries = [(one.uid, self._new_entry(one.tokens[: one.done])) for one in there]
+        return [Keep(uid, entry) for uid, entry in entries if entry is not None]
 
     def _join(self) -> list[Join]:
         joining = [sequence for sequence in self.reading if not sequence.unread]

@@ -107,6 +107,7 @@ class Running:
     done   tokens that are in its cache
     feed   tokens known but not read: once it is a row, its next passes read them
     answer how often every generated token was generated
+    fork   where an earlier prompt parts from its own: what holds so far is worth keeping; 0: nowhere
     unscored  the last generated tokens, as far as they wait for their log-probabilities
     steered   a budget has changed a choice
     """
@@ -117,6 +118,7 @@ class Running:
     done: int = 0
     feed: list[int] = field(default_factory=list[int])
     answer: Counter[int] = field(default_factory=Counter[int])
+    fork: int = 0
     unscored: deque[Unscored] = field(default_factory=deque[Unscored])
     steered: bool = False
     tokens: list[int] = field(init=False)

@@ -4,7 +4,7 @@ import pytest
 
 from constrained.runtime.costs import Costs
 from constrained.runtime.plan import Begin, Leave, Plan
-from constrained.runtime.schedule import WORTH_WAITING, Schedule
+from constrained.runtime.schedule import WORTH_KEEPING, WORTH_WAITING, Schedule
 from constrained.runtime.sequence import Running, SequenceRequest
 
 
@@ -21,7 +21,7 @@ def add(to: Schedule, uid: int, prompt) -> Running:
 def execute(it: Schedule, *, trimmable: bool = True) -> Plan:
     """One step of a model's side that keeps everything, one byte a token."""
     plan = it.plan()
-    for one in (*plan.leave, *plan.join):
+    for one in (*plan.leave, *plan.keep, *plan.join):
         if one.entry is not None:
             it.kept(one.entry, 1, trimmable=trimmable)
     return plan
@@ -100,6 +100,18 @@ def test_a_finished_sequence_leaves_what_was_read_and_is_continued_from_there():
     (left,) = execute(it).leave
     add(it, 2, [1, 2, 3, 4, 5, 6])
     assert execute(it).begin == (Begin(2, left.entry, 5),)
+
+
+def test_where_caches_cannot_be_cut_the_place_where_prompts_part_is_kept():
+    it = schedule(prefill_step=1000)
+    shared = list(range(WORTH_KEEPING + 20))
+    for uid, known in enumerate([0, 0, len(shared), len(shared)]):
+        add(it, uid, [*shared, 900 + uid, 901 + uid, 902 + uid])
+        begun: list[Begin] = []
+        while it.waiting or it.reading:
+            begun += execute(it, trimmable=False).begin
+        assert [begin.length for begin in begun] == [known]
+        it.remove(uid)
 
 
 def test_it_is_idle_only_when_what_must_leave_has_left():

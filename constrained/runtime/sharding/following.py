@@ -30,10 +30,10 @@ from constrained.errors import ShardingError
 from constrained.ranks.channel import SILENCE, Follower, Frame, Leader
 from constrained.runtime.evaluation import finish, start
 from constrained.runtime.models import LanguageModel
-from constrained.runtime.plan import Begin, Join, Leave, Piece, Plan
+from constrained.runtime.plan import Begin, Join, Keep, Leave, Piece, Plan
 from constrained.runtime.rows import Outcome, Rows
 
-PARTS = {"leave": Leave, "begin": Begin, "join": Join}
+PARTS = {"leave": Leave, "begin": Begin, "keep": Keep, "join": Join}
 
 
 class Ledger:

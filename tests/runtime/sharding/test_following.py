@@ -11,7 +11,7 @@ import pytest
 from constrained.errors import ShardingError
 from constrained.runtime import batch
 from constrained.runtime.batch import BatchEngine
-from constrained.runtime.plan import Begin, Join, Leave, Piece, Plan
+from constrained.runtime.plan import Begin, Join, Keep, Leave, Piece, Plan
 from constrained.runtime.sharding.following import LeadingRows, follow, plan_from
 from tests.runtime import tiny
 from tests.runtime.test_batch import request, run, tokens_of
@@ -133,6 +133,7 @@ def test_a_plan_survives_the_wire():
         (3, 4),
         (Begin(5), Begin(6, 7, 12)),
         (Piece(5, (1, 2)),),
+        (Keep(5, 9),),
         (Join(6, 8),),
         ((Piece(6, (3,)), Piece(9, (4, 5))), (Piece(7, (8,)),)),
     )
