@@ -15,7 +15,7 @@ RUNTIME := $(VENV)/.installed-runtime
 DEV     := $(VENV)/.installed-dev
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format pytest tokenizers soak fuzz test-clients nightly bench clean
+.PHONY: help demo test check format pytest tokenizers soak fuzz test-clients notebooks docs nightly bench clean
 
 help:
 	@echo 'make demo     a real model answers with a tool call that is valid by construction'
@@ -25,6 +25,8 @@ help:
 	@echo 'make soak     two hundred tool calls by the real model at temperature 1.5'
 	@echo 'make fuzz     random schemas against a validator; COUNT=1000 FIRST=0 say which'
 	@echo 'make test-clients  real SDKs and agents against a real server; CLIENTS="openai anthropic" says which'
+	@echo 'make docs     the documentation as a site in site/; runs the notebooks (SERVE=1 shows it)'
+	@echo 'make notebooks  take the outputs out of the notebooks, as they are kept'
 	@echo 'make nightly  the tests left out for their length, and thousands of new random examples'
 	@echo 'make bench    what things cost'
 	@echo 'make clean    remove .venv and what builds and tests left behind'
@@ -63,6 +65,12 @@ fuzz: $(DEV)
 test-clients: $(DEV)
 	$(BIN)/python -m tests.clients.run $(CLIENTS)
 
+docs: $(DEV)
+	$(BIN)/python -m mkdocs $(if $(SERVE),serve,build --strict)
+
+notebooks: $(DEV)
+	$(BIN)/python -m docs.making.strip
+
 nightly: $(DEV) tokenizers
 	$(BIN)/python -m pytest -m slow --ignore tests/soak
 	$(BIN)/python -m pytest --hypothesis-profile nightly --timeout 3600 tests/properties
@@ -71,7 +79,7 @@ bench: $(DEV) tokenizers
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) .clients dist .hypothesis .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .cache .clients dist site .hypothesis .pytest_cache .ruff_cache .import_linter_cache
 	find constrained grammars server tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---------------------------------------------------------------- installation

@@ -1,0 +1,32 @@
+"""The site builds without a warning, and its pictures are what the engine draws today."""
+
+import os
+import re
+import runpy
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.shared_data import CHECKOUT
+
+BUILD = CHECKOUT / "docs" / "making"
+
+
+def test_pictures_are_up_to_date():
+    drawn = runpy.run_path(str(BUILD / "pictures.py"))["pictures"]()
+    kept = {path.name: path.read_text() for path in (CHECKOUT / "docs" / "pictures").glob("*.svg")}
+    assert drawn == kept, "run: python docs/making/pictures.py"
+
+
+def test_the_site_builds_without_a_warning(tmp_path):
+    pytest.importorskip("material", reason="the site needs constrained-mlx[docs]")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    variables = {**os.environ, "DOCS_RUN_NOTEBOOKS": "0", "NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(CHECKOUT)}
+    done = subprocess.run(command, cwd=CHECKOUT, env=variables, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    pages = {str(page.relative_to(tmp_path).parent) for page in tmp_path.rglob("index.html")}
+    assert {"getting_started", "concepts", "plugins", "api/constrained", "notebooks/01_from_regex_to_mask"} <= pages
+    for page in tmp_path.rglob("*.html"):
+        fetched = re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="(https?:[^"]*)"', page.read_text())
+        assert not fetched, f"{page} loads {fetched}"
