@@ -85,10 +85,12 @@ class Server:
     def get(self, path: str, **more: Any) -> Answer:
         return self.request("GET", path, **more)
 
-    def metric(self, name: str) -> float:
-        """The sum of a metric over its labels."""
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric over all labels but these."""
         lines = self.get("/metrics", headers={"x-api-key": self.key}).raw.decode().splitlines()
-        return sum(float(line.rpartition(" ")[2]) for line in lines if re.match(rf"{name}(\{{| )", line))
+        found = [line for line in lines if re.match(rf"{name}(\{{| )", line)]
+        given = [f'{label}="{value}"' for label, value in labels.items()]
+        return sum(float(line.rpartition(" ")[2]) for line in found if all(one in line for one in given))
 
     @property
     def resident_bytes(self) -> int:
