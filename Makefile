@@ -22,7 +22,7 @@ help:
 	@echo 'make test     everything a change must pass: make check, then pytest'
 	@echo 'make check    ruff, basedpyright, import-linter'
 	@echo 'make format   rewrite the code as `make check` wants it'
-	@echo 'make soak     two hundred tool calls by the real model at temperature 1.5'
+	@echo 'make soak     hot tool calls by the real model, and a hundred of every format under every setting by random ones'
 	@echo 'make fuzz     random schemas against a validator; COUNT=1000 FIRST=0 say which'
 	@echo 'make test-clients  real SDKs and agents against a real server; CLIENTS="openai anthropic" says which'
 	@echo 'make docs     the documentation as a site in site/; runs the notebooks (SERVE=1 shows it)'

@@ -15,6 +15,8 @@ MODELS: Mapping[str, str] = MappingProxyType(
         "functionary-v3.1": "Functionary v3.1 (Llama 3.1)",
         "functionary-v3.2": "Functionary v3.2",
         "cohere": "Command R7B, A",
+        "cohere-4": "Cohere's models with the template cmd4",
+        "cohere-5": "Cohere's models with the template cmd5",
         "mistral-v3": "Mistral 7B v0.3, Nemo, and others up to tokenizer v7",
         "mistral-v11": "Mistral Small 3.2",
         "mistral-v13": "Ministral 3, Magistral",

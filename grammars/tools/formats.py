@@ -11,7 +11,8 @@ A family may write calls in several forms; the model chooses. Which markers are 
 text is not said here: it depends on the tokenizer (markers.py). tables.py holds the records.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -40,6 +41,11 @@ class Json:
     """{"city": "Paris", "days": 3}"""
 
 
+Words = tuple[str, str, str]  # null, true, false
+JSON_WORDS: Words = ("null", "true", "false")
+PYTHON_WORDS: Words = ("None", "True", "False")
+
+
 @dataclass(frozen=True, slots=True)
 class Tags:
     """<parameter=city>⏎Paris⏎</parameter>: strings as they are, other values as JSON.
@@ -48,6 +54,7 @@ class Tags:
                 value. Without it, a text that could be either is the JSON value
     quotes      around values that need them: those with one of `quoted` in them
     attributes  keys stand in quotes, where `&` would have to be escaped: such keys are refused
+    words       null, true and false in Python, where the family's template writes them so; JSON's are taken too
     """
 
     opens: str
@@ -57,6 +64,7 @@ class Tags:
     quotes: tuple[str, str] | None = None
     quoted: str = ""
     attributes: bool = False
+    words: Words = JSON_WORDS
 
 
 NAMES = r"[^\s\x00-\x1f\"'<>(){}\[\]|=]+"  # what tools may be called, where a family says nothing else
@@ -80,7 +88,7 @@ class Literals:
     colon: str
     comma: str
     quote: str
-    words: tuple[str, str, str]
+    words: Words
     nested_colon: str
     nested_quoted: bool
     sorted: bool = False
@@ -91,10 +99,33 @@ class Literals:
         return len(self.quote) == 1
 
 
-Arguments = Json | Tags | Literals
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """<cofl:value name="city" type="raw">Paris</cofl:value>: a tag for every value, also inside objects and lists.
 
-PYTHON = Literals("=", ", ", "'", ("None", "True", "False"), ": ", True)
-PYTHON_DOUBLE = Literals("=", ", ", '"', ("None", "True", "False"), ": ", True)
+    name    around a key; items of lists have none
+    kind    says what the value is, with the word for its kind: of a string, a scalar, an array, an object
+    """
+
+    opens: str
+    name: tuple[str, str]
+    kind: str
+    closes: str
+    words: Mapping[str, str] = field(hash=False)
+
+    def named(self, key: str) -> str:
+        """What follows `opens` for the value of `key`."""
+        return key.join(self.name)
+
+    def kind_of(self, kind: str) -> str:
+        """What announces a value of `kind`, and nothing is written before it but its name."""
+        return self.kind.format(word=self.words[kind])
+
+
+Arguments = Json | Tags | Literals | Nested
+
+PYTHON = Literals("=", ", ", "'", PYTHON_WORDS, ": ", True)
+PYTHON_DOUBLE = Literals("=", ", ", '"', PYTHON_WORDS, ": ", True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,11 @@ from grammars.tools.events import (
     ReasoningDelta,
     TextDelta,
 )
-from grammars.tools.formats import CallForm, Json, Literals, MessageFormat, OneOf, Part, Slot, Tags
+from grammars.tools.formats import CallForm, Json, Literals, MessageFormat, Nested, OneOf, Part, Slot, Tags
 from grammars.tools.inputs import input_of
 from grammars.tools.markers import CONTROL, Atoms
 from grammars.tools.reader import END, FramingError, Parser, Reader, StreamEndedError
-from grammars.tools.transcribe import Emit, LiteralReader, json_value, tag_arguments
+from grammars.tools.transcribe import Emit, LiteralReader, NestedReader, json_value, tag_arguments
 from grammars.tools.turns import Callable, Turn
 
 _SPACES = b" \t\r\n"
@@ -301,6 +301,8 @@ class Framer:
                 yield from json_value(self._reader, emit)
             case Tags() as tags:
                 yield from tag_arguments(self._reader, emit, tags, self._marks, tool.kinds, after)
+            case Nested() as nested:
+                yield from NestedReader(self._reader, emit, nested, self._marks).members(after)
             case Literals() as literals:
                 quote = self._marks.atoms(literals.quote)
                 yield from LiteralReader(self._reader, emit, literals, quote).arguments(after[0])

@@ -34,6 +34,18 @@ def without(markers: tuple[bytes, ...]) -> Dfa:
 
 
 @lru_cache(maxsize=64)
+def before(marker: bytes, without_: tuple[bytes, ...]) -> Terminal:
+    """Any text without some markers, and such that `marker` behind it is found where it is: a text before `>>>`
+    does not end with `>`.
+    """
+    overlaps = [marker[:-size] for size in range(1, len(marker)) if marker[:size] == marker[-size:]]
+    language = without((marker, *without_))
+    if overlaps:
+        language = difference(language, concat(any_text(), literals(overlaps)))
+    return Terminal(language, "text")
+
+
+@lru_cache(maxsize=64)
 def not_beginning(markers: tuple[bytes, ...]) -> Dfa:
     """The texts that do not begin with white space and one of `markers`."""
     begun = concat(compile_rust(r"[ \t\r\n]*"), literals(markers))

@@ -1,4 +1,4 @@
-"""A tool's arguments in its family's hand: JSON, tags or literals. Custom tools: inputs.py."""
+"""A tool's arguments in its family's hand: JSON, tags, tags in tags, or literals. Custom tools: inputs.py."""
 
 from collections.abc import Callable as Function
 from dataclasses import dataclass
@@ -10,11 +10,12 @@ from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.tools.arguments import Schema, compile_arguments
 from grammars.tools.definitions import Tool
-from grammars.tools.formats import Arguments, Json, Literals, Tags
+from grammars.tools.formats import Arguments, Json, Literals, Nested, Tags
 from grammars.tools.inputs import write_input
 from grammars.tools.kinds import STRING, Kinds
 from grammars.tools.literals import Hand, LiteralArguments
 from grammars.tools.markers import Marks, marks_of
+from grammars.tools.nested import NestedArguments, NestedHand
 from grammars.tools.tags import TagArguments, TagPen
 
 
@@ -50,6 +51,10 @@ def _written(schema: Schema, arguments: Arguments, marks: Marks) -> Written:
             pen = TagPen(tags, marks, schema)
             pen.check()
             return Written(TagArguments(schema, pen), pen.kinds)
+        case Nested() as nested:
+            tags_hand = NestedHand(nested, marks, schema.writer)
+            tags_hand.check()
+            return Written(NestedArguments(schema, tags_hand), _no_kinds)
         case Literals() as literals:
             hand = Hand(literals, marks, schema.writer)
             hand.check()

@@ -24,7 +24,7 @@ from grammars.json_schema.options import JsonSchemaOptions, punctuation
 from grammars.lark.compiler import lark_node
 from grammars.regex import pattern_dfa
 from grammars.tools.definitions import INPUT, Input
-from grammars.tools.formats import Arguments, Json, Literals, Tags
+from grammars.tools.formats import Arguments, Json, Literals, Nested, Tags
 from grammars.tools.free_text import without
 from grammars.tools.markers import CONTROL, Marks, marks_of, terminal
 from grammars.tools.transcribe import Emit
@@ -70,6 +70,10 @@ def _sequence(entry: Input, arguments: Arguments, vocabulary: Vocabulary, option
             return (*opens, _text(entry, Enclosure(quote=b'"'), vocabulary), quote, marks_of_json.close_object)
         case Tags() as tags:
             return (*marks.sequence(f"{tags.opens}{INPUT}{tags.colon}"), _between_tags(entry, tags, vocabulary))
+        case Nested() as nested:
+            opens = nested.opens + nested.named(INPUT) + nested.kind_of("string")
+            text = _text(entry, _ended_by(marks, nested.closes), vocabulary)
+            return (*marks.sequence(opens), text, *marks.sequence(nested.closes))
         case Literals() as literals:
             quote = literals.quote
             enclosure = Enclosure(quote=quote.encode()) if literals.escapes else _ended_by(marks, quote)

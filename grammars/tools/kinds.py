@@ -2,7 +2,7 @@
 
 Where strings are written without quotes, a text may read as another value: `3`, `null`, `[1]`. Then it
 is that value if the shape has values of that kind at all, and a string otherwise. So the raw strings
-of a shape are those that do not read as another kind (`raw`), and the framer decides alike (`reads_as`).
+of a shape are those that do not read as another kind (`raw`), and the framer decides alike (`json_for`).
 """
 
 import re
@@ -24,11 +24,13 @@ from grammars.json_schema.nodes import Writer
 from grammars.json_schema.object_nodes import ObjectPlan
 from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
 from grammars.json_schema.texts import Texts
+from grammars.tools.formats import JSON_WORDS, Words
 from grammars.tools.free_text import without
 
 STRING = "string"
 Kinds = frozenset[str]
 
+_WORD_KINDS = ("null", "boolean", "boolean")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
@@ -70,26 +72,28 @@ def kinds_of(writer: Writer, shape: Shape) -> Kinds:
     return frozenset(found)
 
 
-def reads_as(text: str, kinds: Kinds) -> bool:
-    """Is `text`, written where `kinds` may stand, JSON rather than a raw string?"""
-    if STRING not in kinds:
-        return True
-    return (
-        ("null" in kinds and text == "null")
-        or ("boolean" in kinds and text in ("true", "false"))
+def json_for(text: str, kinds: Kinds, words: Words = JSON_WORDS) -> str | None:
+    """The JSON that `text` stands for, written where `kinds` may stand; None where it is a raw string."""
+    for kind, json, other in zip(_WORD_KINDS, JSON_WORDS, words, strict=True):
+        if kind in kinds and text in (json, other):
+            return json
+    is_json = (
+        STRING not in kinds
         or ("number" in kinds and _NUMBER.fullmatch(text) is not None)
         or ("array" in kinds and text.startswith("["))
         or ("object" in kinds and text.startswith("{"))
     )
+    return text if is_json else None
 
 
 @lru_cache(maxsize=64)
-def _other_kinds(kinds: Kinds) -> Dfa | None:
-    """The texts that `reads_as` takes for JSON."""
+def _other_kinds(kinds: Kinds, words: Words) -> Dfa | None:
+    """The texts that `json_for` takes for JSON."""
     found: Dfa | None = None
+    null, true, false = ((json.encode(), word.encode()) for json, word in zip(JSON_WORDS, words, strict=True))
     parts = {
-        "null": lambda: literals([b"null"]),
-        "boolean": lambda: literals([b"true", b"false"]),
+        "null": lambda: literals(sorted({*null})),
+        "boolean": lambda: literals(sorted({*true, *false})),
         "number": numbers.any_number,
         "array": lambda: compile_rust(r"\[(?s:.)*"),
         "object": lambda: compile_rust(r"\{(?s:.)*"),
@@ -100,15 +104,17 @@ def _other_kinds(kinds: Kinds) -> Dfa | None:
 
 
 @lru_cache(maxsize=1024)
-def raw(strings: Texts, banned: tuple[bytes, ...], kinds: Kinds = frozenset({STRING})) -> Automaton:
+def raw(
+    strings: Texts, banned: tuple[bytes, ...], kinds: Kinds = frozenset({STRING}), words: Words = JSON_WORDS
+) -> Automaton:
     """Strings as they are: with none of `banned` in them, and none that reads as another of `kinds`."""
     if strings.chosen is not None:
-        kept = [text for text in strings.chosen if strings.has(text) and not reads_as(text, kinds)]
+        kept = [text for text in strings.chosen if strings.has(text) and json_for(text, kinds, words) is None]
         return literals([text.encode() for text in kept if not any(part in text.encode() for part in banned)])
     language = any_text() if strings.dfa is None else strings.dfa
     if banned:
         language = intersect(language, without(banned))
-    others = _other_kinds(kinds - {STRING})
+    others = _other_kinds(kinds - {STRING}, words)
     if others is not None:
         language = difference(language, others)
     return _counted(language, strings.low, strings.high)

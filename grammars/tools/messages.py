@@ -13,7 +13,7 @@ from constrained.finishing import length
 from constrained.grammar import Completion, Node, Sequence
 from grammars.tools.calls import Calls
 from grammars.tools.formats import MessageFormat
-from grammars.tools.free_text import text
+from grammars.tools.free_text import before, text
 from grammars.tools.markers import CONTROL
 from grammars.tools.turns import Turn
 from grammars.tools.written import Alternatives, AnyOf, completion_of
@@ -31,19 +31,25 @@ def message_turn(turn: Turn, shape: MessageFormat) -> Node:
 class Messages(AnyOf):
     """A message, and those after it."""
 
-    __slots__ = ("_last", "_shape", "_text", "_turn")
+    __slots__ = ("_last", "_shape", "_text", "_text_before", "_turn")
 
     def __init__(self, turn: Turn, shape: MessageFormat) -> None:
         super().__init__()
         self._turn = turn
         self._shape = shape
-        marks = (turn.marks.atoms(shape.end + shape.next), turn.marks.atoms(shape.last))
-        self._text = text(tuple(bytes(mark) for mark in marks if mark and all(atom < CONTROL for atom in mark)))
+        others, last = (self._as_bytes(mark) for mark in (shape.end + shape.next, shape.last))
+        self._text = text(tuple(filter(None, (others, last))))
+        self._text_before = before(others, tuple(filter(None, (last,)))) if others else self._text
         self._last = self._last_messages()
+
+    def _as_bytes(self, mark: str) -> bytes:
+        """A marker that is text; b"" where it is tokens, which texts cannot spell."""
+        atoms = self._turn.marks.atoms(mark)
+        return bytes(atoms) if all(atom < CONTROL for atom in atoms) else b""
 
     def after_text(self) -> Sequence:
         """The rest of a message of text, and what follows it."""
-        return (self._text, *self._turn.marks.sequence(self._shape.end + self._shape.next), self)
+        return (self._text_before, *self._turn.marks.sequence(self._shape.end + self._shape.next), self)
 
     def sequences(self) -> tuple[Sequence, ...]:
         """Reasoning, text before calls, or a last message."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from grammars.tools.formats import CallForm, Json, Literals, OneOf, Slot, Tags, ToolFormat
+from grammars.tools.formats import CallForm, Json, Literals, Nested, OneOf, Slot, Tags, ToolFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,10 @@ def render_arguments(family: ToolFormat, arguments: Mapping[str, Any]) -> str:
             return json.dumps(arguments, ensure_ascii=False)
         case Tags() as tags:
             return "".join(tags.opens + key + _tag_value(tags, value) + tags.closes for key, value in arguments.items())
+        case Nested() as nested:
+            return "".join(
+                f"{nested.opens}{nested.named(key)}{_nested(nested, value)}" for key, value in arguments.items()
+            )
         case Literals() as literals:
             named = sorted(arguments, key=str.lower) if literals.sorted else arguments
             return literals.comma.join(f"{key}{literals.colon}{_literal(literals, arguments[key])}" for key in named)
@@ -78,6 +82,21 @@ def kind_of(value: object) -> str:
             return "object"
         case _:
             return "number"
+
+
+def _nested(nested: Nested, value: object) -> str:
+    match value:
+        case str():
+            kind, inner = "string", value
+        case list():
+            items = cast("list[object]", value)
+            kind, inner = "array", "".join(nested.opens + _nested(nested, item) for item in items)
+        case dict():
+            members = cast("dict[str, object]", value).items()
+            kind, inner = "object", "".join(f"{nested.opens}{nested.named(k)}{_nested(nested, v)}" for k, v in members)
+        case _:
+            kind, inner = "scalar", json.dumps(value)
+    return nested.kind_of(kind) + inner + nested.closes
 
 
 _SWAP = str.maketrans("'\"", "\"'")

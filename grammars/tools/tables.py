@@ -7,9 +7,13 @@ from grammars.tools.formats import (
     NAMES,
     PYTHON,
     PYTHON_DOUBLE,
+    PYTHON_WORDS,
+    Arguments,
     CallForm,
+    Json,
     Literals,
     MessageFormat,
+    Nested,
     OneOf,
     Part,
     ReasoningFormat,
@@ -20,6 +24,7 @@ from grammars.tools.formats import (
 
 NAME, ARGUMENTS, ID, INDEX, PLACE = Slot.NAME, Slot.ARGUMENTS, Slot.ID, Slot.INDEX, Slot.PLACE
 
+_JSON = Json()
 THINK = ReasoningFormat("<think>", "</think>")
 
 _BEFORE_NAME, _AFTER_NAME = '{"name": "', '", "arguments": '
@@ -64,7 +69,7 @@ def _tagged(name: str, opens: str, closes: str, instructions: str = "") -> ToolF
 def _function_xml(name: str, opens: str, line: str, closes: str, think: ReasoningFormat = THINK) -> ToolFormat:
     """<function=NAME> with one tag per parameter; `line` is the line break that some families write."""
     call: tuple[Part, ...] = (f"{opens}{line}<function=", NAME, f">{line}", ARGUMENTS, f"</function>{line}{closes}")
-    tags = Tags("<parameter=", f">{line}", f"{line}</parameter>{line}")
+    tags = Tags("<parameter=", f">{line}", f"{line}</parameter>{line}", words=PYTHON_WORDS)
     return ToolFormat(name, (CallForm(call, between="\n"),), tags, reasoning=think, gap="\n")
 
 
@@ -76,6 +81,17 @@ def _keys_and_values(name: str, prefix: str, line: str) -> ToolFormat:
     think = ReasoningFormat(f"<{prefix}think>", f"</{prefix}think>")
     form = CallForm(call, between=line)
     return ToolFormat(name, (form,), tags, reasoning=think, gap="\n")
+
+
+def _cohere(name: str, answer: str, form: CallForm, arguments: Arguments = _JSON) -> ToolFormat:
+    """What Cohere's templates cmd3, cmd4 and cmd5 have in common."""
+    return ToolFormat(
+        name,
+        (form,),
+        arguments,
+        answer=(f"<|START_{answer}|>", f"<|END_{answer}|>"),
+        reasoning=ReasoningFormat("<|START_THINKING|>", "<|END_THINKING|>"),
+    )
 
 
 def _dsml(name: str, calls: str) -> ToolFormat:
@@ -117,6 +133,26 @@ def _deepseek(name: str, call: tuple[Part, ...], between: str) -> ToolFormat:
 def _mistral(name: str, *forms: CallForm) -> ToolFormat:
     return ToolFormat(name, forms, reasoning=ReasoningFormat("[THINK]", "[/THINK]"))
 
+
+_COHERE_LIST = CallForm(
+    ('    {"tool_call_id": "', INDEX, '", "tool_name": "', NAME, '", "parameters": ', ARGUMENTS, "}"),
+    "<|START_ACTION|>[\n",
+    ",\n",
+    "\n]<|END_ACTION|>",
+)
+_COHERE_TAGS = CallForm(
+    ('<cofl:tool_call id="', INDEX, '" name="', NAME, '">', ARGUMENTS, "</cofl:tool_call>"),
+    "<cofl:tool_calls>",
+    "",
+    "</cofl:tool_calls>",
+)
+_COHERE_VALUES = Nested(
+    opens="<cofl:value",
+    name=(' name="', '"'),
+    kind=' type="{word}">',
+    closes="</cofl:value>",
+    words={"string": "raw", "scalar": "json", "array": "list", "object": "dict"},
+)
 
 GPT_OSS = ToolFormat(
     "gpt-oss",
@@ -184,19 +220,9 @@ _FORMATS = (
     ToolFormat("granite-3", (CallForm(_OBJECT, "<|tool_call|>[", ", ", "]"),), reasoning=THINK),
     ToolFormat("phi-4-mini", (CallForm(_OBJECT, "<|tool_call|>[", ", ", "]<|/tool_call|>"),)),
     ToolFormat("phi-4-mini-functools", (CallForm(_OBJECT, "functools[", ", ", "]"),)),
-    ToolFormat(
-        "cohere",
-        (
-            CallForm(
-                ('    {"tool_call_id": "', INDEX, '", "tool_name": "', NAME, '", "parameters": ', ARGUMENTS, "}"),
-                "<|START_ACTION|>[\n",
-                ",\n",
-                "\n]<|END_ACTION|>",
-            ),
-        ),
-        answer=("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
-        reasoning=ReasoningFormat("<|START_THINKING|>", "<|END_THINKING|>"),
-    ),
+    _cohere("cohere", "RESPONSE", _COHERE_LIST),
+    _cohere("cohere-4", "TEXT", _COHERE_LIST),
+    _cohere("cohere-5", "TEXT", _COHERE_TAGS, _COHERE_VALUES),
     _mistral(
         "mistral-v3",
         # SentencePiece puts a space before the list, tekken does not.
@@ -306,7 +332,15 @@ _FORMATS = (
     ToolFormat(
         "minicpm5",
         (CallForm(('<function name="', NAME, '">', ARGUMENTS, "</function>"), between="\n"),),
-        Tags('<param name="', '">', "</param>", quotes=("<![CDATA[", "]]>"), quoted="<&\n", attributes=True),
+        Tags(
+            '<param name="',
+            '">',
+            "</param>",
+            quotes=("<![CDATA[", "]]>"),
+            quoted="<&\n",
+            attributes=True,
+            words=PYTHON_WORDS,
+        ),
         reasoning=THINK,
     ),
     _dsml("deepseek-v3.2", "function_calls"),

@@ -17,7 +17,7 @@ from grammars.json_schema.literals import Shape
 from grammars.json_schema.nodes import Writer
 from grammars.json_schema.texts import Texts
 from grammars.tools.arguments import Schema
-from grammars.tools.formats import JSON_KINDS, Tags, json_colon
+from grammars.tools.formats import JSON_KINDS, JSON_WORDS, Tags, Words, json_colon
 from grammars.tools.kinds import (
     STRING,
     Kinds,
@@ -47,6 +47,7 @@ class TagPen:
         self._end = marks.sequence(tags.closes)
         self._quotes = None if tags.quotes is None else (marks.sequence(tags.quotes[0]), marks.sequence(tags.quotes[1]))
         self._attributes = tags.attributes
+        self._words = tags.words
         self._schema = schema
         self._kinds: dict[str | None, Kinds] = {}
         self._values: dict[tuple[str | None, Shape], TagValue] = {}
@@ -97,14 +98,14 @@ class TagPen:
         strings = strings_of(writer, shape)
         if not texts.is_empty(strings):
             known = frozenset({STRING}) if self._typed else kinds
-            text = raw(strings, self.banned, known)
+            text = raw(strings, self.banned, known, self._words)
             if not text.is_empty:
                 found.append((*self._colon, _terminal(text), *self._end))
             if self._quotes is not None:
-                text = raw(strings, self.banned_in_quotes, known)
+                text = raw(strings, self.banned_in_quotes, known, self._words)
                 if not text.is_empty:
                     found.append((*self._colon, *self._in_quotes((_terminal(text),)), *self._end))
-        for kind, value in json_values(writer, shape):
+        for kind, value in json_values(writer, shape, self._words):
             colon = self._json_colons[kind]
             found.append((*colon, *value, *self._end))
             if self._quotes is not None and kind in ("array", "object"):
@@ -166,10 +167,11 @@ class TagArguments(AnyOf):
         return tuple((members_of(plan, self._pen, plan.start),) for plan in self._schema.plans)
 
 
-def json_values(writer: Writer, shape: Shape) -> Iterator[tuple[str, Sequence]]:
-    """The values of a shape that are not strings, as JSON, each with its kind."""
+def json_values(writer: Writer, shape: Shape, words: Words) -> Iterator[tuple[str, Sequence]]:
+    """The values of a shape that are not strings, as JSON, each with its kind; `words` may stand for JSON's."""
     for word in words_of(writer, shape):
-        yield "null" if word == "null" else "boolean", (terminal(word.encode()),)
+        for spelling in dict.fromkeys((word, words[JSON_WORDS.index(word)])):
+            yield "null" if word == "null" else "boolean", (terminal(spelling.encode()),)
     number = numbers_of(writer, shape)
     if not number.is_empty:
         yield "number", (_terminal(number),)

@@ -4,15 +4,15 @@
     city='Pa|ris'                            {"city": "Pa|ris"}
 
 What is emitted is always the beginning of one JSON text, so a client can show it as it grows. Only a
-value that may be a string or not (`kinds.reads_as`) waits until it is complete.
+value that may be a string or not (`kinds.json_for`), or a word of Python, waits until it is complete.
 """
 
 import json
 from collections.abc import Callable as Function
 from typing import Any
 
-from grammars.tools.formats import JSON_KINDS, Literals, Tags, json_colon
-from grammars.tools.kinds import STRING, Kinds, reads_as
+from grammars.tools.formats import JSON_KINDS, Literals, Nested, Tags, Words, json_colon
+from grammars.tools.kinds import STRING, Kinds, json_for
 from grammars.tools.markers import Atoms, Marks
 from grammars.tools.reader import Parser, Reader, StreamEndedError
 
@@ -82,45 +82,79 @@ def tag_arguments(
         else:
             kinds = kinds_of(key.decode())
         quoted = quotes is not None and (yield from reader.choose({True: quotes[0], False: ()}))
-        yield from _tag_value(reader, emit, kinds, (*quotes[1], *ends) if quotes and quoted else ends)
+        yield from _tag_value(reader, emit, kinds, tags.words, (*quotes[1], *ends) if quotes and quoted else ends)
     emit(b"{}" if separator == b"{" else b"}")
     reader.put_back(after)
 
 
-def _tag_value(reader: Reader, emit: Emit, kinds: Kinds, ends: Atoms) -> Parser[None]:
-    """A value and its closing tag."""
+def _tag_value(reader: Reader, emit: Emit, kinds: Kinds, words: Words, ends: Atoms) -> Parser[None]:
+    """A value and its closing tag: what it is shows in its first byte, or once it is complete."""
     if kinds == frozenset({STRING}):
         emit(b'"')
         yield from reader.until([ends], _escaped(emit))
         emit(b'"')
-    elif STRING not in kinds:
-        first = yield from reader.get()
-        reader.put_back((first,))
-        if first in _OPENING:  # may hold strings that hold the tag
-            yield from json_value(reader, emit)
-            yield from reader.expect(ends)
-        else:
-            yield from reader.until([ends], emit)
-    else:
-        yield from _either_value(reader, emit, kinds, ends)
-
-
-def _either_value(reader: Reader, emit: Emit, kinds: Kinds, ends: Atoms) -> Parser[None]:
-    """A value that may be a string or not: by its first byte, or once it is complete."""
+        return
     first = yield from reader.get()
     reader.put_back((first,))
-    if first < 0x100 and reads_as(chr(first), kinds) and first in _OPENING:
+    if first in _OPENING and json_for(chr(first), kinds) is not None:  # may hold strings that hold the tag
         yield from json_value(reader, emit)
         yield from reader.expect(ends)
         return
     text = bytearray()
     yield from reader.until([ends], text.extend)
-    if reads_as(text.decode(), kinds):
-        emit(bytes(text))
+    json = json_for(text.decode(), kinds, words)
+    if json is not None:
+        emit(json.encode())
     else:
         emit(b'"')
         _escaped(emit)(bytes(text))
         emit(b'"')
+
+
+class NestedReader:
+    """Reads tags that hold tags, and emits JSON."""
+
+    def __init__(self, reader: Reader, emit: Emit, nested: Nested, marks: Marks) -> None:
+        self._reader = reader
+        self._emit = emit
+        before, after = nested.name
+        self._opens, self._closes = marks.atoms(nested.opens), marks.atoms(nested.closes)
+        self._named, self._name_end = marks.atoms(nested.opens + before), marks.atoms(after)
+        self._kinds = {kind: marks.atoms(nested.kind_of(kind)) for kind in nested.words}
+
+    def members(self, end: Atoms) -> Parser[None]:
+        """Named values up to `end`, which is not read."""
+        separator = b"{"
+        while (yield from self._reader.choose({True: self._named, False: end})):
+            key = bytearray()
+            yield from self._reader.until([self._name_end], key.extend)
+            self._emit(separator + _json_key(bytes(key)))
+            separator = b", "
+            yield from self._value()
+        self._emit(b"{}" if separator == b"{" else b"}")
+        self._reader.put_back(end)
+
+    def _value(self) -> Parser[None]:
+        kind = yield from self._reader.choose(self._kinds)
+        if kind == "string":
+            self._emit(b'"')
+            yield from self._reader.until([self._closes], _escaped(self._emit))
+            self._emit(b'"')
+        elif kind == "scalar":
+            yield from self._reader.until([self._closes], self._emit)
+        elif kind == "array":
+            yield from self._items()
+        else:
+            yield from self.members(self._closes)
+            yield from self._reader.expect(self._closes)
+
+    def _items(self) -> Parser[None]:
+        separator = b"["
+        while (yield from self._reader.choose({True: self._opens, False: self._closes})):
+            self._emit(separator)
+            separator = b", "
+            yield from self._value()
+        self._emit(b"[]" if separator == b"[" else b"]")
 
 
 # ---------------------------------------------------------------------- literals

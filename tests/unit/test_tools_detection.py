@@ -103,6 +103,8 @@ SNIPPETS = {
     "deepseek-v4": "'<' + '｜DSML｜' + 'tool_calls>'",
     "functionary-v3.1": '<function=example_function_name>{"example_name": "example_value"}</function>',
     "functionary-v3.2": "{{- '>>>all\\n' + message['content'] -}}",
+    "cohere-4": "<|START_TEXT|>{{ x }}<|END_TEXT|> <|START_ACTION|>[",
+    "cohere-5": "<|START_TEXT|> <cofl:tool_calls><cofl:tool_call id=",
     "xlam": "make calls in a single JSON array:",
 }
 

@@ -130,7 +130,18 @@ def test_a_token_that_is_a_marker_and_text_that_spells_it_are_told_apart():
 
 @pytest.mark.parametrize(
     ("written", "read"),
-    [("3", 3), ("3x", "3x"), ("null", None), ("nullable", "nullable"), ("[1]", [1]), ("true", True), ("", "")],
+    [
+        ("3", 3),
+        ("3x", "3x"),
+        ("null", None),
+        ("nullable", "nullable"),
+        ("[1]", [1]),
+        ("true", True),
+        ("True", True),
+        ("None", None),
+        ("none", "none"),
+        ("", ""),
+    ],
 )
 def test_a_text_that_reads_as_another_kind_is_that(written: str, read: Any):
     text = f"<tool_call>\n<function=get_weather>\n<parameter=note>\n{written}\n</parameter>\n</function>\n</tool_call>"

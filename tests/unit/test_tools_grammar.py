@@ -321,6 +321,27 @@ def test_raw_strings_are_held_to_their_schema(key: str, accepted: list[str], ref
     assert [value for value in refused if fits(value)] == []
 
 
+def test_true_and_false_are_written_as_the_template_does_or_as_json():
+    tool = {"name": "f", "parameters": {"type": "object", "properties": {"on": {"type": "boolean"}}}}
+    python = "<tool_call>\n<function=f>\n<parameter=on>\n{}\n</parameter>\n</function>\n</tool_call>"
+    plain = "<tool_call>f<arg_key>on</arg_key><arg_value>{}</arg_value></tool_call>"
+    for family, text, accepted in (
+        ("qwen3-coder", python, ["true", "True", "false", "False"]),
+        ("glm-4.7", plain, ["true", "false"]),
+    ):
+        words = ["true", "True", "TRUE", "false", "False", "None", "null", ""]
+        fits = [word for word in words if accepts(text.format(word), TEXT_ONLY, [tool], format=family)]
+        assert fits == accepted
+
+
+def test_text_does_not_end_with_the_beginning_of_the_marker_behind_it():
+    assert accepts("all\na > b", format="functionary-v3.2")
+    assert accepts("all\na > b>>>now\n{}", format="functionary-v3.2")
+    assert accepts("all\n>>", format="functionary-v3.2")
+    assert not accepts("all\na>>>>now\n{}", format="functionary-v3.2")
+    assert not accepts("all\na>>>b", format="functionary-v3.2")
+
+
 def test_a_value_that_cannot_be_written_is_refused_where_it_stands():
     schema = {"type": "object", "properties": {"a": {"const": "</parameter>"}}}
     with pytest.raises(UnsupportedFeature) as caught:

@@ -64,6 +64,18 @@ def plain_json(opens: str, closes: str | None, name: str = "name", arguments: st
     return read
 
 
+def cohere_melody(command: str) -> Reader:
+    """Cohere's own reader of what its models write."""
+
+    def read(tokens: list[int], vocabulary: Vocabulary, tools: list[dict[str, Any]]) -> Calls:
+        melody = pytest.importorskip("cohere_melody", reason="pip install cohere-melody")
+        found = getattr(melody.PyFilter, command)().process_full_text(spelled(tokens, vocabulary))
+        # A call without arguments, if it is the last, has none in its reading either.
+        return [(call.name, json.loads(call.arguments or "{}")) for call in found.tool_calls]
+
+    return read
+
+
 def json_list(tokens: list[int], vocabulary: Vocabulary, tools: list[dict[str, Any]]) -> Calls:
     """Python's json, for a turn that is one JSON list."""
     return [(one["name"], one["arguments"]) for one in json.loads(spelled(tokens, vocabulary))]
@@ -83,8 +95,8 @@ def plain_python(tokens: list[int], vocabulary: Vocabulary, tools: list[dict[str
 
 
 def llama_json(tokens: list[int], vocabulary: Vocabulary, tools: list[dict[str, Any]]) -> Calls:
-    """Python's json, for a turn that is one call."""
-    call = json.loads(spelled(tokens, vocabulary).removeprefix("<|python_tag|>"))
+    """Python's json, for a turn that ends with one call."""
+    call = json.loads(spelled(tokens, vocabulary).rpartition("<|python_tag|>")[2])
     return [(call["name"], call["parameters"])]
 
 
@@ -167,7 +179,9 @@ ORACLES: dict[str, list[tuple[str, Reader]]] = {
     "granite-3": [("json", plain_json("<|tool_call|>", None))],
     "xlam": [("json", json_list)],
     "phi-4-mini": [("json", plain_json("<|tool_call|>", "<|/tool_call|>"))],
-    "cohere": [("json", plain_json("<|START_ACTION|>", "<|END_ACTION|>", "tool_name", "parameters"))],
+    "cohere": [("cohere-melody", cohere_melody("cmd3"))],
+    "cohere-4": [("cohere-melody", cohere_melody("cmd4"))],
+    "cohere-5": [("cohere-melody", cohere_melody("cmd5"))],
     "mistral-v3": [("mlx-lm mistral", mlx("mistral", "[TOOL_CALLS]", None)), ("mistral-common", mistral_common("v3"))],
     "mistral-v11": [("mistral-common", mistral_common("v11"))],
     "mistral-v13": [

@@ -36,7 +36,7 @@ WIDE: list[dict[str, Any]] = [
     {"name": "now_or_never", "input_schema": {"type": "object", "properties": {"when": {"const": "never"}}}},
 ]
 
-PLAIN_TEXT = {"type": "string", "pattern": "^x[A-Za-z0-9 .,'_:é☃-]*x$"}
+PLAIN_TEXT = {"type": "string", "pattern": "^x[A-Za-z0-9 .,'_:é☃-]{0,40}x$"}
 PLAIN: list[dict[str, Any]] = [
     {
         "type": "function",

@@ -4,22 +4,16 @@ The template is the foreign oracle: it shows the model what its calls look like.
 between the prompt and the next message must be allowed by the masks, token by token.
 """
 
-import json
 from typing import Any
 
 import pytest
 
-from grammars.tools.compile import compile_tools
-from grammars.tools.definitions import read_tools
 from grammars.tools.detection import detect_format
 from grammars.tools.formats import ToolFormat
-from grammars.tools.history import template_messages, template_tools
-from grammars.tools.reasoning import reasoning_in
 from grammars.tools.tables import FORMATS
 from tests.conformance.tools.requests import PLAIN
-from tests.conformance.tools.templates import NAMES, conventions, render, template
+from tests.conformance.tools.templates import NAMES, called, calls_taken, conventions, template, written_after_prompt
 from tests.conformance.tools.vocabularies import vocabulary_for
-from tests.conformance.tools.walks import frame, spelled, tokens_of
 
 pytestmark = pytest.mark.shared
 
@@ -33,48 +27,14 @@ def family_of(name: str) -> ToolFormat:
     return FORMATS[BY_TOKENS[name]] if name in BY_TOKENS else detect_format(None, template(name))
 
 
-def called(calls: list[tuple[str, Any]], **more: Any) -> list[dict[str, Any]]:
-    """An assistant's message with calls, and their results."""
-    entries = [
-        {"id": f"call_{place}", "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
-        for place, (name, arguments) in enumerate(calls)
-    ]
-    results = [{"role": "tool", "tool_call_id": one["id"], "content": "fine"} for one in entries]
-    return [{"role": "assistant", "content": None, "tool_calls": entries, **more}, *results]
-
-
 def written(name: str, messages: list[dict[str, Any]], **more: Any) -> tuple[str, str]:
-    """(prompt, what the template writes after it for `messages` and all that follows)."""
-    family, wishes = family_of(name), conventions(name)
-    tools = template_tools(read_tools(PLAIN), wishes)
-    prompt = render(name, template_messages([ASKED], wishes, family), tools, **more)
-    whole = render(name, template_messages([ASKED, *messages], wishes, family), tools, prompt=False, **more)
-    same = 0
-    while same < min(len(prompt), len(whole)) and prompt[same] == whole[same]:
-        same += 1
-    if same < len(prompt):  # history drops an opened section of reasoning: go back to before its marker
-        same = max(prompt.rfind(mark, 0, same) for mark in (">", "\n")) + 1
-    return prompt[:same], whole[same:]
+    return written_after_prompt(name, family_of(name), PLAIN, [ASKED], messages, **more)
 
 
 def accepted(name: str, text: str, prompt: str, **request: Any) -> list[tuple[str, Any]]:
-    """The calls in the longest beginning of `text` that is a whole turn of the grammar."""
     family = family_of(name)
-    vocabulary = vocabulary_for(family.name)
-    reasoning = reasoning_in(prompt, family)
-    if family.reasoning is not None and text.startswith(family.reasoning.closes):
-        reasoning = "opened"  # history writes an empty section as its end alone
-    grammar = compile_tools(PLAIN, vocabulary, format=family, reasoning=reasoning, **request)
-    matcher, turn = grammar.matcher(), list[int]()
-    for token in tokens_of(text, vocabulary):
-        if not matcher.allows(token):
-            break
-        matcher.advance(token)
-        turn = matcher.tokens if matcher.is_accepting or matcher.is_finished else turn
-        if matcher.is_finished:
-            break
-    found = [(call.name, json.loads(call.arguments)) for call in frame(grammar, turn).calls]
-    assert found, f"{text!r} is not a turn: stopped after {spelled(matcher.tokens, vocabulary)!r}"
+    found = calls_taken(text, prompt, family, vocabulary_for(family.name), PLAIN, **request)
+    assert found, f"{text!r} is not a turn"
     return found
 
 

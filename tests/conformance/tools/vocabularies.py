@@ -5,8 +5,13 @@ markers in place of its reserved tokens: to a grammar, that is what sets one tok
 """
 
 from functools import cache
+from pathlib import Path
+
+import pytest
 
 from constrained import Vocabulary
+from constrained.errors import ModelError
+from constrained.runtime.packaged_model import packaged_model
 from tests.support.tokenizers import tokenizer_path
 
 
@@ -17,6 +22,7 @@ def hunyuan(suffix: str) -> tuple[str, ...]:
     return (*tags, f"<tool_sep{suffix}>")
 
 
+_COHERE_THINKS = ("<|START_THINKING|>", "<|END_THINKING|>")
 _THINK = ("<think>", "</think>")
 
 # The markers that are one added token in the family's own tokenizer.
@@ -33,6 +39,8 @@ TOKENS = {
         "<|START_THINKING|>",
         "<|END_THINKING|>",
     ),
+    "cohere-4": ("<|START_ACTION|>", "<|END_ACTION|>", "<|START_TEXT|>", "<|END_TEXT|>", *_COHERE_THINKS),
+    "cohere-5": ("<cofl:tool_calls>", "</cofl:tool_calls>", "<|START_TEXT|>", "<|END_TEXT|>", *_COHERE_THINKS),
     "mistral-v3": ("[TOOL_CALLS]",),
     "mistral-v11": ("[TOOL_CALLS]", "[ARGS]", "[CALL_ID]"),
     "mistral-v13": ("[TOOL_CALLS]", "[ARGS]", "[THINK]", "[/THINK]"),
@@ -81,7 +89,9 @@ TOKENS = {
     "gemma-4": ("<|tool_call>", "<tool_call|>", '<|"|>', "<|channel>", "<channel|>"),
     "function-gemma": ("<start_function_call>", "<end_function_call>", "<escape>"),
 }
+SENTENCEPIECE = "data/mistral_instruct_tokenizer_240323.model.v3"  # in mistral_common
 OWN = {"hermes": "qwen3", "exaone": "llama3_1", "generic": "llama3_1", "gpt-oss": "gptoss", "mistral-v3": "mistral"}
+ADDED = 64
 NEEDS_TOKENS = {"gpt-oss", "muse"}  # families that exist with their tokens only
 NAMED_ENDS = {"muse": "<|eot|>", "kimi-k3": "<|end_of_msg|>"}  # what ends a turn, where the format says so
 ENDS = {"gptoss": [200002, 200012], "mistral": [2], "qwen3": [151645, 151643], "llama3_1": [128009, 128001, 128008]}
@@ -94,6 +104,32 @@ def own(name: str) -> Vocabulary:
 
 
 @cache
+def sentencepiece() -> Vocabulary:
+    """Mistral's tokenizer v3 in SentencePiece, from mistral-common's wheel: 32,768 ids, bytes as a fallback."""
+    package = pytest.importorskip("mistral_common")
+    model = pytest.importorskip("sentencepiece").SentencePieceProcessor(
+        model_file=str(Path(package.__file__).parent / SENTENCEPIECE)
+    )
+    spellings: list[bytes | None] = []
+    for token in range(model.vocab_size()):
+        piece = model.id_to_piece(token)
+        control = model.is_control(token) or model.is_unknown(token)
+        spelled = bytes((int(piece[3:5], 16),)) if model.is_byte(token) else piece.replace("▁", " ").encode()
+        spellings.append(None if control else spelled)
+    control = {model.id_to_piece(token): token for token, text in enumerate(spellings) if text is None}
+    return Vocabulary.from_spellings(spellings, [model.eos_id()], control)
+
+
+@cache
+def smollm2() -> Vocabulary:
+    """The packaged model's."""
+    try:
+        return Vocabulary.from_tokenizer_file(packaged_model() / "tokenizer.json")
+    except ModelError as error:
+        pytest.skip(str(error))
+
+
+@cache
 def with_tokens(tokens: tuple[str, ...], end: str = "") -> Vocabulary:
     """Llama 3's vocabulary, with `tokens` in place of reserved ones; `end` is an end token too."""
     llama = own("llama3_1")
@@ -102,6 +138,14 @@ def with_tokens(tokens: tuple[str, ...], end: str = "") -> Vocabulary:
     control = {renamed.get(name, name): token for name, token in llama.control.items()}
     ends = [control[end]] if end else []
     return Vocabulary.from_spellings(llama.spellings, [*llama.eos_token_ids, *ends], control)
+
+
+def with_added(family: str) -> Vocabulary:
+    """SmolLM2's vocabulary, with the family's tokens added behind it; for all families of the same size."""
+    base, tokens = smollm2(), TOKENS.get(family, ())
+    control = {**base.control, **{token: base.size + place for place, token in enumerate(tokens)}}
+    ends = [*base.eos_token_ids, *([control[NAMED_ENDS[family]]] if family in NAMED_ENDS else [])]
+    return Vocabulary.from_spellings([*base.spellings, *[None] * ADDED], ends, control)
 
 
 def vocabulary_for(family: str, *, text: bool = False) -> Vocabulary:
