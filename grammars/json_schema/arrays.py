@@ -253,6 +253,10 @@ class Arrays:
             found.append(replace(around, contains=(*around.contains, some)))
         return found
 
+    def worlds(self, branches: Sequence[Sequence[Arr]]) -> list[Arr]:
+        """Arrays are all in one."""
+        return [self._anything]
+
     def exclusive(self, branches: Sequence[Sequence[Arr]]) -> bool:
         """Can no array be in two of the branches?"""
         return all(self._disjoint(a, b) for one, two in combinations(branches, 2) for a in one for b in two)

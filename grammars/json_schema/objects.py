@@ -22,7 +22,7 @@ from grammars.json_schema.documents import Location, Scope
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.scalars import TEXTS, WIDE, Facts, chosen, placed, types
 from grammars.json_schema.shapes import Shapes
-from grammars.json_schema.telling_apart import apart, tells_apart
+from grammars.json_schema.telling_apart import apart, plainly_empty, tells_apart
 from grammars.json_schema.texts import ANY_TEXT, Texts
 from grammars.json_schema.values import Members, Value
 
@@ -86,6 +86,7 @@ class Objects:
     def __init__(self, shapes: Shapes) -> None:
         self._shapes = shapes
         self._anything = Obj()
+        self._empty: dict[Shape, bool] = {}
 
     @property
     def anything(self) -> Obj:
@@ -113,8 +114,14 @@ class Objects:
             a.exists + b.exists,
             evaluated,
         )
-        nothing = self._shapes.nothing
-        return None if any(self.shape_of(both, name) is nothing for name in required) else both
+        return None if any(self._hopeless(self.shape_of(both, name)) for name in required) else both
+
+    def _hopeless(self, shape: Shape) -> bool:
+        """Is a shape plainly empty? What is not seen here is found out by `Writer.alive`."""
+        found = self._empty.get(shape)
+        if found is None:
+            found = self._empty[shape] = shape is self._shapes.nothing or plainly_empty(self._shapes, shape)
+        return found
 
     def shape_of(self, one: Obj, name: str) -> Shape:
         """The shape of the value of key `name`."""
@@ -329,6 +336,15 @@ class Objects:
         ]
 
     # ------------------------------------------------------------------ exclusion
+
+    def worlds(self, branches: Sequence[Sequence[Obj]]) -> list[Obj]:
+        """With the key that tells the branches apart, and without it, where they do not require it."""
+        declared = [{name for clause in one.clauses for name in clause.properties} for way in branches for one in way]
+        for name in sorted(set[str]().union(*declared[:1]).intersection(*declared)):
+            if tells_apart(self._shapes, [[self.shape_of(one, name) for one in branch] for branch in branches]):
+                there = self._with(self._anything, name, self._shapes.anything, True)
+                return [there, self._with(self._anything, name, self._shapes.nothing, False)]
+        return [self._anything]
 
     def exclusive(self, branches: Sequence[Sequence[Obj]]) -> bool:
         """Can no object be in two of the branches? Decided by a required key whose value tells."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from grammars.json_schema.dialects import Kind
+from grammars.json_schema.dialects import Kind, Role
 from grammars.json_schema.documents import Document, Location, Scope
 from grammars.json_schema.literals import Among, Either, Literal, Says, Shape
 from grammars.json_schema.scalars import Facts
@@ -21,6 +21,8 @@ class ShapeTable:
             shape.literals: shape for shape in (self.anything, self.nothing)
         }
         self._facts: dict[Location, Facts] = {}
+        self._spokesmen: dict[Location, Location] = {}
+        self._first: dict[tuple[str, str], Location] = {}
 
     def facts(self, location: Location) -> Facts:
         """The keywords that restrict at `location`, by its dialect."""
@@ -51,7 +53,25 @@ class ShapeTable:
             return self.anything
         if isinstance(location.value, bool) or not self.facts(location):
             return self.nothing
+        spokesman = self._spokesman(location)
+        if spokesman is not None:
+            return self.intern(frozenset({Says(spokesman, positive)}))
         return self.intern(frozenset({Says(location, positive, self.enter(location, scope))}))
+
+    def _spokesman(self, location: Location) -> Location | None:
+        """The first schema that says the same, for those without schemas in them; None for others.
+
+        `{"type": "integer"}` at a thousand places is one shape, and its negation is seen to exclude it.
+        """
+        found = self._spokesmen.get(location)
+        if found is None:
+            facts = self.facts(location)
+            rules = location.dialect.rules
+            if any(keyword in rules and rules[keyword].role not in (Role.PLAIN, Role.SIZE) for keyword in facts):
+                return None
+            found = self._first.setdefault((location.dialect.name, repr(sorted(facts.items()))), location)
+            self._spokesmen[location] = found
+        return found
 
     def enter(self, location: Location, scope: Scope) -> Scope:
         """The dynamic scope at `location`."""

@@ -38,6 +38,8 @@ A = TypeVar("A")
 
 MOST_ALTERNATIVES = 4096  # of one shape and type
 
+_Combination = tuple[tuple[int, ...], Sequence[A]]  # branches by their indices, and what satisfies all of them
+
 
 class Shapes(ShapeTable):
     """All shapes of one document, and the algebra on them.
@@ -229,9 +231,8 @@ class Shapes(ShapeTable):
         if not self.tracks_evaluated or len(speaking) + self._told_apart < 2:
             return _each([ways for _, ways in live])
         silent = [way for branch, ways in live if (branch, ways) not in speaking for way in ways]
-        combined = [((), silent), *self._combinations(domain, [ways for _, ways in speaking])]
         found: list[A] = []
-        for chosen, together in combined:
+        for chosen, together in self._combinations(domain, [((), silent)], [ways for _, ways in speaking]):
             for index, (branch, _) in enumerate(speaking if self._told_apart else ()):
                 together = together if index in chosen else self.cross(domain, together, of(branch, False))
             found += together
@@ -240,19 +241,17 @@ class Shapes(ShapeTable):
         return found
 
     def _combinations(
-        self, domain: Structure[A], branches: list[Sequence[A]]
-    ) -> Iterator[tuple[tuple[int, ...], Sequence[A]]]:
-        """The branches that can hold at once, by their indices, with what satisfies all of them."""
-        level: list[tuple[tuple[int, ...], Sequence[A]]] = [((index,), ways) for index, ways in enumerate(branches)]
-        while level:
-            yield from level
-            level = [
-                ((*chosen, index), together)
-                for chosen, ways in level
-                for index in range(chosen[-1] + 1, len(branches))
-                if not domain.exclusive([ways, branches[index]])
-                and (together := self.cross(domain, ways, branches[index]))
-            ]
+        self, domain: Structure[A], none: list[_Combination[A]], branches: list[Sequence[A]]
+    ) -> Iterator[_Combination[A]]:
+        """`none` of the branches, and those that can hold at once, with what satisfies all of them."""
+        todo = [*none, *(((index,), ways) for index, ways in enumerate(branches))]
+        for chosen, ways in todo:
+            yield chosen, ways
+            for index in range(chosen[-1] + 1, len(branches)) if chosen else ():
+                apart = domain.exclusive([ways, branches[index]])
+                together = [] if apart else self.cross(domain, ways, branches[index])
+                if together:
+                    todo.append(((*chosen, index), together))
 
     def _one_of(
         self,
@@ -267,14 +266,28 @@ class Shapes(ShapeTable):
         if domain.exclusive(alone) or self._exclusive_in(domain, alone, context):
             return _each(alone)
         found: list[A] = []
+        for world in domain.worlds(alone):
+            inside = [(branch, self.cross(domain, [world], ways)) for branch, ways in branches]
+            if domain.exclusive([ways for _, ways in inside]):
+                found += _each([ways for _, ways in inside])
+            else:
+                found += self._just_one(domain, inside, of)
+        return found
+
+    def _just_one(
+        self, domain: Structure[A], branches: "list[tuple[Location, list[A]]]", of: "Callable[..., Sequence[A]]"
+    ) -> list[A]:
+        """One of the branches, and none of the others."""
+        found: list[A] = []
         for branch, ways in branches:
-            left = list(ways)
+            left = ways
             for other, other_ways in branches:
-                if other is not branch:
-                    apart = [domain.exclusive([[way], other_ways]) for way in left]
-                    mixed = [way for way, alone in zip(left, apart, strict=True) if not alone]
-                    left = [way for way, alone in zip(left, apart, strict=True) if alone]
-                    left += self.cross(domain, mixed, of(other, False)) if mixed else []
+                if other is branch or not left:
+                    continue
+                apart = [domain.exclusive([[way], other_ways]) for way in left]
+                mixed = [way for way, alone in zip(left, apart, strict=True) if not alone]
+                left = [way for way, alone in zip(left, apart, strict=True) if alone]
+                left += self.cross(domain, mixed, of(other, False)) if mixed else []
             found += left
         return found
 

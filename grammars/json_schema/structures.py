@@ -54,6 +54,10 @@ class Structure(Protocol[A]):
         """The ways to violate one of the type's own keywords, or a conditional one."""
         ...
 
+    def worlds(self, branches: Sequence[Sequence[A]]) -> list[A]:
+        """Ways that together are every value of the type, and in each of which branches are easier to tell apart."""
+        ...
+
     def exclusive(self, branches: Sequence[Sequence[A]]) -> bool:
         """Can no value be in two of the branches? (False when unsure.)"""
         ...

@@ -14,9 +14,21 @@ from grammars.json_schema import texts
 from grammars.json_schema.literals import Among, Says, Shape
 from grammars.json_schema.scalars import TEXTS, WIDE, Facts, chosen, types
 from grammars.json_schema.shapes import Shapes
-from grammars.json_schema.values import Text, Value
+from grammars.json_schema.values import Flag, Items, Members, Null, Number, Text, Value
 
 _STRINGS = frozenset({"string"})
+_TYPE = {Null: "null", Flag: "boolean", Number: "number", Text: "string", Items: "array", Members: "object"}
+
+
+def plainly_empty(shapes: Shapes, shape: Shape) -> bool:
+    """Has no value a shape, by its constants and types alone?"""
+    values, allowed = _constants(shapes, shape), _types(shapes, shape)
+    if allowed is not None and not allowed:
+        return True
+    if values is None:
+        return False
+    excluded = frozenset[Value]().union(*_excluded(shapes, shape))
+    return not any(value not in excluded and (allowed is None or _TYPE[type(value)] in allowed) for value in values)
 
 
 def apart(shapes: Shapes, a: Shape, b: Shape) -> bool:
@@ -59,6 +71,17 @@ def _constants(shapes: Shapes, shape: Shape) -> frozenset[Value] | None:
     stated = [literal.values for literal in shape.literals if isinstance(literal, Among) and literal.positive]
     stated += [values for facts in _conjuncts(shapes, shape) if (values := chosen(facts)) is not None]
     return reduce(lambda a, b: a & b, stated) if stated else None
+
+
+def _excluded(shapes: Shapes, shape: Shape) -> Iterator[frozenset[Value]]:
+    """Values that a shape plainly excludes: by a negated `enum` or `const` that stands alone."""
+    for literal in shape.literals:
+        if isinstance(literal, Among) and not literal.positive:
+            yield literal.values
+        elif isinstance(literal, Says) and not literal.positive:
+            facts = shapes.facts(literal.location)
+            if facts.keys() <= {"enum", "const"} and (values := chosen(facts)) is not None:
+                yield values
 
 
 def _types(shapes: Shapes, shape: Shape) -> frozenset[str] | None:

@@ -48,6 +48,38 @@ HUGE = {
         [{"kind": "k999", "v999": 1}, {"v7": 2, "kind": "k7"}],
         [{"kind": "k999", "v999": "1"}, {"kind": "k1000"}, {}],
     ),
+    "1,000 branches told apart by a constant that may be missing": (
+        {
+            "type": "object",
+            "oneOf": [{"properties": {"kind": {"const": i}, "value": {"type": "integer"}}} for i in range(1000)],
+        },
+        [{"kind": 999, "value": 1}, {"value": 2, "kind": 7}],
+        [{"kind": 999, "value": "1"}, {"kind": 1000}, {"value": 1}, {}],
+    ),
+    "conditions on one key": (
+        {
+            "allOf": [
+                {
+                    "if": {"properties": {"kind": {"const": i}}, "required": ["kind"]},
+                    "then": {"required": [f"v{i}"]},
+                }
+                for i in range(40)
+            ]
+        },
+        [{"kind": 7, "v7": 1}, {}, {"kind": 40}],
+        [{"kind": 7}, {"kind": 39, "v38": 1}],
+    ),
+    "references that double at each step": (
+        {
+            "$ref": "#/$defs/d0",
+            "$defs": {
+                **{f"d{i}": {"anyOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(40)},
+                "d40": {"type": "object"},
+            },
+        },
+        [{}],
+        [[]],
+    ),
     "a maximal length": ({"type": "string", "maxLength": 1_000_000_000}, ["", "a" * 1000], [1]),
     "a minimal length": ({"type": "string", "minLength": 5_000}, ["é" * 5_000], ["é" * 4_999]),
     "many items": ({"type": "array", "maxItems": 1_000_000, "items": {"type": "null"}}, [[None] * 100], [[1]]),
