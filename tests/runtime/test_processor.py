@@ -4,13 +4,21 @@ import re
 from collections.abc import Callable
 
 import mlx.core as mx
+import mlx_lm
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from mlx_lm.generate import BatchGenerator, generate_step, speculative_generate_step
 from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.sample_utils import make_logits_processors, make_sampler
 
-from constrained.errors import TokenRefused
+from constrained.automata.regex import compile_rust
+from constrained.budget import Budgeted
+from constrained.errors import BudgetTooSmall, TokenRefused
+from constrained.grammar import Terminal
+from constrained.matcher import CompiledGrammar
+from constrained.runtime.models import LoadedModel, load_model, vocabulary_of
 from constrained.runtime.processor import GrammarProcessor
 from tests.runtime import tiny
 
@@ -58,15 +66,14 @@ def test_after_the_end_only_the_end_token_follows(model):
     assert tokens[-2:] == [tiny.END, tiny.END]
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"prefill_step_size": 2},
-        {"kv_bits": 8, "kv_group_size": 32, "quantized_kv_start": 0},
-        {"max_kv_size": 8},
-    ],
-    ids=["prefill in pieces", "quantised cache", "rotating cache"],
-)
+CACHES = {
+    "prefill in pieces": {"prefill_step_size": 2},
+    "quantised cache": {"kv_bits": 8, "kv_group_size": 32, "quantized_kv_start": 0},
+    "rotating cache": {"max_kv_size": 8},
+}
+
+
+@pytest.mark.parametrize("options", CACHES.values(), ids=CACHES)
 def test_caches_and_prefill_make_no_difference(model, options):
     assert matches(run(model, logits_processors=[GrammarProcessor(tiny.grammar(PATTERN))], **options))
 
@@ -158,6 +165,85 @@ def test_drafts_do_not_change_the_text(model, draft, drafted, own_draft):
     assert tiny.spell(speculated) == tiny.spell(plain)
 
 
+PATTERNS = st.sampled_from(
+    [PATTERN, "(abc|xyz)*(true|null)", "[a-z]{3,30}", r"\[(12|null|[ab]*)(, (12|null))*\]", "abc"]
+)
+
+
+@given(PATTERNS, st.integers(0, 50), st.integers(1, 6), st.integers(0, 12))
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def test_no_draft_changes_a_text_with_a_budget(model, pattern, seed, drafted, slack):
+    """A random model drafts; most of it is rejected, and every rejection is taken back from the budget."""
+    grammar = tiny.grammar(pattern)
+    budget = Budgeted(grammar.matcher(), 1000).minimum + slack
+    drafts = tiny.model(seed=100 + seed)
+
+    def within_budget() -> list[GrammarProcessor]:
+        return [GrammarProcessor(Budgeted(grammar.matcher(), budget))]
+
+    prompt = [*PROMPT, 20 + seed % 30]
+    plain = run(model, prompt, logits_processors=within_budget())
+    speculated = [
+        token
+        for token, _, _ in speculative_generate_step(
+            mx.array(prompt), model, drafts, num_draft_tokens=drafted, max_tokens=60, logits_processors=within_budget()
+        )
+    ]
+    assert matches(speculated, pattern)
+    assert speculated[: speculated.index(tiny.END) + 1] == plain[: plain.index(tiny.END) + 1]
+    assert speculated.index(tiny.END) < budget
+
+
+# ---------------------------------------------------------------- mlx-lm's own functions
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory) -> LoadedModel:
+    """Random weights, and a real tokenizer of single bytes."""
+    return load_model(str(tiny.write_model(tmp_path_factory.mktemp("model"))))
+
+
+def constrained(loaded: LoadedModel, **options) -> list[GrammarProcessor]:
+    grammar = CompiledGrammar(Terminal(compile_rust(PATTERN)), vocabulary_of(*loaded))
+    return [GrammarProcessor(grammar, **options)]
+
+
+@pytest.mark.parametrize("options", CACHES.values(), ids=CACHES)
+def test_generate_and_stream_generate_take_it(loaded, options):
+    asked = {"prompt": "Hello!", "max_tokens": 40, **options}
+    text = mlx_lm.generate(*loaded, logits_processors=constrained(loaded, max_tokens=40), **asked)
+    pieces = mlx_lm.stream_generate(*loaded, logits_processors=constrained(loaded, max_tokens=40), **asked)
+    assert re.fullmatch(PATTERN, text)
+    assert "".join(piece.text for piece in pieces) == text
+
+
+def test_batch_generate_gives_all_rows_the_same_processor(loaded):
+    prompts = [
+        loaded.tokenizer.encode(text) for text in ("Hello!", "Who are you?", "ab", "Hello!", "A very long prompt.")
+    ]
+    made = mlx_lm.batch_generate(
+        *loaded,
+        prompts,
+        max_tokens=40,
+        logits_processors=constrained(loaded, max_tokens=40),
+        completion_batch_size=3,
+    )
+    for prompt, text in zip(prompts, made.texts, strict=True):
+        alone = mlx_lm.generate(*loaded, prompt, max_tokens=40, logits_processors=constrained(loaded, max_tokens=40))
+        assert text == alone
+        assert re.fullmatch(PATTERN, text)
+
+
+def test_a_processor_with_a_budget_needs_no_more_than_that(model):
+    for seed in range(5):
+        processor = GrammarProcessor(tiny.grammar(PATTERN), max_tokens=9 + seed)
+        tokens = run(model, sampler=hot(seed), logits_processors=[processor])
+        assert matches(tokens)
+        assert tokens.index(tiny.END) < 9 + seed
+    with pytest.raises(BudgetTooSmall):
+        GrammarProcessor(tiny.grammar(PATTERN), max_tokens=8)
+
+
 # ---------------------------------------------------------------- the history alone
 
 
@@ -203,6 +289,23 @@ def test_what_follows_the_end_is_ignored():
     allowed(processor, PROMPT)
     assert allowed(processor, [*PROMPT, *ids("ab"), tiny.END, 50, 60]) == {tiny.END}
     assert allowed(processor, [*PROMPT, *ids("a")]) == set(ids("b"))
+
+
+def test_sequences_are_told_apart_by_their_prompts():
+    processor = GrammarProcessor(tiny.grammar("ab(cd|ef)"))
+    one, other = PROMPT, [tiny.START, 50, 51]
+    for text, expected in (("", "a"), ("a", "b"), ("ab", "c"), ("abc", "d")):
+        assert set(ids(expected)) <= allowed(processor, [*one, *ids(text)])
+        assert set(ids("a")) <= allowed(processor, other)
+    assert allowed(processor, [*other, *ids("abe")]) == set(ids("f"))
+    assert allowed(processor, [*one, *ids("abc")]) == set(ids("d"))
+
+
+def test_a_matcher_is_one_sequence():
+    processor = GrammarProcessor(tiny.grammar("abc").matcher())
+    allowed(processor, [*PROMPT])
+    allowed(processor, [*PROMPT, *ids("ab")])
+    assert allowed(processor, [tiny.START, 50]) >= set(ids("a"))
 
 
 def test_a_shorter_history_than_the_prompt_is_a_new_sequence():
