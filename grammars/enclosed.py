@@ -46,6 +46,10 @@ class Enclosure:
         """The texts of an automaton as they are written here."""
         return _spelled(dfa, self.quote[0]) if self.quote else dfa
 
+    def written(self, automaton: Automaton) -> Automaton:
+        """As `spelled`, for automata with counters, too."""
+        return _automaton(automaton, self.quote[0]) if self.quote else automaton
+
     def alphabet(self, vocabulary: Vocabulary) -> frozenset[int]:
         """The bytes that texts may be made of, so that they can be written."""
         known = frozenset(vocabulary.alphabet)

@@ -115,33 +115,14 @@ def literals(texts: Mapping[bytes, int] | Iterable[bytes], *, minimal: bool = Tr
     used = sorted(set(b"".join(ordered)))
     classes = np.zeros(256, np.uint8)
     classes[used] = np.arange(1, len(used) + 1) % 256  # 256 used bytes: class 0 is one of them
-    edges, last = _trie(ordered)
-    step = np.zeros((2 + len(edges), len(used) + 1), np.int32)
-    step[edges[:, 0], classes[edges[:, 1]]] = np.arange(2, 2 + len(edges))
+    text = np.frombuffer(bytearray(b"".join(ordered)), np.uint8)
+    begins = np.zeros(len(ordered) + 1, np.int64)
+    np.cumsum([len(one) for one in ordered], out=begins[1:])
+    step = np.zeros((tables.rows_of_tree(text, begins), len(used) + 1), np.int32)
+    last = tables.fill_tree(text, begins, classes, step)
     names = np.full(len(step), REFUSES, np.int32)
     names[last] = [labelled[text] for text in ordered]
     return canonical(classes, step, names) if minimal else Dfa(classes, step, names)
-
-
-def _trie(ordered: Sequence[bytes]) -> tuple[NDArray[np.int32], list[int]]:
-    """The tree of sorted texts: (row before, byte) of the edge into each row from 2 on; the row of each text."""
-    before: list[NDArray[np.int32]] = []
-    last: list[int] = []
-    path = np.ones(1 + max(map(len, ordered), default=0), np.int32)  # row at each depth of the text before
-    previous, rows = b"", 2
-    for text in ordered:
-        pairs = enumerate(zip(previous, text, strict=False))
-        shared = next((place for place, (old, new) in pairs if old != new), min(len(previous), len(text)))
-        path[shared + 1 : len(text) + 1] = np.arange(rows, rows + len(text) - shared)
-        before.append(path[shared : len(text)].copy())
-        last.append(int(path[len(text)]))
-        previous, rows = text, rows + len(text) - shared
-    suffixes = b"".join(text[len(text) - len(fresh) :] for text, fresh in zip(ordered, before, strict=True))
-    edges = np.zeros((len(suffixes), 2), np.int32)
-    if before:
-        edges[:, 0] = np.concatenate(before)
-        edges[:, 1] = np.frombuffer(suffixes, np.uint8)
-    return edges, last
 
 
 def intersect(a: Dfa, b: Dfa, limit: int = PRODUCT_LIMIT) -> Dfa:

@@ -276,6 +276,51 @@ def renumber(step: Table, labels: Labels, block: NDArray[np.int32]) -> tuple[Tab
 
 
 @kernel
+def _shared(text: NDArray[np.uint8], begins: NDArray[np.int64], at: int) -> int:
+    """How many bytes text `at` begins with that the text before it begins with, too."""
+    if at == 0:
+        return 0
+    most = min(begins[at] - begins[at - 1], begins[at + 1] - begins[at])
+    for place in range(most):
+        if text[begins[at - 1] + place] != text[begins[at] + place]:
+            return place
+    return most
+
+
+@kernel
+def rows_of_tree(text: NDArray[np.uint8], begins: NDArray[np.int64]) -> int:
+    """The rows that `fill_tree` needs."""
+    rows = 2
+    for at in range(begins.shape[0] - 1):
+        rows += begins[at + 1] - begins[at] - _shared(text, begins, at)
+    return rows
+
+
+@kernel
+def fill_tree(
+    text: NDArray[np.uint8], begins: NDArray[np.int64], classes: NDArray[np.uint8], step: Table
+) -> NDArray[np.int32]:
+    """Draw the tree of some texts, sorted and different, into `step`, which is empty; (K,) the row of each text.
+
+    Text k is `text[begins[k] : begins[k + 1]]`.
+    """
+    longest = 0
+    for at in range(begins.shape[0] - 1):
+        longest = max(longest, begins[at + 1] - begins[at])
+    path = np.ones(longest + 1, np.int32)  # the row at each depth of the text before
+    last = np.empty(begins.shape[0] - 1, np.int32)
+    rows = 2
+    for at in range(begins.shape[0] - 1):
+        size = begins[at + 1] - begins[at]
+        for depth in range(_shared(text, begins, at), size):
+            step[path[depth], classes[text[begins[at] + depth]]] = rows
+            path[depth + 1] = rows
+            rows += 1
+        last[at] = path[size]
+    return last
+
+
+@kernel
 def product(
     left: Table,
     right: Table,

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from constrained.automata.code_points import ANY, Ranges, complement, ranges, union
 from constrained.errors import InvalidGrammar, LimitExceeded, UnsupportedFeature
 
@@ -233,7 +235,7 @@ def _folded(listed: str, flags: int) -> Ranges:
 
 @lru_cache(maxsize=1)
 def _every_character() -> str:
-    return "".join(map(chr, [*range(0xD800), *range(0xE000, 0x110000)]))
+    return np.r_[0:0xD800, 0xE000:0x110000].astype("<u4").tobytes().decode("utf-32-le")
 
 
 @lru_cache(maxsize=512)

@@ -22,7 +22,7 @@ from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.enclosed import Enclosure, unescaping
 from grammars.json_schema.options import JsonSchemaOptions, punctuation
 from grammars.lark.compiler import lark_node
-from grammars.regex import pattern_dfa
+from grammars.regex import counted_pattern, pattern_dfa
 from grammars.tools.definitions import INPUT, Input
 from grammars.tools.formats import Arguments, Json, Literals, Nested, Tags
 from grammars.tools.free_text import without
@@ -111,6 +111,10 @@ def _ended_by(marks: Marks, *ends: str) -> Enclosure:
 def _text(entry: Input, enclosure: Enclosure, vocabulary: Vocabulary) -> Symbol:
     if entry.syntax == "lark":
         return lark_node(entry.definition, vocabulary, enclosure=enclosure)
+    if entry.syntax == "regex" and not enclosure.marks:
+        counted = counted_pattern(entry.definition, enclosure.alphabet(vocabulary), enclosure.written)
+        if counted is not None:
+            return counted
     texts = any_text() if entry.syntax == "text" else pattern_dfa(entry.definition)
     if texts.is_empty:
         raise Unsatisfiable("no text matches the pattern")

@@ -1,12 +1,14 @@
 """compile_regex and compile_choice: what they accept, and what they say when they do not."""
 
+import random
 import time
 
 import pytest
 
 from constrained import GrammarError, InvalidGrammar, LimitExceeded, Unsatisfiable, UnsupportedFeature, Vocabulary
 from constrained.automata.rust_parse import parse_rust
-from constrained.matcher import replay
+from constrained.grammar import Node, Terminal
+from constrained.matcher import CompiledGrammar, replay
 from grammars.choice import compile_choice
 from grammars.regex import compile_regex, pattern_dfa
 from tests.support.grammars import tokens_of
@@ -139,3 +141,59 @@ def test_many_choices():
     assert accepts(grammar, choices[12_345])
     assert not accepts(grammar, choices[12_345] + "0")
     assert replay(grammar, list(choices[-1].encode())).shortest_completion() == b""
+
+
+LONG = [
+    (r"[a-z]{1,3000}", ["a", "z" * 3000], ["", "z" * 3001, "aB"]),
+    (r"^(?s).{400,}$", ["é" * 400, "\n" * 1000], ["é" * 399]),
+    (r"a{300}|b{400}c", ["a" * 300, "b" * 400 + "c"], ["a" * 299, "b" * 399 + "c", "b" * 400]),
+    (r"(?:[a-z]{1,300}-){2,400}x?", ["a-b-", "abc-" * 400 + "x"], ["a-", "a-b-xx", "abc-" * 401]),
+    (r"(?:ab|cd|\d\d){300}", ["abcd12" * 100], ["abcd12" * 99, "abcd12" * 100 + "ab", "abc" * 100]),
+    (r"x(?s).{0,9000}y", ["xy", "xyy", "x" + "y" * 9000 + "y"], ["x", "x" + "y" * 9002]),
+    (r"(?i)(?:aab|b){257,258}", ["b" * 257, "Aab" * 257, "bB" * 129], ["b" * 256, "b" * 259, "aa" * 257]),
+    (r"(?:\p{L}{2}\.){500}", ["αβ." * 500], ["αβ." * 499, "α.β" * 500]),
+]
+
+
+@pytest.mark.parametrize(("pattern", "accepted", "refused"), LONG)
+def test_long_repeats_are_counted(pattern, accepted, refused):
+    grammar = compile_regex(pattern, BYTES)
+    assert isinstance(grammar.start, Node)
+    assert [text for text in [*accepted, *refused] if accepts(grammar, text)] == accepted
+    shortest = grammar.matcher().shortest_completion().decode()
+    assert accepts(grammar, shortest)
+    assert len(shortest) == min(map(len, accepted))
+
+
+@pytest.mark.parametrize("pattern", [r"(?:a|aa){300}", r"(?:[a-z]+ ?){3,90}", r"(?:a?){300}", r"\b[a-z]{300}\b"])
+def test_repeats_of_what_does_not_tell_its_end_are_written_out(pattern):
+    assert isinstance(compile_regex(pattern, BYTES).start, Terminal)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"[a-z]{1,300}",
+        r"(?s).{300,}",
+        r"a{300}|b{400}c",
+        r"(?:[a-c]{1,300}-){2,3}x?",
+        r"(?:ab|cd|\d\d){300}",
+        r"x(?s).{0,300}y",
+        r"(?i)(?:aab|b){257,258}",
+        r"(?:[αβéλ]{2}\.){150}",
+    ],
+)
+def test_a_counted_pattern_is_the_one_that_is_written_out(pattern):
+    counted, chance = compile_regex(pattern, BYTES), random.Random(3)
+    assert isinstance(counted.start, Node)
+    written = CompiledGrammar(Terminal(pattern_dfa(pattern)), BYTES)
+    for _ in range(2):
+        one, other = counted.matcher(), written.matcher()
+        for _ in range(320):
+            allowed = tokens_of(one.bitmask())
+            assert allowed == tokens_of(other.bitmask())
+            if allowed == [256]:
+                break
+            token = chance.choice([token for token in allowed if token != 256])
+            one.advance(token)
+            other.advance(token)
