@@ -218,13 +218,14 @@ def run_serve(options: argparse.Namespace) -> int:
 def run_check(options: argparse.Namespace) -> int:
     """Compile a schema or a Lark grammar, for a vocabulary of single bytes: that needs no model."""
     from grammars import compile_json_schema, compile_lark
+    from grammars.lark.report import control_tokens
 
-    letters = constrained.Vocabulary.from_spellings([*(bytes([b]) for b in range(256)), None], eos_token_ids=[256])
     try:
         if options.schema.suffix == ".lark":
-            grammar = compile_lark(read_text(options.schema), letters)
+            text = read_text(options.schema)
+            grammar = compile_lark(text, _letters(*control_tokens(text)))
         else:
-            grammar = compile_json_schema(read_json(options.schema), letters)
+            grammar = compile_json_schema(read_json(options.schema), _letters())
     except GrammarError as error:
         if options.json:
             refusal = {"kind": type(error).__name__, "message": error.message, "where": error.where, "hint": error.hint}
@@ -240,6 +241,14 @@ def run_check(options: argparse.Namespace) -> int:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     print(f"{options.schema} compiles")
     return 0
+
+
+def _letters(names: Sequence[str] = (), size: int = 0) -> constrained.Vocabulary:
+    """A vocabulary of single bytes, with these control tokens and at least so many tokens."""
+    letters = [bytes([b]) for b in range(256)]
+    unused = [None] * max(1 + len(names), size)
+    control = {name: 257 + place for place, name in enumerate(names)}
+    return constrained.Vocabulary.from_spellings([*letters, *unused], eos_token_ids=[256], control=control)
 
 
 def _entry(finding: Any) -> dict[str, str]:

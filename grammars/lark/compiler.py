@@ -14,6 +14,7 @@ from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.enclosed import Enclosure
 from grammars.lark.dynamic import dynamic
 from grammars.lark.greedy import greedy
+from grammars.lark.report import Finding, findings
 from grammars.lark.source import read_source
 from grammars.lark.terminals import leaves, lexemes
 
@@ -29,12 +30,15 @@ def compile_lark(
     parser with lexer="dynamic_complete". None: greedy where the grammar is LALR(1) and every piece of it
     can be lexed so, dynamic otherwise.
 
+    The grammar's `report` says which it was, and what of the text has no meaning (report.py).
+
     Raises InvalidGrammar for what Lark refuses, UnsupportedFeature, Unsatisfiable or LimitExceeded; with
     line and column where they are known.
     """
-    node = lark_node(text, vocabulary, start=start, lexer=lexer)
+    node, report = _compiled(text, vocabulary, start, lexer, None)
     parts = ("lark", text, start, str(lexer), vocabulary.fingerprint)
-    return CompiledGrammar(node, vocabulary, hashlib.sha256("\0".join(parts).encode()).hexdigest())
+    fingerprint = hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()
+    return CompiledGrammar(node, vocabulary, fingerprint, report)
 
 
 def lark_node(
@@ -49,12 +53,21 @@ def lark_node(
 
     Without one, nothing can follow them but the end.
     """
+    return _compiled(text, vocabulary, start, lexer, enclosure)[0]
+
+
+def _compiled(
+    text: str, vocabulary: Vocabulary, start: str, lexer: Lexer | None, enclosure: Enclosure | None
+) -> tuple[Node, tuple[Finding, ...]]:
     source = read_source(text, start)
     automata, others = lexemes(source, vocabulary, enclosure), leaves(source, vocabulary, enclosure)
+    why = "as asked for"
     if lexer != "dynamic":
         try:
-            return greedy(source, automata, others, enclosure)
-        except UnsupportedFeature:
+            node = greedy(source, automata, others, enclosure)
+            return node, tuple(findings(source, automata.values(), None))
+        except UnsupportedFeature as error:
             if lexer == "greedy":
                 raise
-    return dynamic(source, automata, others, enclosure)
+            why = error.message
+    return dynamic(source, automata, others, enclosure), tuple(findings(source, automata.values(), why))

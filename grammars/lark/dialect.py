@@ -23,7 +23,7 @@ from constrained.errors import GrammarError, InvalidGrammar, UnsupportedFeature
 _SKIP = r'(?P<skip>"(?:\\"|\\\\|[^"\n])*?"i?|/(?!/)(?:\\/|\\\\|[^/\n])*?/[imslux]*|//[^\n]*|\#[^\n]*)'
 _CONTROL = r"(?P<control><\|[^|<>\s]+\|>|<\[[^\]\n]*\]>|<[A-Za-z_/][^<>\s]*>)"
 _INLINE = r"%(?P<inline>json|regex|lark|llguidance)\b[ \t]*"
-_ATTRIBUTES = r"^(?P<head>[?!]*(?P<rule>_?[a-z][_a-z0-9]*)(?:\.-?[0-9]+)?)\[(?P<attributes>[^\n]*?)\](?=[ \t]*:)"
+_ATTRIBUTES = r"^[ \t]*(?P<head>[?!]*(?P<rule>_?[a-z][_a-z0-9]*)(?:\.-?[0-9]+)?)\[(?P<attributes>[^\n]*?)\](?=[ \t]*:)"
 _NESTED = r"(?P<nested>(?<![\w@])@[\w-]+)"
 _TOKEN = re.compile("|".join((_ATTRIBUTES, _SKIP, _CONTROL, _INLINE, _NESTED)), re.MULTILINE)
 _PAIR = re.compile(
@@ -98,9 +98,9 @@ class Places:
         return self.old[piece] + offset - self.new[piece]
 
     def find(self, pattern: str) -> str:
-        """The place where `pattern` first occurs; empty if nowhere."""
+        """The place where `pattern`, or its group `here`, first occurs; empty if nowhere."""
         found = re.search(pattern, self.user, re.MULTILINE)
-        return self.at(found.start()) if found else ""
+        return self.at(found.start("here" if "here" in found.groupdict() else 0)) if found else ""
 
 
 @dataclass(slots=True)

@@ -89,7 +89,7 @@ class Tables:
             analysis = LALR_Analyzer(ParserConf(list(rules), {}, [start]), strict=True)
             analysis.compute_lalr()
         except (LarkGrammarError, RecursionError) as error:
-            reason = str(error).partition("\n")[0] or "nested too deeply"
+            reason = " ".join(str(error).split())[:300] or "nested too deeply"
             raise UnsupportedFeature(f"greedy lexing needs a grammar without LALR(1) conflicts: {reason}") from error
         table: Any = analysis.parse_table
         terminals = {str(symbol.name) for rule in rules for symbol in rule.expansion if symbol.is_term} | {END}

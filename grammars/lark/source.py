@@ -27,13 +27,17 @@ _LINE_AND_COLUMN = re.compile(r",? at line (\d+),? column (\d+)(?: in [^:]*)?:?"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Productions (Lark's, in BNF), the terminals they use, and those that are ignored."""
+    """Productions (Lark's, in BNF), the terminals they use, and those that are ignored.
+
+    unused   rules and terminals of the text (not imported ones) that the start rule does not lead to
+    """
 
     rules: tuple[Rule, ...]
     terminals: dict[str, TerminalDef]
     ignore: tuple[str, ...]
     start: str
     dialect: Dialect
+    unused: tuple[str, ...] = ()
 
     def where(self, name: str) -> str:
         """The place in the text where rule or terminal `name` stands, if that can be found."""
@@ -42,7 +46,7 @@ class Source:
         places = self.dialect.places
         if name in self.dialect.sites:
             return places.at(self.dialect.sites[name])
-        place = places.find(rf"^[?!]*{re.escape(name)}\b(?=[^\n]*:)")
+        place = places.find(rf"^[ \t]*(?P<here>[?!]*{re.escape(name)}\b)(?=[^\n]*:)")
         if raw is not None and not place:
             offset = places.user.find(str(raw))
             place = places.at(offset) if offset >= 0 else ""
@@ -62,8 +66,11 @@ def read_source(text: str, start: str) -> Source:
         loaded: Any = builder.build()
         if start not in {rule[0] for rule in loaded.rule_defs}:
             raise InvalidGrammar(f"there is no rule {start!r} to start with")
+        written = [str(name) for name, parameters, *_ in loaded.rule_defs if not parameters and "__" not in name]
         terminals, rules, ignore = loaded.compile([start], [])
-    source = Source(tuple(rules), {t.name: t for t in terminals}, tuple(ignore), start, dialect)
+    used = {str(rule.origin.name) for rule in rules} | {str(t.name) for t in terminals}
+    unused = tuple(name for name in written if name not in used)
+    source = Source(tuple(rules), {t.name: t for t in terminals}, tuple(ignore), start, dialect, unused)
     _check_declared(source)
     return source
 

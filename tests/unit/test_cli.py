@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from lark import Lark
 
 import constrained
 from grammars.tools.tables import FORMATS
@@ -25,6 +26,7 @@ WEATHER = {
     "required": ["city", "days"],
     "additionalProperties": False,
 }
+LARK = b'start: call <|end|>\ncall: NAME "(" [NAME ("," NAME)*] ")"\nNAME: /[a-z]{1,3}/\nold: "x"\n'
 TOOLS = [{"type": "function", "function": {"name": "get_weather", "description": "Weather", "parameters": WEATHER}}]
 
 
@@ -121,6 +123,13 @@ def test_generate_follows_a_schema(capsys, model, written):
     code, out, _ = run(capsys, "generate", "?", "--schema", written(WEATHER), "--model", model)
     assert code == 0
     jsonschema.validate(json.loads(out), WEATHER)
+
+
+def test_generate_follows_a_lark_grammar(capsys, model, written):
+    grammar = written(LARK.replace(b" <|end|>", b""), "call.lark")
+    code, out, _ = run(capsys, "generate", "?", "--lark", grammar, "--model", model, "--max-tokens", "20")
+    assert code == 0
+    Lark(LARK.replace(b" <|end|>", b"").decode(), parser="lalr").parse(out.rstrip("\n"))
 
 
 def test_generate_follows_a_regex(capsys, model):
@@ -259,6 +268,20 @@ def test_check_says_in_json_what_is_refused(capsys, written):
     refusal = json.loads(out)
     assert refusal["compiles"] is False
     assert refusal["error"]["where"] == "#/type"
+
+
+def test_check_says_how_a_lark_grammar_is_read(capsys, written):
+    code, out, _ = run(capsys, "check", written(LARK, "call.lark"))
+    assert code == 0
+    lines = [line.split()[:6] for line in out.splitlines()]
+    assert lines[0] == ["line", "1,", "column", "1", "start", "greedy"]
+    assert lines[1] == ["line", "4,", "column", "1", "old", "unused"]
+
+
+def test_check_says_where_a_lark_grammar_is_wrong(capsys, written):
+    code, out, err = run(capsys, "check", written(LARK.replace(b"{1,3}", b"(?=x)"), "call.lark"))
+    assert (code, out) == (1, "")
+    assert "line 3, column 1" in err
 
 
 # ---------------------------------------------------------------- bad input

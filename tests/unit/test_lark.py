@@ -9,6 +9,7 @@ from constrained import Vocabulary
 from constrained.errors import GrammarError, InvalidGrammar, LimitExceeded, Unsatisfiable, UnsupportedFeature
 from grammars.lark.compiler import compile_lark
 from grammars.lark.machine import Place
+from grammars.lark.report import control_tokens
 from tests.support.walks import BYTES, accepts, walk
 
 PATCH = r"""start: begin_patch hunk+ end_patch
@@ -218,3 +219,34 @@ def test_shortest_completions_are_texts_of_the_grammar():
                 matcher.advance(byte)
             judge.parse((text[:cut] + matcher.shortest_completion()).decode())
     assert compiled.matcher().shortest_completion() == b"a=a;"
+
+
+# ---------------------------------------------------------------- reports
+
+
+@pytest.mark.parametrize(
+    ("grammar", "wanted"),
+    [
+        ('start: a\na: "x"', ["line 1, column 1  start  greedy"]),
+        ('  start: a?\n  a: "x"\n\t?old: a', ["line 1, column 3  start  greedy", "line 3, column 2  old  unused"]),
+        ('start: A "b"\nA: /a*/\nB: "b"', ["line 1, column 1  start  greedy", "line 2, column 1  A  optional"]),
+        ("start: a a\na: /x/ | a a", ["line 1, column 1  start  dynamic"]),
+        ('start: x{"a"}\nx{t}: t t\n%import common.WS\n%ignore WS', ["line 1, column 1  start  greedy"]),
+        ('start: %json {} "a"', ["line 1, column 1  start  dynamic"]),
+    ],
+)
+def test_a_report_says_how_texts_are_cut_and_what_is_not_used(grammar, wanted):
+    report = [str(finding) for finding in compile_lark(grammar, BYTES).report]
+    assert len(report) == len(wanted)
+    assert all(line.startswith(begin) for line, begin in zip(report, wanted, strict=True)), report
+
+
+def test_a_report_says_why_a_grammar_is_dynamic():
+    (finding,) = compile_lark("start: a a\na: /x/ | a a", BYTES).report
+    assert "LALR(1)" in finding.note
+    assert "<a : a a>" in finding.note
+    assert "as asked for" in compile_lark('start: "a"', BYTES, lexer="dynamic").report[0].note
+
+
+def test_control_tokens_of_a_grammar_are_found():
+    assert control_tokens('start: <|a|> "<|b|>" <c> <[7,20-30]> | <|a|>') == (("<|a|>", "<c>"), 31)
