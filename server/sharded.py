@@ -13,9 +13,10 @@ from constrained.matcher import CompiledGrammar
 from constrained.ranks.channel import EXIT, Follower
 from constrained.ranks.place import Place
 from constrained.runtime import GeneratedToken, Generation
+from constrained.runtime.answer import SequenceRequest
 from constrained.runtime.batch import BatchEngine
 from constrained.runtime.sampling import Sampler, Sampling
-from constrained.runtime.sequence import SequenceFailed, SequenceRequest, TokenEvent
+from constrained.runtime.sequence import SequenceFailed, TokenEvent
 from constrained.runtime.sharding.following import LeadingRows, follow
 from constrained.runtime.sharding.joining import Sharding, join
 

@@ -13,6 +13,7 @@ from constrained.runtime.blas import prefer_openblas
 
 prefer_openblas()  # has an effect only before the first import of mlx.core, which the next lines are
 
+from constrained.runtime.answer import SequenceRequest  # noqa: E402
 from constrained.runtime.apply import apply_mask  # noqa: E402
 from constrained.runtime.batch import BatchEngine  # noqa: E402
 from constrained.runtime.decode import generate, stream  # noqa: E402
@@ -25,7 +26,6 @@ from constrained.runtime.sequence import (  # noqa: E402
     PrefillProgress,
     SequenceEvent,
     SequenceFailed,
-    SequenceRequest,
     TokenEvent,
 )
 

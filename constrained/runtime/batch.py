@@ -16,7 +16,7 @@ and position alone: who shares the batch changes nothing but the last bits of th
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import mlx.core as mx
@@ -24,8 +24,9 @@ from mlx_lm.tokenizer_utils import TokenizerWrapper
 from mlx_lm.utils import maybe_set_recommended_wired_limit
 
 from constrained.errors import ModelError
+from constrained.runtime.answer import Answer, Forced, SequenceRequest
 from constrained.runtime.constraint import Guide
-from constrained.runtime.generated import forced_event, token_event
+from constrained.runtime.generated import GeneratedToken
 from constrained.runtime.guides import Guides
 from constrained.runtime.models import LanguageModel, vocabulary_of
 from constrained.runtime.plan import Plan
@@ -37,21 +38,19 @@ from constrained.runtime.sequence import (
     Running,
     SequenceEvent,
     SequenceFailed,
-    SequenceRequest,
     TokenEvent,
-    Unscored,
 )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """What the logits of one place are for: the choice of a sequence's next token, or one that waits to be `scored`."""
+    """What the logits of one place are for: the choice of a sequence's next token, or a forced one that waits."""
 
     place: int
     sequence: Running
     guide: Guide | Exception | None
     row: Row
-    scored: Unscored | None = None
+    forced: Forced | None = None
 
 
 class BatchEngine:
@@ -109,9 +108,12 @@ class BatchEngine:
         return self._schedule.kept_bytes
 
     def add(self, request: SequenceRequest) -> int:
-        """Queue a sequence; it begins when there is room. Returns its uid."""
+        """Queue a sequence; it begins when there is room. Returns its uid.
+
+        Raises ValueError if a bias names a token that the vocabulary does not have.
+        """
+        sequence = Running(self._next_uid + 1, Answer(request, self._vocabulary))
         self._next_uid += 1
-        sequence = Running(self._next_uid, request)
         self._schedule.add(sequence)
         self._new.append(sequence)
         return self._next_uid
@@ -139,7 +141,7 @@ class BatchEngine:
             return []
         opened = self._open()
         plan = self._schedule.plan()
-        asked = self._guides.start({row.uid: row.request.constraint for row in self._schedule.rows if row.chooses})
+        asked = self._guides.start({row.uid: row.answer.constraint for row in self._schedule.rows if row.chooses})
         try:
             outcome = self._rows.execute(plan)
             guides = asked.wait()
@@ -158,7 +160,7 @@ class BatchEngine:
         new, self._new = self._new, []
         for sequence in new:
             try:
-                events += self._take_forced(sequence)
+                events += self._events(sequence, sequence.take_forced())
             except Exception as error:  # noqa: BLE001  its constraint's own failure
                 self._schedule.remove(sequence.uid)
                 events.append(SequenceFailed(sequence.uid, error))
@@ -187,7 +189,7 @@ class BatchEngine:
         for question, picked in zip(questions, select(logits, [one.row for one in questions]).read_each(), strict=True):
             uid = question.sequence.uid
             try:
-                events += self._answer(question, picked) if uid not in lost else []
+                events += self._tell(question, picked) if uid not in lost else []
             except Exception as error:  # noqa: BLE001  a row's own failure
                 lost.add(uid)
                 self._schedule.remove(uid)
@@ -195,50 +197,40 @@ class BatchEngine:
         return events
 
     def _questions(self, outcome: Outcome, guides: Mapping[int, Guide | Exception]) -> Iterator[Question]:
-        """What the logits of a step are for: first the tokens that wait to be scored, then the choice of a new one."""
+        """What the logits of a step are for: first the tokens that wait to be said, then the choice of a new one."""
         rows = {row.uid: row for row in self._schedule.rows}
-        waiting = {uid: iter(row.unscored) for uid, row in rows.items()}
+        waiting = {uid: iter(row.unsaid) for uid, row in rows.items()}
         for place, uid in enumerate(outcome.uids):
-            row, unscored = rows[uid], next(waiting[uid], None)
-            if unscored is not None:
-                yield Question(place, row, unscored.guide, unscored.row, unscored)
-            elif row.chooses:
+            sequence, forced = rows[uid], next(waiting[uid], None)
+            if forced is not None and forced.row is not None:
+                yield Question(place, sequence, forced.guide, forced.row, forced)
+            elif sequence.chooses:
                 guide = guides.get(uid)
-                yield Question(place, row, guide, row.selection(None if isinstance(guide, Exception) else guide))
+                row = sequence.answer.row(None if isinstance(guide, Exception) else guide)
+                yield Question(place, sequence, guide, row)
 
-    def _answer(self, question: Question, picked: Picked | ModelError) -> list[TokenEvent]:
-        """Give a sequence its token: one that was chosen, with those that must follow it, or one that waited."""
-        sequence, guide, scored = question.sequence, question.guide, question.scored
+    def _tell(self, question: Question, picked: Picked | ModelError) -> list[TokenEvent]:
+        """Say a token of a sequence: one that was chosen, with those that must follow it, or one that waited."""
+        sequence, guide, forced = question.sequence, question.guide, question.forced
         for one in (guide, picked):
             if isinstance(one, Exception):
                 raise one
         assert not isinstance(guide, Exception)
         assert isinstance(picked, Picked)
-        steered = picked.steered
-        why = sequence.accept(picked.token, self._vocabulary, steered=steered) if scored is None else scored.why
-        token = token_event(picked.token, picked.logprob, guide, self._vocabulary, why)
-        token = replace(token, top_logprobs=picked.top, observation=picked.observation, steered=steered)
-        if scored is None:
-            forced = self._take_forced(sequence) if why is None else []
+        if forced is None:
+            sequence.take(picked.token, steered=picked.steered)
+            said = [sequence.answer.event(picked, guide, sequence.answer.why)]
+            said += sequence.take_forced() if sequence.answer.why is None else []
         else:
-            sequence.unscored.popleft()
-            token, forced = replace(token, forced=True), []
-        if why is not None:
-            self._schedule.remove(sequence.uid, keep=True)
-        return [TokenEvent(sequence.uid, token), *forced]
+            sequence.unsaid.popleft()
+            said = [replace(sequence.answer.event(picked, guide, forced.why), forced=True)]
+        return self._events(sequence, said)
 
-    def _take_forced(self, sequence: Running) -> list[TokenEvent]:
-        """Give a sequence the tokens that must follow; those that wait to be scored are said later."""
-        events: list[TokenEvent] = []
-        for token in sequence.forced():
-            why = sequence.accept_forced(token, self._vocabulary)
-            if not sequence.request.logprobs_of_forced:
-                events.append(TokenEvent(sequence.uid, forced_event(token, self._vocabulary, why)))
-                if why is not None:
-                    self._schedule.remove(sequence.uid, keep=True)
-            if why is not None:
-                break
-        return events
+    def _events(self, sequence: Running, said: Sequence[GeneratedToken]) -> list[TokenEvent]:
+        """What a sequence has said; with its last token, it leaves."""
+        if sequence.answer.why is not None and not sequence.unsaid:
+            self._schedule.remove(sequence.uid, keep=True)
+        return [TokenEvent(sequence.uid, token) for token in said]
 
     def _measure(self, plan: Plan, outcome: Outcome) -> None:
         """Note what the step's passes took. The last token has been read, so they are over."""

@@ -166,7 +166,7 @@ class Schedule:
         for one in arrange([len(row.feed) for row in self.rows], self.costs.base):
             fed = [(self.rows[row], count) for row, count in one]
             passes.append(
-                tuple(Piece(row.uid, tuple(row.feed[:count]), count if row.unscored else 1) for row, count in fed)
+                tuple(Piece(row.uid, tuple(row.feed[:count]), count if row.unsaid else 1) for row, count in fed)
             )
             for row, count in fed:
                 row.done += count

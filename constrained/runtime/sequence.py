@@ -1,4 +1,4 @@
-"""What a batch engine is asked for and what it answers, and the state of one sequence in between.
+"""What a batch engine tells, and the state of one sequence in it.
 
     add(SequenceRequest) -> uid
     step() -> PrefillProgress(uid, 512, 2048) ... TokenEvent(uid, token) ... TokenEvent(uid, last token)
@@ -8,56 +8,14 @@ A sequence ends with the `TokenEvent` whose token has a `finish_reason`, or with
 `cancel` nothing is said about it any more.
 """
 
-from collections import Counter, deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.runtime.constraint import Constraint, Guide, budgeted, guide_of
-from constrained.runtime.generated import Finish, GeneratedToken, finish_of
-from constrained.runtime.sampling import Sampler
-from constrained.runtime.selection import UNADJUSTED, Adjustments, Row
-from constrained.vocabulary.vocabulary import Vocabulary
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class SequenceRequest:
-    """One sequence to generate.
-
-    prompt       token ids, at least one
-    constraint   a matcher of its own (it is advanced), None leaves the model free
-    max_tokens   how many tokens may be generated, forced ones and the end token included; a text with a
-                 constraint is complete by then, or a budget of its own decides
-    adjustments  bias and penalties; see `Adjustments`
-    top_logprobs of how many of the likeliest tokens every chosen token reports the log-probability
-    logprobs_of_forced reports them, and its own, for tokens that must follow, too, once the model has read them
-    observe      notes what the model wanted before the mask, with so many alternatives (see `Observation`)
-    fast_forward takes tokens that must follow without asking the model
-
-    Raises ValueError for values out of range, BudgetTooSmall if no text of the constraint is that short.
-    """
-
-    prompt: Sequence[int]
-    constraint: Constraint | None = None
-    sampler: Sampler = field(default_factory=Sampler)
-    max_tokens: int = 256
-    adjustments: Adjustments = UNADJUSTED
-    top_logprobs: int = 0
-    logprobs_of_forced: bool = False
-    observe: int = 0
-    fast_forward: bool = True
-
-    def __post_init__(self) -> None:
-        if not self.prompt:
-            raise ValueError("the prompt is empty: a model needs at least one token to start from")
-        if self.max_tokens < 1:
-            raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
-        if self.top_logprobs < 0:
-            raise ValueError(f"top_logprobs must not be negative, not {self.top_logprobs}")
-        if self.constraint is not None:
-            object.__setattr__(self, "constraint", budgeted(self.constraint, self.max_tokens))
+from constrained.runtime.answer import Answer, Forced
+from constrained.runtime.generated import Finish, GeneratedToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +47,6 @@ class SequenceFailed:
 SequenceEvent = TokenEvent | PrefillProgress | SequenceFailed
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Unscored:
-    """A token that had to follow, and is not yet said: its log-probability is asked for, and the pass still to come."""
-
-    guide: Guide
-    row: Row
-    why: Finish | None
-
-
-@dataclass(slots=True, eq=False)
 class Running:
     """One sequence on its way.
 
@@ -106,26 +54,22 @@ class Running:
     known  tokens that were read for an earlier request
     done   tokens that are in its cache
     feed   tokens known but not read: once it is a row, its next passes read them
-    answer how often every generated token was generated
     fork   where an earlier prompt parts from its own: what holds so far is worth keeping; 0: nowhere
-    unscored  the last generated tokens, as far as they wait for their log-probabilities
-    steered   a budget has changed a choice
+    unsaid the last tokens, as far as they had to follow and wait for the pass that tells their log-probabilities
     """
 
-    uid: int
-    request: SequenceRequest
-    known: int = 0
-    done: int = 0
-    feed: list[int] = field(default_factory=list[int])
-    answer: Counter[int] = field(default_factory=Counter[int])
-    fork: int = 0
-    unscored: deque[Unscored] = field(default_factory=deque[Unscored])
-    steered: bool = False
-    tokens: list[int] = field(init=False)
-    _beginning: NDArray[np.int64] | None = field(init=False, default=None)
+    __slots__ = ("_beginning", "answer", "done", "feed", "fork", "known", "tokens", "uid", "unsaid")
 
-    def __post_init__(self) -> None:
-        self.tokens = list(self.request.prompt)
+    def __init__(self, uid: int, answer: Answer) -> None:
+        self.uid = uid
+        self.answer = answer
+        self.tokens = list(answer.request.prompt)
+        self.known = self.done = self.fork = 0
+        self.feed: list[int] = []
+        self.unsaid: deque[Forced] = deque()
+        self._beginning: NDArray[np.int64] | None = None
+
+    # ------------------------------------------------------------------ reading
 
     @property
     def beginning(self) -> NDArray[np.int64]:
@@ -135,77 +79,48 @@ class Running:
         return self._beginning
 
     @property
-    def position(self) -> int:
-        """How many tokens were generated: where in the answer the next one stands."""
-        return len(self.tokens) - len(self.request.prompt)
-
-    @property
     def prefix(self) -> NDArray[np.int64]:
         """(N,) what is read before it is a row, and the token that its row reads first."""
-        return self.beginning[: len(self.tokens) - len(self.unscored)]
+        return self.beginning[: len(self.tokens) - len(self.unsaid)]
 
     @property
     def unread(self) -> int:
         """Tokens to read before it can be a row."""
         return len(self.prefix) - 1 - self.done
 
-    def join(self) -> None:
-        """Become a row."""
-        self.feed = self.tokens[self.done : self.done + 1] + (self.feed if self.unscored else [])
-
     @property
     def progress(self) -> tuple[int, int, int]:
         """How many tokens of its prompt are read, how many there are, how many were known."""
-        total = len(self.request.prompt)
+        total = len(self.answer.request.prompt)
         return min(self.done, total), total, min(self.known, total)
+
+    def join(self) -> None:
+        """Become a row."""
+        self.feed = self.tokens[self.done : self.done + 1] + (self.feed if self.unsaid else [])
+
+    # ------------------------------------------------------------------ saying
 
     @property
     def chooses(self) -> bool:
         """Has it read all that is known, so that a token must be chosen?"""
-        return not self.feed and not (self.unscored and self.unscored[-1].why)
+        return not self.feed and not self.answer.why
 
-    def selection(self, guide: Guide | None, given: int | None = None) -> Row:
-        """How its next token is picked, or, if it is given, what is asked about it."""
-        asked = self.request
-        return Row(
-            asked.sampler,
-            self.position,
-            None if guide is None else guide.mask,
-            asked.top_logprobs,
-            asked.adjustments,
-            asked.prompt,
-            self.answer if given is None else dict(self.answer),
-            asked.observe,
-            given,
-            None if guide is None else guide.whole,
-        )
+    def take(self, token: int, *, steered: bool) -> None:
+        """Say the token that was chosen."""
+        self._note(token, self.answer.take(token, steered=steered))
 
-    def forced(self) -> list[int]:
-        """The tokens that must follow, whatever the model thinks."""
-        constraint = self.request.constraint
-        return constraint.forced_tokens() if constraint is not None and self.request.fast_forward else []
+    def take_forced(self) -> list[GeneratedToken]:
+        """Say the tokens that must follow; return those of which there is no more to know."""
+        said: list[GeneratedToken] = []
+        for one in self.answer.take_forced():
+            self._note(one.token, one.why)
+            if one.row is None:
+                said.append(self.answer.forced_event(one))
+            else:
+                self.unsaid.append(one)
+        return said
 
-    def accept(self, token: int, vocabulary: Vocabulary, *, steered: bool = False) -> Finish | None:
-        """Take a token; return why the sequence ends with it, if it does."""
-        constraint = self.request.constraint
-        if constraint is not None:
-            constraint.advance(token)
+    def _note(self, token: int, why: Finish | None) -> None:
         self.tokens.append(token)
-        self.answer[token] += 1
-        self.steered |= steered
-        over = token in vocabulary.eos_token_ids if constraint is None else constraint.is_finished
-        why = finish_of(constraint, over=over, full=self.position == self.request.max_tokens, steered=self.steered)
         if why is None:
             self.feed.append(token)
-        return why
-
-    def accept_forced(self, token: int, vocabulary: Vocabulary) -> Finish | None:
-        """Take a token that must follow, noting what is asked about it; return why the sequence ends, if it does."""
-        if not self.request.logprobs_of_forced:
-            return self.accept(token, vocabulary)
-        assert self.request.constraint is not None
-        guide = guide_of(self.request.constraint)
-        row = self.selection(guide, token)
-        why = self.accept(token, vocabulary)
-        self.unscored.append(Unscored(guide, row, why))
-        return why

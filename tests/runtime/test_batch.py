@@ -11,12 +11,13 @@ import pytest
 
 from constrained.errors import BudgetTooSmall, ModelError
 from constrained.runtime import batch, decode
+from constrained.runtime.answer import SequenceRequest
 from constrained.runtime.apply import apply_mask
 from constrained.runtime.batch import BatchEngine
 from constrained.runtime.decode import GeneratedToken, generate
 from constrained.runtime.sampling import Sampler, log_probabilities
 from constrained.runtime.selection import Adjustments
-from constrained.runtime.sequence import PrefillProgress, SequenceFailed, SequenceRequest, TokenEvent
+from constrained.runtime.sequence import PrefillProgress, SequenceFailed, TokenEvent
 from tests.runtime import tiny
 from tests.runtime.families import FAMILIES, family
 

@@ -2,10 +2,12 @@
 
 import pytest
 
+from constrained.runtime.answer import Answer, SequenceRequest
 from constrained.runtime.costs import Costs
 from constrained.runtime.plan import Begin, Leave, Plan
 from constrained.runtime.schedule import WORTH_KEEPING, WORTH_WAITING, Schedule
-from constrained.runtime.sequence import Running, SequenceRequest
+from constrained.runtime.sequence import Running
+from tests.runtime import tiny
 
 
 def schedule(**settings) -> Schedule:
@@ -13,7 +15,7 @@ def schedule(**settings) -> Schedule:
 
 
 def add(to: Schedule, uid: int, prompt) -> Running:
-    sequence = Running(uid, SequenceRequest(prompt=list(prompt)))
+    sequence = Running(uid, Answer(SequenceRequest(prompt=list(prompt)), tiny.vocabulary()))
     to.add(sequence)
     return sequence
 
