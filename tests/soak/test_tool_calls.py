@@ -66,7 +66,8 @@ def test_two_hundred_hot_tool_calls_parse_and_validate():
         except ValueError as error:
             wrong.append(f"{name}, round {turn}: {error}: {text!r}")
             continue
-        checker = Draft202012Validator(TOOLS[name], format_checker=Draft202012Validator.FORMAT_CHECKER)
+        schema = json.loads(json.dumps(TOOLS[name]), parse_float=Decimal)
+        checker = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
         wrong += [f"{name}, round {turn}: {error.message}: {text!r}" for error in checker.iter_errors(arguments)]
     tokens = [token for one in written.values() for token in one]
     forced, steered = sum(token.forced for token in tokens), sum(token.steered for token in tokens)

@@ -20,6 +20,7 @@ layer do not need its own sums). So every pass is started as a whole as soon as 
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, cast
@@ -32,6 +33,8 @@ from constrained.runtime.evaluation import finish, start
 from constrained.runtime.models import LanguageModel
 from constrained.runtime.plan import Begin, Join, Keep, Leave, Piece, Plan
 from constrained.runtime.rows import Outcome, Rows
+
+HEARSAY = 2.0  # seconds: who fails because another rank is lost is told which by rank 0, and ends before they are over
 
 PARTS = {"leave": Leave, "begin": Begin, "keep": Keep, "join": Join}
 
@@ -100,6 +103,7 @@ def follow(model: LanguageModel, channel: Follower) -> None:
         try:
             outcome = rows.execute(plan_from(written))
         except Exception as error:  # whatever it is, it is the end of this rank, and the others must know
+            time.sleep(HEARSAY)
             raise _failed(channel, str(error)) from error
         if outcome.failed:
             raise _failed(channel, str(next(iter(outcome.failed.values()))))

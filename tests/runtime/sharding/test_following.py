@@ -12,6 +12,7 @@ from constrained.errors import ShardingError
 from constrained.runtime import batch
 from constrained.runtime.batch import BatchEngine
 from constrained.runtime.plan import Begin, Join, Keep, Leave, Piece, Plan
+from constrained.runtime.sharding import following
 from constrained.runtime.sharding.following import LeadingRows, follow, plan_from
 from tests.runtime import tiny
 from tests.runtime.test_batch import request, run, tokens_of
@@ -91,7 +92,9 @@ def test_a_rank_that_did_something_else_is_noticed_at_the_next_step(led, where, 
     assert len(wire.failures) == 1
 
 
-def test_a_rank_that_cannot_execute_says_why(led):
+def test_a_rank_that_cannot_execute_says_why(led, monkeypatch):
+    monkeypatch.setattr(following, "HEARSAY", 0.0)
+
     class Broken:
         def __init__(self) -> None:
             self.model = tiny.model().model
