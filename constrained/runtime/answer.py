@@ -15,6 +15,7 @@ from constrained.runtime.constraint import Constraint, Guide, budgeted, guide_of
 from constrained.runtime.generated import Finish, GeneratedToken, finish_of, forced_event, token_event
 from constrained.runtime.sampling import Sampler
 from constrained.runtime.selection import UNADJUSTED, Adjustments, Picked, Row
+from constrained.runtime.stopping import Stops
 from constrained.vocabulary.vocabulary import Vocabulary
 
 
@@ -26,6 +27,7 @@ class SequenceRequest:
     constraint   a matcher of its own (it is advanced), None leaves the model free
     max_tokens   how many tokens may be generated, forced ones and the end token included; a text with a
                  constraint is complete by then, or a budget of its own decides
+    stop         texts before which the answer ends, where the constraint lets it end
     adjustments  bias and penalties; see `Adjustments`
     top_logprobs of how many of the likeliest tokens every chosen token reports the log-probability
     logprobs_of_forced reports them, and its own, for tokens that must follow, too, once the model has read them
@@ -39,6 +41,7 @@ class SequenceRequest:
     constraint: Constraint | None = None
     sampler: Sampler = field(default_factory=Sampler)
     max_tokens: int = 256
+    stop: Sequence[str] = ()
     adjustments: Adjustments = UNADJUSTED
     top_logprobs: int = 0
     logprobs_of_forced: bool = False
@@ -50,6 +53,8 @@ class SequenceRequest:
             raise ValueError("the prompt is empty: a model needs at least one token to start from")
         if self.max_tokens < 1:
             raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
+        if isinstance(self.stop, str) or "" in self.stop:
+            raise ValueError(f"stop must be a list of texts, and no stop string empty, not {self.stop!r}")
         if self.top_logprobs < 0:
             raise ValueError(f"top_logprobs must not be negative, not {self.top_logprobs}")
         if self.constraint is not None:
@@ -73,6 +78,7 @@ class Answer:
         request.adjustments.check(vocabulary.size)
         self.request = request
         self.constraint = request.constraint
+        self.stops = Stops(request.stop, request.constraint)  # what was said passes through them
         self.position = 0  # how many tokens were said
         self.why: Finish | None = None  # it is over
         self._vocabulary = vocabulary

@@ -227,10 +227,12 @@ class BatchEngine:
         return self._events(sequence, said)
 
     def _events(self, sequence: Running, said: Sequence[GeneratedToken]) -> list[TokenEvent]:
-        """What a sequence has said; with its last token, it leaves."""
-        if sequence.answer.why is not None and not sequence.unsaid:
+        """What a sequence has said, as far as it cannot become a stop string; with its last token, it leaves."""
+        stops = sequence.answer.stops
+        told = [token for one in said if stops.found is None for token in stops.feed(one)]
+        if stops.found is not None or (sequence.answer.why is not None and not sequence.unsaid):
             self._schedule.remove(sequence.uid, keep=True)
-        return [TokenEvent(sequence.uid, token) for token in said]
+        return [TokenEvent(sequence.uid, token) for token in told]
 
     def _measure(self, plan: Plan, outcome: Outcome) -> None:
         """Note what the step's passes took. The last token has been read, so they are over."""

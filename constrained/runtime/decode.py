@@ -69,12 +69,11 @@ def stream(
     grammar has at most `max_tokens` tokens, and, while running, ModelError if the model's logits are not numbers.
     """
     given = cast("dict[str, Any]", dict(options))
-    stop = given.pop("stop", ())
     sampler = Sampler(**{name: given.pop(name) for name in Sampling.__annotations__ if name in given})
     constraint = None if grammar is None else constraint_of(grammar)
     request = SequenceRequest(prompt=prompt_ids(tokenizer, prompt), constraint=constraint, sampler=sampler, **given)
     answer = Answer(request, _vocabulary_behind(grammar) or vocabulary_of(model, tokenizer))
-    return _stopped(_run(model, answer), Stops(stop, answer.constraint))
+    return _stopped(_run(model, answer), answer.stops)
 
 
 def generate(

@@ -205,6 +205,32 @@ def test_the_last_token_says_why(model):
     assert re.fullmatch("xxxxx+(yes|no)", b"".join(token.text for token in said(events, short)).decode())
 
 
+def test_an_answer_ends_before_a_stop_string_where_it_may(model):
+    engine = BatchEngine(model, None)
+    whole = engine.add(request(1, max_tokens=30))
+    text = b"".join(token.text for token in said(run(engine), whole)).decode()
+    stop = text[5:8]
+    uids = [
+        engine.add(request(1, max_tokens=30, stop=["never said", stop])),
+        engine.add(request(2, max_tokens=30, stop=["a", "e", "i"])),  # 20 letters, or nothing
+        engine.add(request(4)),
+    ]
+    events = run(engine)
+    assert b"".join(token.text for token in said(events, uids[0])).decode() == text[: text.index(stop)]
+    assert said(events, uids[0])[-1].finish_reason == "stop"
+    assert re.fullmatch("[a-z]{20}", b"".join(token.text for token in said(events, uids[1])).decode())
+    assert_as_alone(events, {4: uids[2]})
+
+
+def test_what_cannot_be_asked_is_refused_when_it_is_added(model):
+    engine = BatchEngine(model, None)
+    with pytest.raises(ValueError, match="token 1000000"):
+        engine.add(request(1, adjustments=Adjustments({1_000_000: 1.0})))
+    with pytest.raises(ValueError, match="stop"):
+        request(1, stop="END")
+    assert engine.idle
+
+
 def test_a_budget_that_holds_no_text_is_refused_with_the_request():
     with pytest.raises(BudgetTooSmall):
         request(2, max_tokens=3)
