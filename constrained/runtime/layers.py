@@ -63,6 +63,26 @@ def batched(layer: Any, *, solo: bool) -> LayerCache:
     raise ModelError(f"this model's {kind.__name__} cannot be batched; max_batch=1 generates one by one")
 
 
+def can_be_cut(layer: Any) -> bool:
+    """Does a prompt's cache serve any beginning of its tokens? Only where that is known: any other is taken whole."""
+    kind = cast("type[object]", type(layer))
+    if kind is CacheList:
+        return all(map(can_be_cut, layer.caches))
+    return kind is KVCache or (kind is RotatingKVCache and layer.is_trimmable())
+
+
+def first_tokens(layer: Any, length: int, kept: int) -> Any:
+    """A copy of a prompt's cache of `length` tokens, for the first `kept` of them; `layer` is never written to."""
+    if cast("type[object]", type(layer)) is KVCache:  # a view: the first write copies what it shows, nothing twice
+        view = KVCache()
+        view.state = layer.keys[..., :kept, :], layer.values[..., :kept, :], kept
+        return view
+    copied = copy.deepcopy(layer)
+    if kept < length:
+        copied.trim(length - kept)
+    return copied
+
+
 class StateCache:
     """Recurrent states of a layer: some arrays (S, ...), one row each."""
 

@@ -25,8 +25,8 @@ Pass = list[tuple[int, int]]  # (row, how many of its tokens)
 
 def arrange(available: Sequence[int], base: float) -> list[Pass]:
     """The passes of one step for rows that have so many tokens to read (each at least 1)."""
-    if not available:
-        return []
+    if max(available, default=1) == 1:
+        return [[(row, 1) for row in range(len(available))]] if available else []
     worth = (base + len(available)) / len(available)
 
     def gain(passes: list[Pass]) -> float:

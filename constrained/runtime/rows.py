@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import mlx.core as mx
-from mlx_lm.models.cache import KVCache, make_prompt_cache
+from mlx_lm.models.cache import make_prompt_cache
 
 from constrained.runtime.evaluation import finish, start
-from constrained.runtime.layers import LayerCache, batched
+from constrained.runtime.layers import LayerCache, batched, can_be_cut, first_tokens
 from constrained.runtime.models import LanguageModel
 from constrained.runtime.plan import Begin, Join, Leave, Piece, Plan
 from constrained.runtime.reading import Reading
@@ -33,6 +33,14 @@ class Kept:
     entry: int
     nbytes: int
     trimmable: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """What the model computed for some tokens. The cache is never written to."""
+
+    cache: Cache
+    length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,7 @@ class Rows:
         self._lengths: dict[int, int] = {}  # uid -> tokens in its cache
         self._prompts: dict[int, Cache] = {}
         self._uids: list[int] = []  # of the rows
-        self._entries: dict[int, Cache] = {}
+        self._entries: dict[int, Entry] = {}
         self._layers = self._new_layers()
 
     def execute(self, plan: Plan) -> Outcome:
@@ -89,7 +97,7 @@ class Rows:
                 outcome.failed[piece.uid] = error
         for keep in plan.keep:
             if keep.uid not in outcome.failed:
-                self._keep(keep.entry, copy.deepcopy(self._prompts[keep.uid]), outcome)
+                self._keep(keep.entry, copy.deepcopy(self._prompts[keep.uid]), self._lengths[keep.uid], outcome)
         for join in plan.join:
             if join.uid not in outcome.failed:
                 self._join(join, outcome)
@@ -123,11 +131,12 @@ class Rows:
         return [batched(layer, solo=self._solo) for layer in self._new_cache()]
 
     def _begin(self, begin: Begin) -> None:
-        entry = None if begin.entry is None else self._entries[begin.entry]
         self._lengths[begin.uid] = begin.length
-        self._prompts[begin.uid] = (
-            [_first_tokens(layer, begin.length) for layer in entry] if entry else self._new_cache()
-        )
+        if begin.entry is None:
+            self._prompts[begin.uid] = self._new_cache()
+        else:
+            entry = self._entries[begin.entry]
+            self._prompts[begin.uid] = [first_tokens(layer, entry.length, begin.length) for layer in entry.cache]
 
     def _read(self, piece: Piece) -> Spent:
         cache, before = self._prompts[piece.uid], time.perf_counter()
@@ -141,7 +150,7 @@ class Rows:
     def _join(self, join: Join, outcome: Outcome) -> None:
         cache = self._prompts.pop(join.uid)
         if join.entry is not None:
-            self._keep(join.entry, cache, outcome)
+            self._keep(join.entry, cache, self._lengths[join.uid], outcome)
         for layer, prompt in zip(self._layers, cache, strict=True):
             layer.join(len(self._uids), prompt, self._lengths[join.uid])
         self._uids.append(join.uid)
@@ -152,7 +161,7 @@ class Rows:
             length = self._lengths.pop(one.uid)
             cache = self._prompts.pop(one.uid, None)
             if one.entry is not None:
-                self._keep(one.entry, cache or self._extract(self._uids.index(one.uid), length), outcome)
+                self._keep(one.entry, cache or self._extract(self._uids.index(one.uid), length), length, outcome)
         if gone.isdisjoint(self._uids):
             return
         order = [row for row, uid in enumerate(self._uids) if uid not in gone]
@@ -171,9 +180,9 @@ class Rows:
         finish([layer.state for layer in cache])
         return cache
 
-    def _keep(self, entry: int, cache: Cache, outcome: Outcome) -> None:
-        self._entries[entry] = cache
-        trimmable = all(layer.is_trimmable() for layer in cache)
+    def _keep(self, entry: int, cache: Cache, length: int, outcome: Outcome) -> None:
+        self._entries[entry] = Entry(cache, length)
+        trimmable = all(map(can_be_cut, cache))
         outcome.kept.append(Kept(entry, sum(layer.nbytes for layer in cache), trimmable))
 
     def _pass(self, pieces: Mapping[int, Piece]) -> mx.array:
@@ -203,16 +212,3 @@ class Rows:
             logits = logits[mx.array([place for place, _ in at]), mx.array([column for _, column in at])]
         start(logits)
         return logits
-
-
-def _first_tokens(layer: Any, length: int) -> Any:
-    """A copy of a layer's cache for its first `length` tokens; `layer` is never written to."""
-    if type(layer) is KVCache:  # a view: the first write to it copies what it shows, and nothing is copied twice
-        keys, values, _ = cast("tuple[mx.array, mx.array, int]", layer.state)
-        view = KVCache()
-        view.state = keys[..., :length, :], values[..., :length, :], length
-        return view
-    copied = copy.deepcopy(layer)
-    if copied.is_trimmable() and copied.size() > length:
-        copied.trim(copied.size() - length)
-    return copied

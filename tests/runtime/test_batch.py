@@ -8,6 +8,7 @@ from functools import cache
 import mlx.core as mx
 import numpy as np
 import pytest
+from mlx_lm.models.cache import ChunkedKVCache
 
 from constrained.errors import BudgetTooSmall, ModelError
 from constrained.runtime import batch, decode
@@ -133,6 +134,32 @@ def test_in_every_kind_of_cache_a_sequence_says_what_it_says_alone(name):
     engine.cancel(cancelled)
     events += run(engine)
     assert [tokens_of(events, uid) for uid in uids] == expected
+
+
+class Chunked:
+    """A model whose caches cannot be batched."""
+
+    def __init__(self, model) -> None:
+        self._model, self.layers = model, model.layers
+
+    def make_cache(self):
+        return [ChunkedKVCache(1000) for _ in self.layers]
+
+    def __call__(self, inputs, cache=None):
+        return self._model(inputs, cache=cache)
+
+
+def test_one_at_a_time_any_kind_of_cache_will_do(model):
+    with pytest.raises(ModelError, match="max_batch=1"):
+        BatchEngine(Chunked(model), None)
+    engine = BatchEngine(Chunked(model), None, max_batch=1)
+    events, uids = [], {}
+    for number in (0, 1, 2, 1, 5, 2, 0):
+        uids[engine.add(request(number))] = number
+        events += [*engine.step(), *engine.step()]
+    events += run(engine)
+    for uid, number in uids.items():
+        assert_as_alone(events, {number: uid})
 
 
 @pytest.mark.parametrize("number", [1, 2, 4])
