@@ -16,6 +16,7 @@ from typing import Any
 from constrained.errors import GrammarError, InvalidGrammar
 from constrained.grammar import Node, Sequence
 from constrained.matcher import CompiledGrammar
+from constrained.sections import Section
 from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.tools.answers import read_answer
@@ -55,9 +56,13 @@ class ToolGrammar(CompiledGrammar):
         return Framer(self.turn)
 
     @property
-    def end_of_reasoning(self) -> str:
-        """What closes the reasoning section: fed to the model when its budget is used up; "" without one."""
-        return "" if self.turn.thoughts is None else self.turn.thoughts.closes
+    def reasoning(self) -> Section | None:
+        """The section of reasoning, if there is one: `Limited(grammar.matcher(), grammar.reasoning, 100)` closes it."""
+        thoughts = self.turn.thoughts
+        if thoughts is None or self.turn.reasoning == "none":
+            return None
+        opens, closes = (tuple(self.turn.marks.pieces(mark)) for mark in (thoughts.opens, thoughts.closes))
+        return Section(opens, closes, is_open=self.turn.reasoning == "opened")
 
 
 def compile_tools(

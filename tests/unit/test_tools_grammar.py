@@ -7,12 +7,14 @@ import pytest
 
 from constrained import Matcher, Vocabulary
 from constrained.errors import InvalidGrammar, Unsatisfiable, UnsupportedFeature
+from constrained.sections import Limited
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.tools.compile import compile_tools
 from grammars.tools.markers import marks_of
 from grammars.tools.reasoning import reasoning_in
 from grammars.tools.tables import FORMATS
 from tests.conformance.tools.vocabularies import NEEDS_TOKENS
+from tests.support.grammars import tokens_of
 
 BYTES = [bytes((byte,)) for byte in range(256)]
 END = 256
@@ -199,10 +201,26 @@ def test_the_section_can_be_closed_whenever_a_character_is_complete():
     found = compiled.matcher()
     for byte in "Well, é".encode():
         found.advance(byte)
-    (close,) = marks_of(WITH_TOKENS).atoms(compiled.end_of_reasoning)
-    found.advance(close - 256)
-    assert compiled.end_of_reasoning == "</think>"
+    found.advance(WITH_TOKENS.control["</think>"])
     assert found.is_accepting
+
+
+@BOTH
+def test_the_section_is_one_that_can_be_limited(vocabulary: Vocabulary):
+    compiled = compile_tools([WEATHER], vocabulary, format="hermes", reasoning="opened", tool_choice="required")
+    assert compiled.reasoning is not None
+    assert compiled.reasoning.is_open
+    limited = Limited(compiled.matcher(), compiled.reasoning, 2)
+    for byte in b"So":
+        limited.advance(byte)
+    assert limited.in_section
+    while limited.in_section:
+        (token,) = tokens_of(limited.bitmask())
+        limited.advance(token)
+    for byte in b"\n\n":
+        limited.advance(byte)
+    assert compile_tools([WEATHER], vocabulary, format="hermes", reasoning="none").reasoning is None
+    assert compile_tools([WEATHER], vocabulary, format="pythonic").reasoning is None
 
 
 @pytest.mark.parametrize(

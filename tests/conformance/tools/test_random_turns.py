@@ -5,15 +5,17 @@ runs a hundred per family and choice.
 """
 
 import json
+import random
 from typing import Any
 
 import pytest
 
+from constrained.sections import Limited
 from grammars.tools.compile import ToolGrammar, compile_tools
 from grammars.tools.tables import FORMATS
 from tests.conformance.tools.requests import WIDE, check_arguments
 from tests.conformance.tools.vocabularies import NEEDS_TOKENS, vocabulary_for
-from tests.conformance.tools.walks import Told, frame, random_turn, spelled
+from tests.conformance.tools.walks import Told, drawn, frame, random_turn, special_tokens, spelled, tokens_of
 
 NAMED = {"type": "function", "function": {"name": "get_weather"}}
 CHOICES = {"auto": "auto", "required": "required", "named": NAMED, "none": "none"}
@@ -96,3 +98,33 @@ def test_reasoning_comes_before_everything_and_holds_no_call(family: str, reason
         seen.add(bool(told.reasoning))
     assert reasoning != "none" or seen == {False}
     assert reasoning != "opened" or True in seen
+
+
+@pytest.mark.parametrize("family", ["hermes", "deepseek-v3.1", "gemma-4", "mistral-v13", "kimi-k3", "muse", "gpt-oss"])
+@pytest.mark.parametrize("reasoning", ["opened", "free"])
+def test_reasoning_is_closed_at_its_limit_and_the_turn_goes_on(family: str, reasoning: Any):
+    """Who would think forever thinks for five tokens; then the section ends as the family ends it."""
+    grammar = compiled(family, text=False, choice="required", parallel=True, reasoning=reasoning)
+    assert grammar.reasoning is not None
+    limited = Limited(grammar.matcher(), grammar.reasoning, 5)
+    for token in () if reasoning == "opened" else tokens_of(opening_of(family), grammar.vocabulary):
+        limited.advance(token)
+    draw = random.Random(1)
+    thought = 0
+    while limited.in_section:
+        bits = limited.bitmask() & ~special_tokens(grammar.vocabulary)
+        token = drawn(bits if bits.any() else limited.bitmask(), draw)
+        thought += bool(bits.any())
+        limited.advance(token)
+    assert thought <= 5 + sum(isinstance(piece, bytes) for piece in grammar.reasoning.closes)
+    for token in limited.matcher.shortest_tokens():
+        limited.advance(token)
+    told = frame(grammar, limited.tokens[:-1])
+    check(told, "required", parallel=True)
+    assert told.reasoning
+
+
+def opening_of(family: str) -> str:
+    section = FORMATS[family].reasoning
+    assert section is not None
+    return section.opens

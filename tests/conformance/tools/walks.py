@@ -95,9 +95,19 @@ def _drawn(mask: Bits, vocabulary: Vocabulary, draw: random.Random) -> int:
     control, marks = _special(vocabulary)
     for bits, chance in ((mask & control, 0.3), (mask & marks, 0.4), (mask, 1.0)):
         if bits.any() and draw.random() < chance:
-            allowed = np.flatnonzero(np.unpackbits(bits.view(np.uint8), bitorder="little"))
-            return int(allowed[draw.randrange(len(allowed))])
+            return drawn(bits, draw)
     raise AssertionError("a dead end")
+
+
+def drawn(bits: Bits, draw: random.Random) -> int:
+    """One of the tokens of a mask."""
+    allowed = np.flatnonzero(np.unpackbits(bits.view(np.uint8), bitorder="little"))
+    return int(allowed[draw.randrange(len(allowed))])
+
+
+def special_tokens(vocabulary: Vocabulary) -> Bits:
+    """The mask of all tokens that spell nothing."""
+    return _special(vocabulary)[0]
 
 
 @cache
