@@ -41,7 +41,9 @@ class Conventions:
     runs           messages of the same role may follow one another; else user and assistant take turns
     plain_types    the `type` of a schema must be there, and one of the usual names
     starts_with_assistant  the first message after the system's may be one of the assistant
+    wants_user     some message must be of the user
     shows_tools    the template tells the model which tools there are
+    wants_tools    where there are none, the template wants an empty list
     text_beside_calls  a message may have both; else the text is a message of its own, or lost
     """
 
@@ -57,7 +59,9 @@ class Conventions:
     runs: bool = True
     plain_types: bool = False
     starts_with_assistant: bool = True
+    wants_user: bool = False
     shows_tools: bool = True
+    wants_tools: bool = False
     text_beside_calls: bool = True
 
 
@@ -83,6 +87,8 @@ def learn(render: Render) -> Conventions:
         and _accepts(render, [_says("user"), _says("assistant"), _says("assistant"), _says("user")]),
         plain_types=not _accepts(render, [_says("user")], _ODDLY_TYPED),
         starts_with_assistant=_accepts(render, [_says("assistant"), _says("user")]),
+        wants_user=not _accepts(render, [_says("system")]) or not _accepts(render, [_says("assistant")]),
+        wants_tools=not _accepts(render, [_says("user")], None) and _accepts(render, [_says("user")], []),
         shows_tools=_tells(render, [_says("user")], (_DECLARED["name"],)),
         text_beside_calls=not writes
         or _tells(render, [*_called(1, arguments, _text("beside")), *_results(1)], (_text("beside"),)),
@@ -145,14 +151,14 @@ def _with_ids(messages: list[Message]) -> list[Message]:
     return found
 
 
-def _try(render: Render, messages: list[Message], tools: list[Message] = _TOOLS) -> str | None:
+def _try(render: Render, messages: list[Message], tools: list[Message] | None = _TOOLS) -> str | None:
     try:
         return render(messages, tools)
     except Exception:  # noqa: BLE001  whatever a template does, it does not want this
         return None
 
 
-def _accepts(render: Render, messages: list[Message], tools: list[Message] = _TOOLS) -> bool:
+def _accepts(render: Render, messages: list[Message], tools: list[Message] | None = _TOOLS) -> bool:
     return _try(render, messages, tools) is not None
 
 

@@ -13,6 +13,7 @@ template wants instead is in its `Conventions`.
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -24,6 +25,9 @@ from grammars.tools.formats import ToolFormat
 from grammars.tools.rendering import WrittenCall, render_calls
 from grammars.tools.tables import GPT_OSS
 
+DEPTH = 64  # of the arguments of a call: templates recurse
+INTEGER_BITS = 13_000  # Python writes no integers that are much longer
+_TOO_DEEP = f"nested deeper than {DEPTH} levels"
 _TEXT_PARTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
 
 
@@ -108,7 +112,7 @@ def _read(entry: object, where: str) -> Turn:
         answers = fields.get("tool_call_id")
         if not isinstance(answers, str) or not answers:
             raise InvalidGrammar("a result says which call it answers", where=f"{where}.tool_call_id")
-        return Turn(role, text, where, answers=answers)
+        return Turn(role, text, where, answers=_encodable(answers))
     if role != "assistant":
         return Turn(role, text, where)
     thoughts = next((fields[key] for key in ("reasoning_content", "reasoning", "thinking") if fields.get(key)), "")
@@ -118,7 +122,7 @@ def _read(entry: object, where: str) -> Turn:
     read = [
         _read_call(call, f"{where}.tool_calls[{index}]") for index, call in enumerate(cast("Sequence[object]", calls))
     ]
-    return Turn(role, text, where, tuple(read), reasoning=thoughts if isinstance(thoughts, str) else "")
+    return Turn(role, text, where, tuple(read), reasoning=_encodable(thoughts) if isinstance(thoughts, str) else "")
 
 
 def _read_call(entry: object, where: str) -> WrittenCall:
@@ -133,6 +137,7 @@ def _read_call(entry: object, where: str) -> WrittenCall:
         raise InvalidGrammar("a call has a name", where=f"{place}.name")
     if not isinstance(call_id, str) or not call_id:
         raise InvalidGrammar("a call has an id", where=f"{where}.id")
+    name, call_id = _encodable(name), _encodable(call_id)
     if kind == "function":
         return WrittenCall(name, _arguments(called.get("arguments"), f"{place}.arguments"), call_id)
     if not isinstance(called.get("input"), str):
@@ -148,7 +153,31 @@ def _arguments(value: object, where: str) -> Mapping[str, Any]:
             value = json.loads(value)
         except ValueError as error:
             raise InvalidGrammar(f"not JSON: {error}", where=where) from error
-    return _mapping(value, where)
+        except RecursionError as error:
+            raise InvalidGrammar(_TOO_DEEP, where=where) from error
+    return cast("Mapping[str, Any]", _json(dict(_mapping(value, where)), where, 0))
+
+
+def _json(value: object, where: str, depth: int) -> object:
+    """A value as templates can write it: with text that can be encoded, numbers that are numbers, and not too deep."""
+    if depth > DEPTH:
+        raise InvalidGrammar(_TOO_DEEP, where=where)
+    match value:
+        case str():
+            return _encodable(value)
+        case list():
+            return [_json(one, where, depth + 1) for one in cast("list[object]", value)]
+        case dict():
+            members = cast("dict[object, object]", value).items()
+            return {_encodable(str(key)): _json(one, where, depth + 1) for key, one in members}
+        case float() if not math.isfinite(value):
+            raise InvalidGrammar(f"not JSON: {value}", where=where)
+        case int() if value.bit_length() > INTEGER_BITS:
+            raise InvalidGrammar("a number of thousands of digits", where=where)
+        case None | bool() | int() | float():
+            return value
+        case _:
+            raise InvalidGrammar(f"not JSON: {type(value).__name__}", where=where)
 
 
 def _text(content: object, where: str) -> str:
@@ -268,10 +297,17 @@ def _arranged(turns: list[Turn], conventions: Conventions) -> list[Turn]:
     if not conventions.runs:
         found = _alternating(found)
     elif not conventions.starts_with_assistant:
-        first = next((place for place, turn in enumerate(found) if turn.role != "system"), len(found))
+        first = _behind_system(found)
         if found[first:] and found[first].role == "assistant":
             found.insert(first, Turn("user", "", ""))
+    if conventions.wants_user and all(turn.role != "user" for turn in found):
+        found.insert(_behind_system(found), Turn("user", "", ""))
     return found
+
+
+def _behind_system(turns: list[Turn]) -> int:
+    """The place of the first message that is not of the system."""
+    return next((place for place, turn in enumerate(turns) if turn.role != "system"), len(turns))
 
 
 def _with_roles(turns: list[Turn], conventions: Conventions) -> list[Turn]:

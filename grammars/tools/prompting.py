@@ -42,11 +42,12 @@ def template_input(
 ) -> TemplateInput:
     """A conversation and the tools that the model may call in it. Raises as `template_messages`."""
     written = template_messages(messages, conventions, family)
+    none: list[Message] | None = [] if conventions.wants_tools else None
     if not tools:
-        return TemplateInput(written, None)
+        return TemplateInput(written, none)
     if conventions.shows_tools and not family.instructions:
         return TemplateInput(written, template_tools(tools, conventions))
-    return TemplateInput(_with_instructions(written, instructions(tools, family), conventions), None)
+    return TemplateInput(_with_instructions(written, instructions(tools, family), conventions), none)
 
 
 def instructions(tools: Sequence[Tool], family: ToolFormat) -> str:

@@ -7,17 +7,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from constrained.errors import GrammarError, InvalidGrammar
 from grammars.tools.conventions import Conventions
 from grammars.tools.definitions import read_tools
 from grammars.tools.detection import detect_format
-from grammars.tools.history import template_messages, template_tools
+from grammars.tools.history import DEPTH, template_messages, template_tools
 from tests.conformance.tools.requests import WIDE
 from tests.conformance.tools.templates import NAMES, conventions, render, template
 
 pytestmark = pytest.mark.shared
 
 texts = st.text(max_size=12) | st.sampled_from(
-    ["", "\n", "</think>", "<think>x", "<|channel|>analysis<|message|>x", "[TOOL_CALLS]", "{{ x }}", "<tool_call>"]
+    [
+        "",
+        "\ud800",
+        "\n",
+        "</think>",
+        "<think>x",
+        "<|channel|>analysis<|message|>x",
+        "[TOOL_CALLS]",
+        "{{ x }}",
+        "<tool_call>",
+    ]
 )
 contents = st.one_of(
     texts,
@@ -69,7 +80,94 @@ def test_no_history_crashes_a_template(name: str, messages: list[dict[str, Any]]
     family, wishes = detect_format(None, template(name)), conventions(name)
     tools = template_tools(read_tools(WIDE), wishes)
     rendered = render(name, template_messages(messages, wishes, family), tools)
-    assert rendered
+    assert rendered.encode()
+
+
+@st.composite
+def broken(draw: st.DrawFn) -> list[Any]:
+    """A conversation in which something is lost, doubled, moved, or not what it should be."""
+    messages: list[Any] = draw(conversations())
+    for _ in range(draw(st.integers(1, 3))):
+        place = draw(st.integers(0, len(messages) - 1))
+        match draw(st.sampled_from(["lose", "double", "move", "replace", "field", "field", "call", "call"])):
+            case "lose" if len(messages) > 1:
+                del messages[place]
+            case "double":
+                messages.insert(place, messages[place])
+            case "move":
+                messages.insert(draw(st.integers(0, len(messages) - 1)), messages.pop(place))
+            case "replace":
+                messages[place] = draw(odd)
+            case "field" if isinstance(messages[place], dict) and messages[place]:
+                key = draw(st.sampled_from([*messages[place], "tool_calls", "tool_call_id", "role", "content"]))
+                messages[place] = {**messages[place], key: draw(odd)}
+            case "call" if isinstance(messages[place], dict) and isinstance(messages[place].get("tool_calls"), list):
+                calls = [draw(odd_calls) if draw(st.booleans()) else call for call in messages[place]["tool_calls"]]
+                messages[place] = {**messages[place], "tool_calls": calls}
+            case _:
+                pass
+    return messages
+
+
+odd = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.text(max_size=4),
+    st.lists(st.none() | st.integers() | st.just({"type": "image_url"}), max_size=2),
+    st.dictionaries(st.sampled_from(["role", "id", "type", "function", "name"]), st.text(max_size=3), max_size=2),
+    st.sampled_from(["tool", "assistant", "user", "system", "call_0", [{"type": "text"}], [{"text": 1}]]),
+)
+odd_arguments = st.one_of(
+    odd, st.sampled_from(["[" * 3000, '{"a":' * 3000, "{", "NaN", '{"a": NaN}', '{"a": 1e999}', {"a": {1, 2}}, "null"])
+)
+odd_names = st.sampled_from(["now", "", "a b", "</x>"])
+odd_calls = st.one_of(
+    odd,
+    st.fixed_dictionaries({"id": odd, "function": odd}),
+    st.fixed_dictionaries({"id": odd, "custom": st.fixed_dictionaries({"name": odd, "input": odd})}),
+    st.fixed_dictionaries(
+        {
+            "id": st.sampled_from(["call_0", "call_1", "x"]),
+            "function": st.fixed_dictionaries({"name": odd_names, "arguments": odd_arguments}),
+        }
+    ),
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=20)
+@given(messages=broken())
+def test_what_is_wrong_with_a_history_is_named_or_it_is_rendered(name: str, messages: list[Any]):
+    family, wishes = detect_format(None, template(name)), conventions(name)
+    where, converted = "messages", list[Any]()
+    try:
+        converted = template_messages(messages, wishes, family)
+    except GrammarError as error:
+        where = error.where
+    assert where.startswith("messages")
+    assert not converted or render(name, converted, template_tools(read_tools(WIDE), wishes)).encode()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_arguments_may_be_nested_deeply_but_not_without_end(name: str):
+    family, wishes = detect_format(None, template(name)), conventions(name)
+    for shell in ("[{}]", '{{"a": {}}}'):
+        for depth, fits in ((DEPTH - 1, True), (DEPTH, False)):
+            inner = "1"
+            for _ in range(depth):
+                inner = shell.format(inner)
+            said = {"id": "a", "type": "function", "function": {"name": "f", "arguments": f'{{"a": {inner}}}'}}
+            messages = [
+                {"role": "user", "content": "hi"},
+                {"role": "assistant", "content": None, "tool_calls": [said]},
+                {"role": "tool", "tool_call_id": "a", "content": "ok"},
+            ]
+            if fits:
+                assert render(name, template_messages(messages, wishes, family), [] if wishes.wants_tools else None)
+            else:
+                with pytest.raises(InvalidGrammar, match="deeper"):
+                    template_messages(messages, wishes, family)
 
 
 @given(messages=conversations())

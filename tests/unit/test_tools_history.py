@@ -1,5 +1,7 @@
 """Mistakes in a conversation are named with their place; the rest is made into what a template takes."""
 
+import json
+import math
 from typing import Any
 
 import pytest
@@ -95,6 +97,41 @@ def test_ids_become_nine_letters_or_digits_where_the_template_insists():
     assert len(short) == 9
     assert short.isalnum()
     assert found[1]["tool_call_id"] == short
+
+
+def test_a_template_that_wants_a_question_gets_one():
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "assistant", "content": "Hello"}]
+    found = template_messages(messages, Conventions(wants_user=True), HERMES)
+    assert [(one["role"], one["content"]) for one in found] == [
+        ("system", "Be brief."),
+        ("user", ""),
+        ("assistant", "Hello"),
+    ]
+
+
+@pytest.mark.parametrize("arguments", ["[" * 3000, {"a": [[[[1]]] * 2] * 2}, '{"a": ' * 70 + "1" + "}" * 70])
+def test_arguments_without_end_are_refused(arguments: Any):
+    deep: Any = arguments
+    if isinstance(deep, dict):
+        for _ in range(70):
+            deep = {"a": deep}
+    with pytest.raises(InvalidGrammar, match="deeper") as caught:
+        template_messages([calls(call("a", deep)), result("a")], Conventions(), HERMES)
+    assert caught.value.where == "messages[0].tool_calls[0].function.arguments"
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "digits", "set", "bytes"])
+def test_what_is_no_json_is_refused(value: str):
+    odd = {"NaN": math.nan, "Infinity": math.inf, "digits": 10**5000, "set": {1}, "bytes": b"x"}[value]
+    with pytest.raises(InvalidGrammar):
+        template_messages([calls(call("a", {"x": [odd]})), result("a")], Conventions(), HERMES)
+
+
+def test_lone_surrogates_become_replacement_characters_everywhere():
+    said = calls(call("a", '{"\\ud800": "\\udc00"}', name="\ud800"), content="\ud800")
+    said["reasoning_content"] = "\udfff"
+    found = template_messages([said, result("a", "\ud800")], Conventions(), HERMES)
+    assert json.dumps(found, ensure_ascii=False).encode()
 
 
 def test_text_beside_calls_is_a_message_of_its_own_where_the_template_would_lose_it():

@@ -38,7 +38,7 @@ def render(
     """A conversation as text; with `prompt`, up to where the model goes on."""
     texts, _ = render_jinja_template(
         conversations=[list(messages)],
-        tools=list(tools) if tools else None,  # type: ignore[arg-type]
+        tools=None if tools is None else list(tools),  # type: ignore[arg-type]
         chat_template=template(name),
         add_generation_prompt=prompt,
         bos_token="<s>",
