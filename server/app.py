@@ -32,6 +32,7 @@ from server.errors import NOT_FOUND, Problem, RequestError, invalid, problem_of
 from server.events import Failed
 from server.gate import Gate, body_of, read_raw
 from server.jobs import Job
+from server.playground import page
 from server.service import Prepared, Service, timed_out
 from server.settings import Settings
 from server.stored import ResponseStore
@@ -198,10 +199,17 @@ def _add_stored_responses(app: FastAPI, api: Api) -> None:
 
 def _add_information(app: FastAPI, service: Service) -> None:
     @app.get("/")
-    async def root() -> Response:
+    async def root(request: Request) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return page("/")
         return JsonAnswer(
             {"name": "constrained-mlx", "version": constrained.__version__, "model": service.model.names[0]}
         )
+
+    @app.get("/playground.css", include_in_schema=False)
+    @app.get("/playground.js", include_in_schema=False)
+    async def part(request: Request) -> Response:
+        return page(request.url.path)
 
     @app.get("/health")
     async def health() -> Response:

@@ -2,12 +2,15 @@
 
     Prefilled*  (TextDelta | ReasoningDelta | Scored | CallStarted ArgumentsDelta* CallFinished)*  Finished  Measured
                                                                         or, at any point, Failed and nothing more
+    Watched, for each token, before what it says
 
 Every wire format is written from this union and from nothing else.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from constrained.observation import Observation, Origin
 from grammars.tools.events import Event as TurnEvent
 from server.errors import Problem
 
@@ -33,6 +36,23 @@ class Scored:
     """The tokens behind the text that comes next."""
 
     scores: tuple[Score, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One token as the model wrote it, for a client that watches: where it came from, and what else was wanted.
+
+    name     its text, or what a control token is called; `text` are the bytes it adds
+    allowed  how many tokens could have come
+    seen     what the model wanted before the mask, where it was asked; `names` of the tokens in there
+    """
+
+    name: str
+    text: bytes
+    origin: Origin
+    allowed: int
+    seen: Observation | None = None
+    names: Mapping[int, str] = field(default_factory=dict[int, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,4 +96,4 @@ class Failed:
     problem: Problem
 
 
-Event = TurnEvent | Scored | Prefilled | Silent | Measured | Failed
+Event = TurnEvent | Scored | Watched | Prefilled | Silent | Measured | Failed

@@ -1,7 +1,8 @@
 """What every request passes first: where it comes from, its key, its size. And what is counted of it.
 
 Host      on a loopback address only names of this machine, so that no web page can rebind its own to it
-Origin    a web page that was not allowed gets nothing, not even by requests that need no permission
+Origin    a web page that was not allowed gets nothing, not even by requests that need no permission; the server's
+          own page, the playground, is allowed
 key       Authorization: Bearer KEY, or x-api-key: KEY; compared in constant time
 """
 
@@ -14,11 +15,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.errors import TOO_LARGE, UNAUTHORIZED, Problem, RequestError
 from server.metrics import Metrics
+from server.playground import PAGES
 from server.settings import Settings
 from server.streams import JsonAnswer
 
 FORBIDDEN = 403
-OPEN_PATHS = ("/health", "/")
+OPEN_PATHS = ("/health", *PAGES)
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -60,8 +62,9 @@ class Gate:
         name = name if name.endswith("]") else name.rpartition(":")[0] or name
         if settings.is_local and not settings.api_key and name not in LOCAL_NAMES:
             return Problem(FORBIDDEN, f"this server answers to names of this machine, not to {name!r}", code="host")
-        origin = headers.get("origin")
-        if origin is not None and not {origin, "*"} & set(settings.cors_origin):
+        origin, host = headers.get("origin"), headers.get("host", "")
+        allowed = {*settings.cors_origin, f"http://{host}", f"https://{host}"}
+        if origin is not None and not {origin, "*"} & allowed:
             return Problem(FORBIDDEN, f"pages of {origin} may not call this server (--cors-origin)", code="origin")
         if settings.api_key and request.url.path not in OPEN_PATHS and not _has_key(headers, settings.api_key):
             return Problem(UNAUTHORIZED, "missing or wrong API key", code="invalid_api_key")

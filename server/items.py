@@ -20,7 +20,7 @@ from grammars.tools.events import (
     ReasoningDelta,
     TextDelta,
 )
-from server.events import Event, Failed, Measured, Prefilled, Score, Scored, Silent
+from server.events import Event, Failed, Measured, Prefilled, Score, Scored, Silent, Watched
 
 
 @dataclass(slots=True)
@@ -123,7 +123,7 @@ class Items:
             case Measured():
                 self.measured = event
                 return Step()
-            case Prefilled() | Silent() | Failed():
+            case Watched() | Prefilled() | Silent() | Failed():
                 return Step()
             case _:
                 assert_never(event)

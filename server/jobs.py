@@ -48,6 +48,7 @@ class Job:
     max_tokens   of the answer, reasoning included; `limited_by` is the field that says so
     stop         texts that end an answer in words; they are not looked for in calls, JSON or reasoning
     scores       None: no log-probabilities; n: those of the chosen tokens and of the n likeliest
+    observe      None: tokens are not shown; n: they are, with what the model wanted and n alternatives
     places       where the parts of `messages` are in the request: "messages[2]" -> "input[3]"
     notes        what was ignored, for the warning header
     """
@@ -66,5 +67,6 @@ class Job:
     scores: int | None = None
     choices: int = 1
     stream: bool = False
+    observe: int | None = None
     places: Mapping[str, str] = field(default_factory=dict[str, str])
     notes: tuple[str, ...] = ()

@@ -138,6 +138,7 @@ def _service(settings: Settings, engine: EngineThread, loaded: LoadedModel, voca
         spell=spell,
         sampling=_defaults(settings, tokenizer),
         created=int(time.time()),
+        vocabulary_size=vocabulary.size,
     )
     compiler = Compiler(vocabulary, family, relax=settings.relax_tools)
     return Service(served, Prompts(tokenizer, family), compiler, engine, settings, Metrics())

@@ -18,7 +18,7 @@ from typing import Any
 
 from constrained.budget import Budgeted
 from constrained.errors import BudgetTooSmall, GrammarError
-from constrained.runtime import Adjustments, Sampler, SequenceEvent, SequenceRequest
+from constrained.runtime import Adjustments, GeneratedToken, Sampler, SequenceEvent, SequenceRequest
 from grammars.tools.compile import ToolGrammar
 from grammars.tools.definitions import read_choice, read_tools
 from grammars.tools.formats import ToolFormat
@@ -26,7 +26,7 @@ from grammars.tools.history import count_calls
 from server.compilation import Compiler, GrammarCache
 from server.engine import EngineThread
 from server.errors import OVERLOADED, TIMED_OUT, UNAVAILABLE, Problem, RequestError, invalid, unsupported
-from server.events import Event, Failed, Measured, Silent
+from server.events import Event, Failed, Measured, Silent, Watched
 from server.jobs import Job, Sampling
 from server.metrics import Metrics
 from server.prompts import Prompt, Prompts
@@ -47,6 +47,7 @@ class Model:
     spell: Spell
     sampling: Sampling
     created: int
+    vocabulary_size: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -252,7 +253,15 @@ class Service:
             is_free=prepared.is_free,
             stops=prepared.job.stop,
             scored=prepared.job.scores is not None,
+            watch=None if prepared.job.observe is None else self._watched,
         )
+
+    def _watched(self, token: GeneratedToken) -> Watched:
+        seen, spell = token.observation, self.model.spell
+        found = () if seen is None else (seen.wanted, *(one.token for one in seen.alternatives))
+        names = {one: spell(one).decode("utf-8", "backslashreplace") for one in {token.id, *found}}
+        allowed = round((1 - token.removed) * self.model.vocabulary_size)
+        return Watched(names[token.id], token.text, token.origin, allowed, seen, names)
 
     def _request(self, prepared: Prepared, choice: int) -> SequenceRequest:
         job = prepared.job
@@ -263,6 +272,7 @@ class Service:
             max_tokens=prepared.max_tokens,
             adjustments=_adjustments(job.sampling),
             top_logprobs=job.scores or 0,
+            observe=job.observe or 0,
             fast_forward=job.scores is None,  # a token that the model was not asked for has no probability
         )
 

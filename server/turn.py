@@ -16,7 +16,7 @@ from constrained.runtime import GeneratedToken, PrefillProgress, SequenceEvent, 
 from grammars.tools.events import CallStarted, Finished, TextDelta
 from grammars.tools.framing import Framer
 from server.errors import problem_of
-from server.events import Candidate, Event, Failed, Measured, Prefilled, Score, Scored
+from server.events import Candidate, Event, Failed, Measured, Prefilled, Score, Scored, Watched
 from server.stops import Stops
 
 Spell = Callable[[int], bytes]
@@ -30,6 +30,7 @@ class TurnReader:
     is_free    is an answer without calls any text, rather than one of a schema or a grammar?
     steered    did the budget shape the text? Asked once the sequence is over
     scored     are scores wanted?
+    watch      makes events of the tokens themselves, where a client wants to see them
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class TurnReader:
         steered: Callable[[], bool] = lambda: False,
         stops: tuple[str, ...] = (),
         scored: bool = False,
+        watch: Callable[[GeneratedToken], Watched] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._framer = framer
@@ -51,6 +53,7 @@ class TurnReader:
         self._was_steered = steered
         self._stops = Stops(stops if is_free else ())
         self._scored = scored
+        self._watch = watch
         self._clock = clock
         self._began = self._first = clock()
         self._calls = 0
@@ -74,6 +77,9 @@ class TurnReader:
                 assert_never(event)
 
     def _token(self, token: GeneratedToken) -> list[Event]:
+        return [*([self._watch(token)] if self._watch else ()), *self._said(token)]
+
+    def _said(self, token: GeneratedToken) -> list[Event]:
         self._count(token)
         thinking = self._framer.in_reasoning
         events = self._checked(list(self._framer.feed_token(token.id)))

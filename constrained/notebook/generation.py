@@ -108,7 +108,8 @@ class TokenView:
             facts.append(f"<span>it wanted <code>{escape(self._name(seen.wanted))}</code></span>")
         rows = "".join(self._row(one, token.id) for one in seen.alternatives)
         head = "<tr><th>token</th><th>before the mask</th><th>after</th></tr>"
-        return f'<span class="card"><span class="facts">{"".join(facts)}</span><table>{head}{rows}</table></span>'
+        table = f'<table class="plain">{head}{rows}</table>'
+        return f'<span class="card"><span class="facts">{"".join(facts)}</span>{table}</span>'
 
     def _allowed(self, token: Token) -> str:
         if self.vocabulary is None:
@@ -129,7 +130,7 @@ class TokenView:
         rows = "".join(f"<tr>{self._cells(step, token)}</tr>" for step, token in enumerate(self.tokens))
         return (
             f'<details><summary>all {len(self.tokens)} tokens as a table</summary><div class="scroll">'
-            f"<table><tr>{head}</tr>{rows}</table></div></details>"
+            f'<table class="plain"><tr>{head}</tr>{rows}</table></div></details>'
         )
 
     def _cells(self, step: int, token: Token) -> str:

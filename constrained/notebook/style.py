@@ -1,5 +1,7 @@
 """The look of everything shown in a notebook, carried along by each output: no script, no file, no network.
 
+Hosts have rules of their own for tables and the like, so those that show are set here again.
+
 Colours are mixed into whatever lies behind (few per cent of a hue), and text keeps the page's colour, so
 one sheet serves light and dark pages. Only the card needs a ground of its own; it takes the host's
 (Jupyter's, VS Code's, Material's variable), or the system's.
@@ -53,12 +55,15 @@ font-weight:inherit;white-space:nowrap}
 .cmlx .bar{display:inline-block;height:.72em;border-radius:2px;background:rgba(128,128,128,.55);margin-right:.4em}
 .cmlx .bar.after{background:rgb(var(--blue))}
 .cmlx .out{text-decoration:line-through;text-decoration-color:rgb(var(--red));opacity:.75}
-.cmlx details{margin:.3em 0}
-.cmlx summary{cursor:pointer}
+.cmlx details{margin:.3em 0;padding:0;border:0;background:none;box-shadow:none;font-size:inherit;overflow:visible}
+.cmlx summary{cursor:pointer;margin:0;padding:0;border:0;background:none;font-weight:inherit;min-height:0;
+display:list-item;list-style:disclosure-closed inside}
+.cmlx details[open]>summary{list-style-type:disclosure-open}
+.cmlx summary::before,.cmlx summary::after{content:none}
 .cmlx .scroll{overflow-x:auto}
 .cmlx ul.tree,.cmlx ul.tree ul{list-style:none;margin:0;padding-left:1.2em}
 .cmlx ul.tree{padding-left:0}
-.cmlx ul.tree li{margin:.1em 0}
+.cmlx ul.tree li{margin:.1em 0;display:block}
 .cmlx .verdict{border-radius:9px;padding:0 .6em;font-size:12px;background:var(--soft);margin:0 .5em}
 .cmlx .verdict.enforced{background:rgba(var(--green),.2)}
 .cmlx .verdict.refused{background:rgba(var(--red),.24)}

@@ -25,7 +25,7 @@ from grammars.tools.events import (
 )
 from server.api.wire import Origin, Piece
 from server.errors import Problem
-from server.events import Candidate, Event, Failed, Measured, Prefilled, Score, Scored, Silent
+from server.events import Candidate, Event, Failed, Measured, Prefilled, Score, Scored, Silent, Watched
 from server.items import Items, Reasoning, Text
 
 DONE = Piece("[DONE]")
@@ -68,6 +68,8 @@ class ChatReply:
                 yield progress(done, total)
             case Silent():
                 yield Piece(comment="keep-alive")
+            case Watched():
+                yield Piece(comment=f"token {json.dumps(watched(choice, event), ensure_ascii=False)}")
             case CallFinished() | Scored() | Measured():
                 pass
             case Failed(problem):
@@ -184,6 +186,23 @@ def logprobs(scores: Iterable[Score]) -> dict[str, Any]:
         {**_candidate(score.chosen), "top_logprobs": [_candidate(one) for one in score.likeliest]} for score in scores
     ]
     return {"content": content, "refusal": None}
+
+
+def watched(choice: int, event: Watched) -> dict[str, Any]:
+    """A token for a client that watches: its text, its origin, and the alternatives before and after the mask."""
+    shown: dict[str, Any] = {"index": choice, "name": event.name, "origin": event.origin, "allowed": event.allowed}
+    try:
+        shown["text"] = event.text.decode()
+    except UnicodeDecodeError:
+        shown["bytes"] = list(event.text)
+    if event.seen is not None:
+        shown["kept"] = round(event.seen.kept, 6)
+        shown["wanted"] = event.names[event.seen.wanted]
+        shown["alternatives"] = [
+            {"name": event.names[one.token], "before": round(one.before, 6), "after": round(one.after, 6)}
+            for one in event.seen.alternatives
+        ]
+    return shown
 
 
 def _candidate(one: Candidate) -> dict[str, Any]:

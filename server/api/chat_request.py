@@ -75,6 +75,7 @@ class ChatRequest(Body):
     thinking_budget: Annotated[int, Field(ge=0)] | None = None
     chat_template_kwargs: dict[str, Any] | None = None
     modalities: list[str] | None = None
+    observe: Annotated[int, Field(ge=0, le=MOST_SCORES)] | None = None
 
     metadata: NoOp = None
     prediction: NoOp = None
@@ -100,6 +101,8 @@ def chat_job(body: ChatRequest, ignorable: Ignorable) -> Job:
         raise unsupported("modalities", "answers are text")
     if body.top_logprobs is not None and not body.logprobs:
         raise invalid("top_logprobs needs logprobs: true", "top_logprobs")
+    if body.observe is not None and not body.stream:
+        raise invalid("observe needs stream: true: tokens are shown as they come", "observe")
     listed = callable_tools(body.tools or (), ignorable)
     answer, places = _answer(body)
     both = body.max_completion_tokens is not None
@@ -118,6 +121,7 @@ def chat_job(body: ChatRequest, ignorable: Ignorable) -> Job:
         scores=(body.top_logprobs or 0) if body.logprobs else None,
         choices=body.n or 1,
         stream=bool(body.stream),
+        observe=body.observe,
         places={**listed.places, **places},
         notes=listed.notes,
     )

@@ -5,9 +5,11 @@ import re
 import runpy
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
 
+from server.settings import Settings
 from tests.support.shared_data import CHECKOUT
 
 BUILD = CHECKOUT / "docs" / "making"
@@ -30,3 +32,9 @@ def test_the_site_builds_without_a_warning(tmp_path):
     for page in tmp_path.rglob("*.html"):
         fetched = re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="(https?:[^"]*)"', page.read_text())
         assert not fetched, f"{page} loads {fetched}"
+
+
+def test_every_setting_of_the_server_is_documented():
+    page = (CHECKOUT / "docs" / "server.md").read_text()
+    missing = [one.name for one in fields(Settings) if f"`--{one.name.replace('_', '-')}`" not in page]
+    assert not missing

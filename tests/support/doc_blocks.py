@@ -139,10 +139,9 @@ class Shell:
         """Run what stands after each prompt."""
         text = block.text.replace("\\\n", "")
         for entry in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-            command, _, output = entry.partition("\n")
-            words = shlex.split(command, comments=True)
+            command, words, output = _command(entry)
             try:
-                self._run(words, [line for line in output.splitlines() if line])
+                self._run(words, output)
             except (AssertionError, SystemExit) as error:
                 raise AssertionError(f"{self._runner.page}:{block.line}: {command}: {error}") from error
 
@@ -202,6 +201,16 @@ class Shell:
             if not one.startswith("-"):
                 requirement = Requirement(one)
                 assert requirement.name != "constrained-mlx" or requirement.extras <= set(extras), one
+
+
+def _command(entry: str) -> tuple[str, list[str], list[str]]:
+    """A command, which goes on while a quote is open; its words, and the lines after it."""
+    lines = entry.splitlines()
+    for count in range(1, len(lines) + 1):
+        command = "\n".join(lines[:count])
+        with contextlib.suppress(ValueError):
+            return command, shlex.split(command, comments=True), [line for line in lines[count:] if line]
+    raise AssertionError(f"a quote without its end: {entry}")
 
 
 def _matches(said: list[str], expected: list[str]) -> bool:
