@@ -15,35 +15,20 @@ from grammars.enclosed import Enclosure
 from grammars.lark.compiler import compile_lark, lark_node
 from grammars.lark.machine import Place
 from tests.conformance.test_lark_grammars import DYNAMIC, FOLDER, NAMES, mutated, texts
-from tests.support.grammars import tokens_of
-
-BYTES = [bytes([byte]) for byte in range(256)]
-
-
-def vocabulary_of(pieces):
-    spellings = list(dict.fromkeys([*BYTES, *pieces]))
-    return Vocabulary.from_spellings([*spellings, None], [len(spellings)])
+from tests.support.walks import allowed_tokens, with_pieces
 
 
 def check_masks(grammar, chance, steps):
     """Walk at random; at every place the mask is what can be read."""
     matcher = grammar.matcher()
     for _ in range(steps):
-        allowed = tokens_of(matcher.bitmask())
+        allowed = allowed_tokens(matcher)
         assert allowed == [token for token in range(grammar.vocabulary.size) if matcher.allows(token)], matcher.tokens
         going_on = [token for token in allowed if token not in grammar.vocabulary.eos_token_ids]
         if not going_on:
             break
         longer = [token for token in going_on if token >= 256]
         matcher.advance(chance.choice(longer if longer and chance.random() < 0.6 else going_on))
-
-
-def cut(text, chance):
-    """Pieces of a text, of 2 to 7 bytes."""
-    found = text.encode()
-    for _ in range(12):
-        at = chance.randrange(max(1, len(found) - 1))
-        yield found[at : at + chance.randint(2, 7)]
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in DYNAMIC])
@@ -54,9 +39,7 @@ def cut(text, chance):
 )
 def test_of_real_grammars(name, around):
     chance = random.Random(11)
-    known = texts(name, 25)
-    pieces = {piece for text in known for other in (text, mutated(text, chance)) for piece in cut(other, chance)}
-    vocabulary = vocabulary_of(sorted(pieces))
+    vocabulary = with_pieces([*texts(name, 25), *(mutated(text, chance) for text in texts(name, 25))], chance)
     source = (FOLDER / f"{name}.lark").read_text()
     try:
         node = lark_node(source, vocabulary, enclosure=around)
@@ -74,7 +57,8 @@ TERMINALS = ['"a"', '"ab"', '"("', '")"', "/[ab]+/", "/a*b/", "/b[ab]?/", '"b"i'
 RULES = ["x", "y", "z"]
 bodies = st.lists(st.sampled_from([*TERMINALS, *RULES, *RULES]), min_size=0, max_size=3).map(" ".join)
 rules = st.tuples(*(st.lists(bodies, min_size=1, max_size=3).map(" | ".join) for _ in RULES))
-PIECES = vocabulary_of([*b"aa ab ba bb a( () (a a) (( )) aab abab (b)".split(), b"ab ", b" a", b"  "])
+LONGER = [*b"aa ab ba bb a( () (a a) (( )) aab abab (b)".split(), b"ab ", b" a", b"  "]
+PIECES = Vocabulary.from_spellings([*(bytes([byte]) for byte in range(256)), *LONGER, None], [256 + len(LONGER)])
 
 
 @settings(max_examples=250, deadline=None, derandomize=True)
