@@ -253,7 +253,7 @@ class Arrays:
             found.append(replace(around, contains=(*around.contains, some)))
         return found
 
-    def worlds(self, branches: Sequence[Sequence[Arr]]) -> list[Arr]:
+    def worlds(self, branches: Sequence[Sequence[Arr]], *, each: bool = False) -> list[Arr]:
         """Arrays are all in one."""
         return [self._anything]
 

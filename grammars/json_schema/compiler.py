@@ -23,13 +23,14 @@ from constrained.warming import warm_up
 from grammars.json_schema import texts
 from grammars.json_schema.dialects import subschemas
 from grammars.json_schema.documents import Document, Location
+from grammars.json_schema.languages import self_reference
 from grammars.json_schema.limits import CompileLimits
 from grammars.json_schema.literals import Says, Shape
 from grammars.json_schema.nodes import Writer
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.json_schema.report import Report
 from grammars.json_schema.scalars import placed
-from grammars.json_schema.shapes import Shapes, self_reference
+from grammars.json_schema.shapes import Shapes
 
 
 def compile_json_schema(

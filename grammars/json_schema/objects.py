@@ -22,7 +22,7 @@ from grammars.json_schema.documents import Location, Scope
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.scalars import TEXTS, WIDE, Facts, chosen, placed, types
 from grammars.json_schema.shapes import Shapes
-from grammars.json_schema.telling_apart import apart, plainly_empty, tells_apart
+from grammars.json_schema.telling_apart import apart, plainly_empty, telling_values
 from grammars.json_schema.texts import ANY_TEXT, Texts
 from grammars.json_schema.values import Members, Value
 
@@ -337,13 +337,20 @@ class Objects:
 
     # ------------------------------------------------------------------ exclusion
 
-    def worlds(self, branches: Sequence[Sequence[Obj]]) -> list[Obj]:
-        """With the key that tells the branches apart, and without it, where they do not require it."""
+    def worlds(self, branches: Sequence[Sequence[Obj]], *, each: bool = False) -> list[Obj]:
+        """Without the key that tells the branches apart, and with it.
+
+        With `each`, the latter is one world for every branch, and one for the values of none.
+        """
+        shapes = self._shapes
         declared = [{name for clause in one.clauses for name in clause.properties} for way in branches for one in way]
         for name in sorted(set[str]().union(*declared[:1]).intersection(*declared)):
-            if tells_apart(self._shapes, [[self.shape_of(one, name) for one in branch] for branch in branches]):
-                there = self._with(self._anything, name, self._shapes.anything, True)
-                return [there, self._with(self._anything, name, self._shapes.nothing, False)]
+            told = telling_values(shapes, [[self.shape_of(one, name) for one in branch] for branch in branches])
+            if told is not None:
+                others = shapes.among(frozenset[Value]().union(*told), False)
+                kinds = [others, *map(shapes.among, told)] if each else [shapes.anything]
+                missing = self._with(self._anything, name, shapes.nothing, False)
+                return [missing, *(self._with(self._anything, name, kind, True) for kind in kinds)]
         return [self._anything]
 
     def exclusive(self, branches: Sequence[Sequence[Obj]]) -> bool:
@@ -368,7 +375,8 @@ class Objects:
         ways = [one.required for branch in branches for one in branch]
         everywhere = ways[0].intersection(*ways) if ways else frozenset[str]()
         return any(
-            tells_apart(self._shapes, [[self.shape_of(one, name) for one in branch] for branch in branches])
+            telling_values(self._shapes, [[self.shape_of(one, name) for one in branch] for branch in branches])
+            is not None
             for name in sorted(everywhere)
         )
 

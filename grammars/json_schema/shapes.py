@@ -4,7 +4,7 @@
                   these values", "is none of them", "has one of these shapes"
     shape         a set of literals that must all hold; interned, so recursion is a shape that meets itself
     alternative   one way a value of one type satisfies a shape:
-                      strings, numbers, booleans, null    one language (scalars.py)
+                      strings, numbers, booleans, null    one language (languages.py)
                       arrays, objects                     a list of `Arr` or `Obj` (arrays.py, objects.py)
 
 Children of alternatives are shapes again, and nothing below the first level is looked at before a
@@ -21,40 +21,29 @@ Arrays and objects are pushed to disjunctive form:
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations
-from threading import RLock
 from typing import Any, Final, TypeVar
 
-from constrained.errors import InvalidGrammar, LimitExceeded
+from constrained.errors import LimitExceeded
 from grammars.json_schema.documents import Document, Location, Scope
-from grammars.json_schema.limits import Allowance, CompileLimits
+from grammars.json_schema.languages import Languages
+from grammars.json_schema.limits import CompileLimits
 from grammars.json_schema.literals import Among, Either, Literal, Says, Shape, cheapest_first
 from grammars.json_schema.options import JsonSchemaOptions
-from grammars.json_schema.scalars import NARROW, Facts, Scalar
-from grammars.json_schema.shape_table import ShapeTable
 from grammars.json_schema.structures import Structure
 
-L = TypeVar("L")
 A = TypeVar("A")
 
 MOST_ALTERNATIVES = 4096  # of one shape and type
 
+Ways = Callable[[Location], Sequence[A]]  # the alternatives of a schema below the one that is looked at
 _Combination = tuple[tuple[int, ...], Sequence[A]]  # branches by their indices, and what satisfies all of them
 
 
-class Shapes(ShapeTable):
-    """All shapes of one document, and the algebra on them.
-
-    Shared by threads: what is looked into right now is noted on the way, so whoever finds something out
-    that is not known yet holds the `lock`. What is known is read without it.
-    """
+class Shapes(Languages):
+    """All shapes of one document, and the algebra on them."""
 
     def __init__(self, document: Document, options: JsonSchemaOptions, limits: CompileLimits) -> None:
-        super().__init__(document)
-        self.options: Final = options
-        self.allowance: Final = Allowance(limits)
-        self.lock: Final = RLock()
-        self._languages: dict[tuple[int, Literal, bool], Any] = {}
-        self._open: set[tuple[object, Literal]] = set()
+        super().__init__(document, options, limits)
         self._alternatives: dict[tuple[object, Shape, bool], Sequence[Any]] = {}
         self._told_apart = False
         self._context_decided = False  # while alternatives are looked for: did the context make a difference?
@@ -64,80 +53,7 @@ class Shapes(ShapeTable):
             for location in document.reachable()
         )
 
-    # ------------------------------------------------------------------ scalars
-
-    def language(self, domain: Scalar[L], shape: Shape, wide: bool = NARROW) -> L:
-        """The language of one scalar type in `shape`."""
-        key = (id(domain), wide)
-        if key not in shape.scalars:
-            with self.lock:
-                shape.scalars[key] = self._language(domain, shape, wide)
-        return shape.scalars[key]
-
-    def _language(self, domain: Scalar[L], shape: Shape, wide: bool) -> L:
-        found = domain.everything
-        for literal in sorted(shape.literals, key=cheapest_first):
-            found = domain.both(found, self._literal(domain, literal, wide))
-            if domain.is_empty(found):
-                break
-        return found
-
-    def _literal(self, domain: Scalar[L], literal: Literal, wide: bool) -> L:
-        match literal:
-            case Among(values, positive):
-                if positive:
-                    return domain.among(values, wide or self.options.decimal_integers)
-                return domain.other(domain.among(values, not wide))
-            case Either(shapes):
-                return domain.any_of([self.language(domain, shape, wide) for shape in shapes])
-            case Says(location, positive, scope):
-                key = (id(domain), Says(location, True, scope), wide == positive)
-                if key not in self._languages:
-                    with self._progress(domain, literal):
-                        self._languages[key] = self._schema(domain, location, scope, key[2])
-                return self._languages[key] if positive else domain.other(self._languages[key])
-
-    def _schema(self, domain: Scalar[L], location: Location, scope: Scope, wide: bool) -> L:
-        """The language of one schema, in one rounding."""
-        facts = self.facts(location)
-        if location.value is False:
-            return domain.nothing
-
-        def of(below: Location, rounding: bool = wide) -> L:
-            return self.language(domain, self.of(below, scope), rounding)
-
-        found = domain.own(location, facts, self.options, wide)
-        if domain.is_empty(found):
-            return found
-        parts = [found]
-        parts += [of(target) for target in self.targets(location, facts, scope)]
-        parts += [of(branch) for branch in self.branches(location, facts, "allOf")]
-        if "anyOf" in facts:
-            parts.append(domain.any_of([of(branch) for branch in self.branches(location, facts, "anyOf")]))
-        if "oneOf" in facts:
-            branches = self.branches(location, facts, "oneOf")
-            parts.append(domain.exactly_one([of(one) for one in branches], [of(one, not wide) for one in branches]))
-        if "not" in facts:
-            parts.append(domain.other(of(location.child("not"), not wide)))
-        if "if" in facts and ("then" in facts or "else" in facts):
-            condition = location.child("if")
-            then = of(location.child("then")) if "then" in facts else domain.everything
-            otherwise = of(location.child("else")) if "else" in facts else domain.everything
-            if then is not domain.everything or otherwise is not domain.everything:
-                refuted = domain.other(of(condition, not wide))
-                parts.append(domain.either(domain.both(of(condition), then), domain.both(refuted, otherwise)))
-        return domain.all_of(parts)
-
-    def branches(self, location: Location, facts: Facts, keyword: str) -> list[Location]:
-        """The schemas in a list such as `anyOf`."""
-        return [location.child(keyword, index) for index in range(len(facts.get(keyword, ())))]
-
-    def targets(self, location: Location, facts: Facts, scope: Scope) -> list[Location]:
-        """What the references of a schema stand for."""
-        names = [name for name in ("$ref", "$dynamicRef", "$recursiveRef") if name in facts]
-        return [location.reference(name, scope) for name in names]
-
-    # ------------------------------------------------------------------ arrays and objects
+    # ------------------------------------------------------------------ alternatives
 
     def alternatives(self, domain: Structure[A], shape: Shape, context: Sequence[Sequence[A]] = ()) -> Sequence[A]:
         """The ways a value of one structured type satisfies `shape`.
@@ -153,7 +69,10 @@ class Shapes(ShapeTable):
         before, self._context_decided = self._context_decided, False
         found: list[A] = [domain.anything]
         for literal in sorted(shape.literals, key=cheapest_first):
-            found = self.cross(domain, found, self._ways(domain, literal, (*context, found)))
+            if isinstance(literal, Says) and not literal.positive:
+                found = self._refute(domain, found, literal)
+            else:
+                found = self.cross(domain, found, self._ways(domain, literal, (*context, found)))
             if not found:
                 break
         if not self._context_decided:
@@ -178,12 +97,12 @@ class Shapes(ShapeTable):
                 return domain.among(values) if positive else domain.not_among(values)
             case Either(shapes):
                 return _each([self.alternatives(domain, shape, context) for shape in shapes])
-            case Says(location, positive, scope):
-                with self._progress(domain, literal):
-                    if not positive:
-                        return self._violated(domain, location, scope)
+            case Says(location, _, scope):
+                with self.progress(domain, literal):
                     found = self.applied(domain, location, scope, context)
                     return domain.evaluated(found, location, self.facts(location), scope)
+
+    # ------------------------------------------------------------------ what a schema says
 
     def applied(
         self, domain: Structure[A], location: Location, scope: Scope, context: Sequence[Sequence[A]] = ()
@@ -191,8 +110,8 @@ class Shapes(ShapeTable):
         """What all keywords of a schema leave but unevaluated*."""
         facts = self.facts(location)
 
-        def of(below: Location, positive: bool = True) -> Sequence[A]:
-            return self.alternatives(domain, self.of(below, scope, positive), (*context, found))
+        def of(below: Location) -> Sequence[A]:
+            return self.alternatives(domain, self.of(below, scope), (*context, found))
 
         found = domain.own(location, facts, scope)
         for target in self.targets(location, facts, scope):
@@ -200,17 +119,19 @@ class Shapes(ShapeTable):
         for branch in self.branches(location, facts, "allOf"):
             found = self.cross(domain, found, of(branch)) if found else found
         if found and "anyOf" in facts:
-            found = self.cross(domain, found, self._any_of(domain, self.branches(location, facts, "anyOf"), of))
+            found = self.cross(domain, found, self._any_of(domain, location, scope, of))
         if found and "oneOf" in facts:
-            found = self.cross(domain, found, self._one_of(domain, location, facts, of, (*context, found)))
+            found = self.cross(domain, found, self._one_of(domain, location, scope, of, (*context, found)))
         if found and "not" in facts:
-            found = self.cross(domain, found, of(location.child("not"), False))
+            found = self.without(domain, found, location.child("not"), scope)
         if found and "if" in facts and (self.tracks_evaluated or "then" in facts or "else" in facts):
             condition = location.child("if")
-            then = of(location.child("then")) if "then" in facts else [domain.anything]
-            otherwise = of(location.child("else")) if "else" in facts else [domain.anything]
-            ways = self.cross(domain, of(condition), then) + self.cross(domain, of(condition, False), otherwise)
-            found = self.cross(domain, found, ways)
+            met, failed = self.cross(domain, found, of(condition)), self.without(domain, found, condition, scope)
+            if met and "then" in facts:
+                met = self.cross(domain, met, of(location.child("then")))
+            if failed and "else" in facts:
+                failed = self.cross(domain, failed, of(location.child("else")))
+            found = _each([met, failed])
         return self.cross(domain, found, domain.conditions(location, facts, scope)) if found else found
 
     def told_apart(self, domain: Structure[A], location: Location, scope: Scope) -> list[A]:
@@ -221,11 +142,12 @@ class Shapes(ShapeTable):
         finally:
             self._told_apart = before
 
-    def _any_of(self, domain: Structure[A], branches: list[Location], of: "Callable[..., Sequence[A]]") -> list[A]:
+    def _any_of(self, domain: Structure[A], location: Location, scope: Scope, of: Ways[A]) -> list[A]:
         """One branch; where it matters what several have evaluated together, also their combinations.
 
         To tell apart what was evaluated, the branches outside of a combination are negated.
         """
+        branches = self.branches(location, self.facts(location), "anyOf")
         live = [(branch, ways) for branch in branches if (ways := of(branch))]
         speaking = [one for one in live if any(domain.unannotated(way) is not way for way in one[1])]
         if not self.tracks_evaluated or len(speaking) + self._told_apart < 2:
@@ -234,10 +156,10 @@ class Shapes(ShapeTable):
         found: list[A] = []
         for chosen, together in self._combinations(domain, [((), silent)], [ways for _, ways in speaking]):
             for index, (branch, _) in enumerate(speaking if self._told_apart else ()):
-                together = together if index in chosen else self.cross(domain, together, of(branch, False))
+                together = together if index in chosen else self.without(domain, together, branch, scope)
             found += together
             if len(found) > MOST_ALTERNATIVES:
-                raise LimitExceeded(f"more than {MOST_ALTERNATIVES} combinations of branches", where=branches[0].where)
+                raise LimitExceeded(f"more than {MOST_ALTERNATIVES} combinations of branches", where=location.where)
         return found
 
     def _combinations(
@@ -257,38 +179,25 @@ class Shapes(ShapeTable):
         self,
         domain: Structure[A],
         location: Location,
-        facts: Facts,
-        of: "Callable[..., Sequence[A]]",
+        scope: Scope,
+        of: Ways[A],
         context: Sequence[Sequence[A]],
     ) -> list[A]:
-        branches = [(branch, ways) for branch in self.branches(location, facts, "oneOf") if (ways := of(branch))]
-        alone = [ways for _, ways in branches]
+        branches = self.branches(location, self.facts(location), "oneOf")
+        live = [(branch, ways) for branch in branches if (ways := of(branch))]
+        alone = [ways for _, ways in live]
         if domain.exclusive(alone) or self._exclusive_in(domain, alone, context):
             return _each(alone)
         found: list[A] = []
         for world in domain.worlds(alone):
-            inside = [(branch, self.cross(domain, [world], ways)) for branch, ways in branches]
+            inside = [(branch, self.cross(domain, [world], ways)) for branch, ways in live]
             if domain.exclusive([ways for _, ways in inside]):
                 found += _each([ways for _, ways in inside])
-            else:
-                found += self._just_one(domain, inside, of)
-        return found
-
-    def _just_one(
-        self, domain: Structure[A], branches: "list[tuple[Location, list[A]]]", of: "Callable[..., Sequence[A]]"
-    ) -> list[A]:
-        """One of the branches, and none of the others."""
-        found: list[A] = []
-        for branch, ways in branches:
-            left = ways
-            for other, other_ways in branches:
-                if other is branch or not left:
-                    continue
-                apart = [domain.exclusive([[way], other_ways]) for way in left]
-                mixed = [way for way, alone in zip(left, apart, strict=True) if not alone]
-                left = [way for way, alone in zip(left, apart, strict=True) if alone]
-                left += self.cross(domain, mixed, of(other, False)) if mixed else []
-            found += left
+                continue
+            for branch, left in inside:
+                for other, _ in inside:
+                    left = self.without(domain, left, other, scope) if left and other is not branch else left
+                found += left
         return found
 
     def _exclusive_in(
@@ -305,72 +214,104 @@ class Shapes(ShapeTable):
         self._context_decided = True
         return True
 
-    def _violated(self, domain: Structure[A], location: Location, scope: Scope) -> list[A]:
+    # ------------------------------------------------------------------ what a schema forbids
+
+    def without(self, domain: Structure[A], given: Sequence[A], location: Location, scope: Scope) -> list[A]:
+        """Those of `given` that do not validate against a schema."""
+        shape = self.of(location, scope, False)
+        if shape is self.anything:
+            return list(given)
+        left = given
+        for literal in shape.literals:
+            left = self._refute(domain, left, literal) if isinstance(literal, Says) else []
+        return list(left)
+
+    def _refute(self, domain: Structure[A], given: Sequence[A], literal: Says) -> list[A]:
+        """Those of `given` that do not validate against the schema of a (negative) literal.
+
+        Most of them often cannot validate anyway: they stay as they are, and only the others are combined with
+        the ways to violate the schema. So "none of fifty branches" does not multiply out what each may lack.
+        """
+        before, self._told_apart = self._told_apart, False  # a violated schema annotates nothing
+        try:
+            with self.progress(domain, literal):
+                apart, mixed = self._parted(domain, given, literal)
+                found = _each([apart, self._violated(domain, mixed, literal.location, literal.scope) if mixed else []])
+        finally:
+            self._told_apart = before
+        if len(found) > MOST_ALTERNATIVES:
+            where = literal.location.where
+            raise LimitExceeded(f"more than {MOST_ALTERNATIVES} ways to violate a schema", where=where)
+        return found
+
+    def _parted(self, domain: Structure[A], given: Sequence[A], literal: Says) -> tuple[list[A], list[A]]:
+        """Those of `given` that plainly do not validate against the schema of `literal`, and the others."""
+        if len(given) == 1 and given[0] is domain.anything:
+            return [], list(given)
+        try:
+            ways = self.alternatives(domain, self.of(literal.location, literal.scope))
+        except LimitExceeded:
+            self.allowance.check()
+            return [], list(given)
+        apart = [domain.exclusive([[one], ways]) for one in given]
+        parts = list(zip(given, apart, strict=True))
+        return [one for one, alone in parts if alone], [one for one, alone in parts if not alone]
+
+    def _violated(self, domain: Structure[A], given: Sequence[A], location: Location, scope: Scope) -> list[A]:
+        """Those of `given` that violate some keyword."""
         facts = self.facts(location)
-
-        def of(below: Location, positive: bool = False) -> Sequence[A]:
-            return self.alternatives(domain, self.of(below, scope, positive))
-
-        def all_of(parts: Sequence[Sequence[A]]) -> list[A]:
-            found: list[A] = [domain.anything]
-            for part in parts:
-                found = self.cross(domain, found, part)
-            return found
-
         if domain.excluded(facts):
-            return [domain.anything]
-        found = domain.negated(location, facts, scope)
-        found += [way for target in self.targets(location, facts, scope) for way in of(target)]
-        found += [way for branch in self.branches(location, facts, "allOf") for way in of(branch)]
+            return list(given)
+        found = self.cross(domain, given, domain.negated(location, facts, scope))
+        for each in (*self.targets(location, facts, scope), *self.branches(location, facts, "allOf")):
+            found += self.without(domain, given, each, scope)
         if "anyOf" in facts:
-            found += all_of([of(branch) for branch in self.branches(location, facts, "anyOf")])
+            found += self._without_all(domain, given, self.branches(location, facts, "anyOf"), scope)
         if "oneOf" in facts:
             branches = self.branches(location, facts, "oneOf")
-            found += all_of([of(branch) for branch in branches])
-            found += [way for one, two in combinations(branches, 2) for way in all_of([of(one, True), of(two, True)])]
+            found += self._without_all(domain, given, branches, scope)
+            found += self._within_two(domain, given, branches, scope)
         if "not" in facts:
-            found += of(location.child("not"), True)
-        if "if" in facts:
-            condition = location.child("if")
-            if "then" in facts:
-                found += all_of([of(condition, True), of(location.child("then"))])
-            if "else" in facts:
-                found += all_of([of(condition), of(location.child("else"))])
-        if len(found) > MOST_ALTERNATIVES:
-            raise LimitExceeded(f"more than {MOST_ALTERNATIVES} ways to violate a schema", where=location.where)
-        return [domain.unannotated(way) for way in dict.fromkeys(found)]
+            found += self._within(domain, given, location.child("not"), scope)
+        if "then" in facts and "if" in facts:
+            met = self._within(domain, given, location.child("if"), scope)
+            found += self.without(domain, met, location.child("then"), scope)
+        if "else" in facts and "if" in facts:
+            found += self._without_all(domain, given, [location.child("if"), location.child("else")], scope)
+        return found
 
-    def _progress(self, domain: object, literal: Literal) -> "_Progress":
-        return _Progress(self._open, (domain, literal))
+    def _without_all(
+        self, domain: Structure[A], given: Sequence[A], locations: list[Location], scope: Scope
+    ) -> list[A]:
+        """Those of `given` that validate against none of the schemas.
+
+        One by one, as most cannot be of several of them. Otherwise it would be a product of all that each may lack.
+        """
+        left = list(given)
+        if len(locations) > 2:
+            branches = [self.alternatives(domain, self.of(location, scope)) for location in locations]
+            worlds = domain.worlds([ways for ways in branches if ways], each=True)
+            left = self.cross(domain, worlds, left) if len(worlds) * len(left) < MOST_ALTERNATIVES else left
+        for location in locations:
+            left = self.without(domain, left, location, scope) if left else left
+        return left
+
+    def _within(self, domain: Structure[A], given: Sequence[A], location: Location, scope: Scope) -> list[A]:
+        """Those of `given` that validate against a schema, which annotates nothing."""
+        ways = self.alternatives(domain, self.of(location, scope))
+        return self.cross(domain, given, [domain.unannotated(way) for way in ways])
+
+    def _within_two(self, domain: Structure[A], given: Sequence[A], branches: list[Location], scope: Scope) -> list[A]:
+        """Those of `given` that validate against two of the branches."""
+        met = [self._within(domain, given, branch, scope) for branch in branches]
+        return [
+            both
+            for (_, one), (branch, two) in combinations(zip(branches, met, strict=True), 2)
+            if one and two and not domain.exclusive([one, two])
+            for both in self._within(domain, one, branch, scope)
+        ]
 
 
 def _each(lists: Iterable[Sequence[A]]) -> list[A]:
     """What is in any of the lists, each once."""
     return list(dict.fromkeys(one for found in lists for one in found))
-
-
-def self_reference(literal: "Literal | Location") -> InvalidGrammar:
-    """The refusal of a schema that comes back to itself for the same value."""
-    location = literal.location if isinstance(literal, Says) else literal
-    return InvalidGrammar(
-        "this schema refers to itself without going into the value",
-        where=location.where if isinstance(location, Location) else "",
-        hint="a recursive $ref belongs below properties or items",
-    )
-
-
-class _Progress:
-    """Marks a literal as being looked into; one that is met inside itself says nothing but itself."""
-
-    __slots__ = ("_key", "_open")
-
-    def __init__(self, open_: set[tuple[object, Literal]], key: tuple[object, Literal]) -> None:
-        self._open, self._key = open_, key
-
-    def __enter__(self) -> None:
-        if self._key in self._open:
-            raise self_reference(self._key[1])
-        self._open.add(self._key)
-
-    def __exit__(self, *_: object) -> None:
-        self._open.discard(self._key)

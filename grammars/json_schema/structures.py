@@ -54,8 +54,11 @@ class Structure(Protocol[A]):
         """The ways to violate one of the type's own keywords, or a conditional one."""
         ...
 
-    def worlds(self, branches: Sequence[Sequence[A]]) -> list[A]:
-        """Ways that together are every value of the type, and in each of which branches are easier to tell apart."""
+    def worlds(self, branches: Sequence[Sequence[A]], *, each: bool = False) -> list[A]:
+        """Ways that together are every value of the type, and in each of which branches are easier to tell apart.
+
+        With `each`, so many that a value of one world can be in one of the branches at most, where possible.
+        """
         ...
 
     def exclusive(self, branches: Sequence[Sequence[A]]) -> bool:

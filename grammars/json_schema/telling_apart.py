@@ -33,28 +33,28 @@ def plainly_empty(shapes: Shapes, shape: Shape) -> bool:
 
 def apart(shapes: Shapes, a: Shape, b: Shape) -> bool:
     """Has no value both shapes?"""
-    left, right = _constants(shapes, a), _constants(shapes, b)
-    if left is not None and right is not None:
-        return not left & right
-    ours, theirs = _types(shapes, a), _types(shapes, b)
-    if ours is None or theirs is None:
+    both = Shape(a.literals | b.literals)  # for once only, so it is not interned
+    if plainly_empty(shapes, both):
+        return True
+    if _constants(shapes, both) is not None or _types(shapes, both) != _STRINGS:
         return False
-    common = ours & theirs
-    return not common or (common == _STRINGS and texts.is_empty(shapes.language(TEXTS, shapes.both(a, b), WIDE)))
+    return texts.is_empty(shapes.language(TEXTS, shapes.both(a, b), WIDE))
 
 
-def tells_apart(shapes: Shapes, branches: Sequence[Sequence[Shape]]) -> bool:
-    """Are the few values of each branch's shapes not those of any other branch?"""
+def telling_values(shapes: Shapes, branches: Sequence[Sequence[Shape]]) -> list[frozenset[Value]] | None:
+    """The few values of each branch's shapes; None where they are many, or also those of another branch."""
     seen: set[Value] = set()
+    found: list[frozenset[Value]] = []
     for branch in branches:
         here: set[Value] = set()
         for shape in branch:
             values = _few_values(shapes, shape)
             if values is None or values & seen:
-                return False
+                return None
             here |= values
+        found.append(frozenset(here))
         seen |= here
-    return True
+    return found
 
 
 def _few_values(shapes: Shapes, shape: Shape) -> frozenset[Value] | None:
