@@ -7,7 +7,7 @@ a digest of the notebook and of the package.
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,23 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "notebooks"
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """The contents of the site, without those pages that are yet to be written."""
+    written = {str(path.relative_to(config.docs_dir)) for path in Path(config.docs_dir).rglob("*.md")}
+    config.nav = _without(config.nav, lambda page: "/" not in page and page not in {*written, "changelog.md"})
+    return config
+
+
+def _without(nav: Any, missing: Callable[[str], bool]) -> Any:
+    match nav:
+        case list():
+            return [_without(one, missing) for one in nav if not (isinstance(one, str) and missing(one))]
+        case dict():
+            return {title: _without(one, missing) for title, one in nav.items()}
+        case _:
+            return nav
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
