@@ -9,26 +9,31 @@ import json
 import statistics
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from benchmarks.harness import Row, measure, publish, row
 from constrained import CompiledGrammar, Vocabulary
-from constrained.runtime import BatchEngine, SequenceRequest, TokenEvent, chat_ids, load_model, vocabulary_of
+from constrained.runtime import BatchEngine, SequenceRequest, TokenEvent, batch, chat_ids, load_model, vocabulary_of
 from constrained.runtime.costs import Costs
 from constrained.runtime.guides import Guides
 from constrained.runtime.selection import pack
 from grammars import compile_json_schema
+from tests.runtime import tiny
 from tests.soak.schemas import TOOLS
 from tests.support.tokenizers import tokenizer_path
 
+from mlx_lm.models import llama  # isort: skip  # after constrained.runtime, which loads a BLAS first
+
 ROWS = 8
 STEPS = 40
+CALLS = 12
 
 
 def long_answers(vocabulary: Vocabulary) -> list[CompiledGrammar]:
     """Eight grammars that nothing ends within STEPS tokens: texts, numbers, choices."""
     kinds: list[dict[str, Any]] = [
-        {"type": "string", "minLength": 600},
+        {"type": "array", "items": {"type": "string"}, "minItems": 200},
         {"type": "array", "items": {"type": "integer"}, "minItems": 200},
         {"type": "array", "items": {"enum": ["red", "green", "blue", "greenish"]}, "minItems": 200},
         {"type": "array", "items": {"type": "object", "properties": {"name": {"type": "string"}}}, "minItems": 200},
@@ -47,34 +52,47 @@ class Loaded:
         self.vocabulary = vocabulary_of(self.model, self.tokenizer)
 
     def engine(self, **settings: Any) -> BatchEngine:
-        return BatchEngine(self.model, self.tokenizer, **settings)
+        return BatchEngine(self.model, self.tokenizer, **{"max_batch": ROWS, **settings})
 
     def prompt(self, text: str) -> list[int]:
         return chat_ids(self.tokenizer, [{"role": "user", "content": text}])
 
 
 def overhead(loaded: Loaded) -> Iterator[Row]:
+    """The packaged model, eight rows."""
+    prompts = [loaded.prompt(f"Tell me a very long story about {n + 2} travellers, as JSON.") for n in range(ROWS)]
+    yield from compared("packaged model", [loaded.engine() for _ in range(2)], prompts, loaded.vocabulary)
+
+
+def random_weights() -> Iterator[Row]:
+    """A model that is nearly nothing but its 128,256 logits."""
+    vocabulary = Vocabulary.from_tokenizer_file(tokenizer_path("llama3_1"))
+    model = llama.Model(replace(tiny.ARGUMENTS, vocab_size=vocabulary.size))
+    batch.vocabulary_of = lambda model, tokenizer: vocabulary
+    engines = [BatchEngine(model, None) for _ in range(2)]
+    yield from compared("random weights, 128,256 tokens", engines, [[5, 6, n] for n in range(ROWS)], vocabulary)
+    batch.vocabulary_of = vocabulary_of
+
+
+def compared(what: str, engines: list[BatchEngine], prompts: list[list[int]], vocabulary: Vocabulary) -> Iterator[Row]:
     """Two batches that take turns, step by step: one constrained, one free."""
-    grammars = long_answers(loaded.vocabulary)
-    engines = [loaded.engine(max_batch=ROWS) for _ in range(2)]
-    for n, grammar in enumerate(grammars):
-        prompt = loaded.prompt(f"Tell me a very long story about {n + 2} travellers, as JSON.")
+    for prompt, grammar in zip(prompts, long_answers(vocabulary), strict=True):
         for engine, constraint in zip(engines, (grammar.matcher(), None), strict=True):
-            engine.add(SequenceRequest(prompt=prompt, constraint=constraint, max_tokens=STEPS + 8, fast_forward=False))
+            engine.add(SequenceRequest(prompt=prompt, constraint=constraint, max_tokens=4000, fast_forward=False))
     for engine in engines:
         while len([event for event in engine.step() if isinstance(event, TokenEvent)]) < ROWS:
             pass  # the prompts
     times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(STEPS - 8):
+    for _ in range(STEPS):
         for engine, spent in zip(engines, times, strict=True):
             before = time.perf_counter()
             said = engine.step()
             spent.append((time.perf_counter() - before) * 1e6)
             assert len(said) == ROWS, "a sequence ended"
     ratios = [constrained / free for constrained, free in zip(*times, strict=True)]
-    yield row(f"{ROWS} free rows, a step", times[1])
+    yield row(f"{what}: {ROWS} free rows, a step", times[1])
     note = f"{statistics.median(ratios):.3f} times the free step taken next to it (median)"
-    yield row(f"{ROWS} constrained rows, a step", times[0], note=note)
+    yield row(f"{what}: {ROWS} constrained rows, a step", times[0], note=note)
     for engine in engines:
         engine.close()
 
@@ -116,10 +134,10 @@ WAYS: dict[str, tuple[bool, Costs | None]] = {
 
 def calls(loaded: Loaded, *, fast_forward: bool, costs: Costs | None) -> tuple[float, str]:
     """All tools called, eight at a time: microseconds of processor time, and how that came about."""
-    engine = loaded.engine(max_batch=ROWS)
+    engine = loaded.engine()
     if costs is not None:
         engine._schedule.costs = costs
-    for name, schema in TOOLS.items():
+    for name, schema in list(TOOLS.items())[:CALLS]:
         grammar = compile_json_schema(schema, loaded.vocabulary)
         prompt = loaded.prompt(f"Arguments for {name}, please.")
         engine.add(
@@ -139,13 +157,13 @@ def calls(loaded: Loaded, *, fast_forward: bool, costs: Costs | None) -> tuple[f
 def fast_forward(loaded: Loaded) -> Iterator[Row]:
     """Forced tokens asked for or not, in a batch of eight: all tools, short prompts included."""
     found: dict[str, list[tuple[float, str]]] = {way: [] for way in WAYS}
-    for _ in range(5):
+    for _ in range(3):
         for way, runs in found.items():
             on, costs = WAYS[way]
             runs.append(calls(loaded, fast_forward=on, costs=costs))
     for way, runs in found.items():
         times = [spent for spent, _ in runs]
-        yield row(f"{len(TOOLS)} tool calls, forced tokens {way}", times, note=f"processor time; {runs[-1][1]}")
+        yield row(f"{CALLS} tool calls, forced tokens {way}", times, note=f"processor time; {runs[-1][1]}")
 
 
 def conversation(loaded: Loaded, *, prefix_cache_bytes: int) -> float:
@@ -185,7 +203,7 @@ def prefixes(loaded: Loaded) -> Iterator[Row]:
 def main() -> None:
     """Measure and publish."""
     loaded = Loaded()
-    publish("batching", [*masks(), *overhead(loaded), *fast_forward(loaded), *prefixes(loaded)])
+    publish("batching", [*masks(), *random_weights(), *overhead(loaded), *prefixes(loaded), *fast_forward(loaded)])
 
 
 if __name__ == "__main__":
