@@ -1,8 +1,14 @@
 """Who is read, who is a row, who leaves: all that a batch decides, one plan a step.
 
-waiting ---> reading ---> rows ---> leaving
-  first come    in turns: whoever was served longest ago gets up to `prefill_step` tokens of its
-                prompt; what is left of them goes to the next, so short prompts overtake long ones
+    waiting ---> reading ---> rows ---> leaving
+
+waiting   first come, first served; but while a prompt is being read, others that begin like it wait: what it
+          leaves behind is theirs too
+reading   in turns: whoever was served longest ago gets up to `prefill_step` tokens of its prompt, and what is
+          left of them goes to the next, so short prompts overtake long ones. While there are rows, a step
+          reads no more than takes half a second, as far as that is known
+leaving   what was read of a sequence is kept for later prompts, at the places where they may part from it: at
+          the end of its prompt, at its own end, and where an earlier prompt parted from it
 """
 
 from collections import deque
