@@ -33,7 +33,8 @@ from server.events import Failed
 from server.gate import Gate, body_of, read_raw
 from server.jobs import Job
 from server.playground import page
-from server.service import Prepared, Service, timed_out
+from server.preparation import Prepared
+from server.service import Service, timed_out
 from server.settings import Settings
 from server.stored import ResponseStore
 from server.streams import EventStream, JsonAnswer, unless_gone

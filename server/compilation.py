@@ -10,15 +10,21 @@ cache is bounded by that, not by the number of grammars.
 
 import hashlib
 import json
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 
+from constrained.budget import Budgeted
+from constrained.errors import GrammarError, LimitExceeded
 from constrained.matcher import STATE_BYTES
 from constrained.vocabulary.vocabulary import Vocabulary
+from grammars.json_schema.options import JsonSchemaOptions
 from grammars.tools.compile import ToolGrammar, compile_tools
+from grammars.tools.definitions import read_tools
 from grammars.tools.formats import Slot, ToolFormat
+from grammars.tools.hands import write_arguments
 from grammars.tools.turns import Reasoning
 from server.jobs import Job
 
@@ -28,15 +34,25 @@ LEAST_BYTES = 1 << 20  # what a grammar costs before it is used: a guess, on the
 class Compiler:
     """The grammars of one model's turns."""
 
-    def __init__(self, vocabulary: Vocabulary, family: ToolFormat, *, relax: bool, workers: int = 2) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, family: ToolFormat, *, relax: bool, seconds: float, workers: int = 2
+    ) -> None:
         self._vocabulary = vocabulary
         self._family = family
         self._relax = relax
+        self._seconds = seconds
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="compile")
 
     def submit(self, job: Job, reasoning: Reasoning | None, calls_before: int) -> "Future[ToolGrammar]":
         """Compile in a worker thread. The future raises GrammarError, with the place in the job's shape."""
         return self._pool.submit(self._compile, job, reasoning, calls_before)
+
+    def budgets(self, grammar: ToolGrammar, limit: int, count: int) -> "Future[tuple[Budgeted, ...]]":
+        """Constraints that are complete after `limit` tokens. The future raises BudgetTooSmall.
+
+        One token more than that, the end token, says nothing and need not be generated.
+        """
+        return self._pool.submit(lambda: tuple(Budgeted(grammar.matcher(), limit + 1) for _ in range(count)))
 
     def key(self, job: Job, reasoning: Reasoning | None, calls_before: int) -> str:
         """Equal keys mean equal grammars."""
@@ -54,6 +70,7 @@ class Compiler:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _compile(self, job: Job, reasoning: Reasoning | None, calls_before: int) -> ToolGrammar:
+        self._write_tools(job)
         grammar = compile_tools(
             job.tools,
             self._vocabulary,
@@ -67,6 +84,18 @@ class Compiler:
         )
         grammar.matcher().bitmask()
         return grammar
+
+    def _write_tools(self, job: Job) -> None:
+        """Compile tool by tool (what is found is kept), so that many costly ones do not hold a worker for long."""
+        until = time.monotonic() + self._seconds
+        for index, tool in enumerate(read_tools(job.tools)):
+            if time.monotonic() > until:
+                raise LimitExceeded(f"tools cost more than {self._seconds:g} seconds", where=f"tools[{index}]")
+            try:
+                write_arguments(tool, self._family.arguments, self._vocabulary, JsonSchemaOptions())
+            except GrammarError:
+                if not self._relax:
+                    raise
 
 
 class GrammarCache:

@@ -30,8 +30,9 @@ from server.compilation import Compiler
 from server.engine import EngineThread, Sink
 from server.jobs import Job, Sampling
 from server.metrics import Metrics
+from server.preparation import Model, Preparation
 from server.prompts import Prompts
-from server.service import Model, Service
+from server.service import Service
 from server.settings import Settings
 from server.sharded import Ranks
 
@@ -138,10 +139,11 @@ def _service(settings: Settings, engine: EngineThread, loaded: LoadedModel, voca
         spell=spell,
         sampling=_defaults(settings, tokenizer),
         created=int(time.time()),
-        vocabulary_size=vocabulary.size,
     )
-    compiler = Compiler(vocabulary, family, relax=settings.relax_tools)
-    return Service(served, Prompts(tokenizer, family), compiler, engine, settings, Metrics())
+    metrics = Metrics()
+    compiler = Compiler(vocabulary, family, relax=settings.relax_tools, seconds=settings.compile_timeout)
+    preparation = Preparation(served, Prompts(tokenizer, family), compiler, settings, metrics)
+    return Service(preparation, engine, settings, metrics)
 
 
 def _names(settings: Settings) -> tuple[str, ...]:

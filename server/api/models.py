@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from server.errors import NOT_FOUND, Problem, RequestError
-from server.service import Model
+from server.preparation import Model
 
 
 def list_models(model: Model) -> dict[str, Any]:

@@ -59,6 +59,7 @@ class Server:
         finally:
             timer.cancel()
         if found is None:
+            self.stop()
             raise AssertionError(f"the server did not start: {self.log.read_text()}")
         return int(found[1])
 
