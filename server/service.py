@@ -91,7 +91,7 @@ class Service:
         Whenever nothing happens for a while, that is an event too. `deadline` is in the loop's time.
         """
         job = prepared.job
-        readers = [self._reader(prepared, choice) for choice in range(job.choices)]
+        readers = [self._reader(prepared) for _ in range(job.choices)]
         queue: _Queue = asyncio.Queue()
         requests = [self._request(prepared, choice) for choice in range(job.choices)]
         tickets = [
@@ -126,13 +126,12 @@ class Service:
         async with asyncio.timeout_at(min(beat, deadline)):
             return await queue.get()
 
-    def _reader(self, prepared: Prepared, choice: int) -> TurnReader:
-        budget = prepared.constraints[choice]
+    def _reader(self, prepared: Prepared) -> TurnReader:
         return TurnReader(
             prepared.grammar.framer(),
-            steered=lambda: budget.steered,
             prompt=len(prepared.prompt.tokens),
             spell=self.model.spell,
+            ends=prepared.grammar.vocabulary.eos_token_ids,
             is_free=prepared.is_free,
             stops=prepared.job.stop,
             scored=prepared.job.scores is not None,
@@ -156,7 +155,7 @@ class Service:
             adjustments=_adjustments(job.sampling),
             top_logprobs=job.scores or 0,
             observe=job.observe or 0,
-            fast_forward=job.scores is None,  # a token that the model was not asked for has no probability
+            logprobs_of_forced=job.scores is not None,
         )
 
     def _note(self, event: Event) -> None:

@@ -9,7 +9,7 @@ by then, for a budget steered it there, and says so: its clients would throw a "
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import assert_never
 
 from constrained.runtime import GeneratedToken, PrefillProgress, SequenceEvent, SequenceFailed, TokenEvent
@@ -27,8 +27,8 @@ class TurnReader:
 
     prompt     tokens in the prompt
     spell      the bytes of a token
+    ends       the tokens that end a text: one that stops without any was cut, if it could have gone on
     is_free    is an answer without calls any text, rather than one of a schema or a grammar?
-    steered    did the budget shape the text? Asked once the sequence is over
     scored     are scores wanted?
     watch      makes events of the tokens themselves, where a client wants to see them
     """
@@ -39,8 +39,8 @@ class TurnReader:
         *,
         prompt: int,
         spell: Spell,
+        ends: Collection[int],
         is_free: bool,
-        steered: Callable[[], bool] = lambda: False,
         stops: tuple[str, ...] = (),
         scored: bool = False,
         watch: Callable[[GeneratedToken], Watched] | None = None,
@@ -49,8 +49,8 @@ class TurnReader:
         self._framer = framer
         self._prompt = prompt
         self._spell = spell
+        self._ends = ends
         self._is_free = is_free
-        self._was_steered = steered
         self._stops = Stops(stops if is_free else ())
         self._scored = scored
         self._watch = watch
@@ -89,7 +89,7 @@ class TurnReader:
         if self._stops.found is not None:
             return [*events, Finished("stop"), *self._end()]
         if token.finish_reason is not None:
-            events += self._finish(token.finish_reason)
+            events += self._finish(token.finish_reason, ended=token.id in self._ends)
         return events
 
     def _checked(self, events: list[Event]) -> list[Event]:
@@ -106,9 +106,9 @@ class TurnReader:
                 found.append(event)
         return found
 
-    def _finish(self, why: str) -> list[Event]:
-        self._steered = why == "budget" or self._was_steered()
-        cut = why == "length" and self._is_free and not self._calls
+    def _finish(self, why: str, *, ended: bool) -> list[Event]:
+        self._steered = why == "budget"
+        cut = not ended and self._is_free and not self._calls
         events = self._checked(list(self._framer.finish(cut=cut)))
         if self._stops.found is not None:  # the framer's last words held one
             events.append(Finished("stop"))
