@@ -76,7 +76,7 @@ def _written_below(symbol: Symbol) -> tuple[Sequence, ...]:
         case Rule():
             return symbol.alternatives
         case Switch():
-            return symbol.targets
+            return tuple(symbol.targets)
         case Captured():
             return symbol.body, symbol.sketch()
         case _:

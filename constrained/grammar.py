@@ -21,6 +21,7 @@ Contract with the matcher (states.py):
 """
 
 from abc import ABC, abstractmethod
+from collections import abc
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
@@ -43,7 +44,7 @@ class Switch:
     """A labelled automaton: after a text with label k, `targets[k]` follows."""
 
     automaton: Automaton
-    targets: "tuple[Sequence, ...]"
+    targets: "Targets"
     name: str = ""
 
 
@@ -122,6 +123,7 @@ Completion = tuple[bytes | int, ...]  # bytes (not empty, no two in a row) and i
 
 Symbol = Terminal | Switch | Control | Node | Captured | Unknown
 Sequence = tuple[Symbol, ...]
+Targets = abc.Sequence[Sequence]  # a front end may make them when they are asked for
 
 
 @dataclass(eq=False, slots=True)

@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from constrained.automata import walk
 from constrained.automata.counted import Counted, Meter
 from constrained.automata.dfa import Dfa
-from constrained.grammar import Automaton, Captured, Control
+from constrained.grammar import Automaton, Captured, Control, Switch
 from constrained.reaching import KindWalker, Reaching
 from constrained.refusals import FlatTexts, flatten
 from constrained.rests import Recall, Rest
-from constrained.states import State, States, Words
+from constrained.states import Reading, State, States, Words
 from constrained.vocabulary.vocabulary import Vocabulary
 
 Nodes = NDArray[np.int32]  # (M,) trie nodes
@@ -112,7 +112,7 @@ class Walker:
             inner = self._inner_of(symbol.automaton, row)
             np.bitwise_or(words, inner.words, out=words)
             for label, nodes in inner.exits:
-                beyond.follow(states.leave(symbol, label, rest), nodes)
+                beyond.leave(symbol, label, rest, nodes)
         for control, _ in state.controls:
             walk.set_bits(words, self.tokens_of(control))
         if state.accepting:
@@ -288,7 +288,10 @@ class _Beyond:
         self._followed[rest] = nodes if before is None else np.concatenate([before, nodes])
         if any(isinstance(choice.symbol, Reaching) for choice in rest.forks()):
             for choice in rest.forks():
-                self._reach(choice, nodes)
+                if isinstance(choice.symbol, Reaching) and choice.below is not None:
+                    self._reach(choice.symbol, choice.below, nodes)
+                else:
+                    self.follow(choice, nodes)
         else:
             self._open(rest, nodes)
 
@@ -310,17 +313,21 @@ class _Beyond:
             walker.set_below(nodes, self.doubtful)
         for (symbol, row), below in closure.configs.items():
             for label, exits in walker.walk(symbol.automaton, row, nodes, self.words):
-                self.follow(states.leave(symbol, label, below), exits)
+                self.leave(symbol, label, below, exits)
 
-    def _reach(self, rest: Rest, nodes: Nodes) -> None:
-        """As `follow`, for one list; its first symbol may know better what it leads to."""
-        if not isinstance(rest.symbol, Reaching):
-            self.follow(rest, nodes)
-            return
-        ends = rest.symbol.fill_reached(self._walker.by_kind, nodes, self.words, self.doubtful)
+    def leave(self, symbol: Reading, label: int, rest: Rest, nodes: Nodes) -> None:
+        """`follow` what comes after `symbol`, which matched with `label`."""
+        target = symbol.targets[label] if isinstance(symbol, Switch) else ()
+        if len(target) == 1 and isinstance(target[0], Reaching):
+            self._reach(target[0], rest, nodes)  # without making a list of it
+        else:
+            self.follow(rest.push_all(target), nodes)
+
+    def _reach(self, symbol: Reaching, below: Rest, nodes: Nodes) -> None:
+        """As `follow`, for a symbol that knows better what it leads to."""
+        ends = symbol.fill_reached(self._walker.by_kind, nodes, self.words, self.doubtful)
         if ends is not None:
-            assert rest.below is not None
-            self.follow(rest.below, ends)
+            self.follow(below, ends)
 
 
 def _open_captures(state: State) -> set[tuple[Captured, bytes]]:

@@ -61,13 +61,12 @@ class Stack:
     `is_relative`: it stands on the HOLE, so what lies below is not known.
     """
 
-    __slots__ = ("__weakref__", "ahead", "below", "is_relative", "moves", "state", "viable")
+    __slots__ = ("__weakref__", "ahead", "below", "is_relative", "state", "viable")
 
     def __init__(self, state: int, below: "Stack | None", *, is_relative: bool = False) -> None:
         self.state = state
         self.below = below
         self.is_relative = is_relative
-        self.moves: dict[str, Stack | Escape | None] = {}  # by terminal, as far as they were asked for
         self.viable: frozenset[str] | None = None
         self.ahead: int | None = None  # of the shortest sentence's rest; see endings.py
 
@@ -108,6 +107,7 @@ class Tables:
         self._end: int = table.end_states[start]
         self._plans = [self._plan(state) for state in range(len(self.actions))]
         self._stacks: WeakValueDictionary[tuple[Stack | None, int], Stack] = WeakValueDictionary()
+        self._moves: dict[tuple[Stack, str], Stack | Escape | None] = {}
         self._recent: deque[Stack] = deque(maxlen=_RECENT)  # kept alive, with what is known about them
         self.start = self.push(None, table.start_states[start])
 
@@ -139,10 +139,13 @@ class Tables:
 
     def resolve(self, stack: Stack, terminal: str) -> "Stack | Escape | None":
         """As `shift`, for any terminal (END shifts nothing) and relative stacks: None where it is no viable one."""
+        key = (stack, terminal)
         try:
-            return stack.moves[terminal]
+            return self._moves[key]
         except KeyError:
-            found = stack.moves[terminal] = self._resolve(stack, terminal)
+            if len(self._moves) > _RECENT:
+                self._moves.clear()
+            found = self._moves[key] = self._resolve(stack, terminal)
             return found
 
     def _resolve(self, stack: Stack, terminal: str) -> "Stack | Escape | None":

@@ -16,8 +16,9 @@ way to the end or to a free pair; where none is found within `_SEARCH` places, t
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
+from typing import overload
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from constrained.automata.dfa import Dfa
@@ -25,7 +26,8 @@ from constrained.automata.walk import Nodes, Words
 from constrained.completion import text_by_label
 from constrained.errors import LimitExceeded, Unsatisfiable
 from constrained.finishing import joined, text_of
-from constrained.grammar import Completion, Control, Sequence, Switch
+from constrained.grammar import Completion, Control, Switch
+from constrained.grammar import Sequence as Symbols
 from constrained.reaching import KindWalker, Reaching
 from grammars.enclosed import Enclosure
 from grammars.lark.endings import Ahead
@@ -297,21 +299,20 @@ class Place(Reaching):
         self.machine = machine
         self.stack = stack
         self.guard = guard
-        self._alternatives: tuple[Sequence, ...] | None = None
+        self._alternatives: tuple[Symbols, ...] | None = None
 
-    def expand(self) -> Iterable[Sequence]:
+    def expand(self) -> Iterable[Symbols]:
         """All lexemes that lead on, control tokens, and the end."""
         if self._alternatives is None:
             self._alternatives = tuple(self._open())
         return self._alternatives
 
-    def _open(self) -> Iterable[Sequence]:
+    def _open(self) -> Iterable[Symbols]:
         machine, stack = self.machine, self.stack
         viable = machine.tables.viable(stack)
         lexing = machine.lexing(stack.state, self.guard)
         if wanted := machine.wanted(stack, lexing, viable):
-            targets = tuple([(After(self, lexing.outcomes[index]),) for index in sorted(wanted)])
-            yield (Switch(machine.lexemes(lexing, wanted), targets, "lexemes"),)
+            yield (Switch(machine.lexemes(lexing, wanted), Outcomes(self, lexing, wanted), "lexemes"),)
         for name in sorted(viable & machine.controls.keys()):
             if machine.leads_on(stack, name, None):
                 yield (machine.controls[name], After(self, (name, None)))
@@ -331,8 +332,32 @@ class Place(Reaching):
         return self.machine.completion(self.stack, self.guard)
 
 
+class Outcomes(Sequence[Symbols]):
+    """What follows a place after each of some outcomes; made when asked for: there are many, and few are needed."""
+
+    __slots__ = ("_lexing", "_place", "_wanted")
+
+    def __init__(self, place: Place, lexing: Lexing, wanted: frozenset[int]) -> None:
+        self._place = place
+        self._lexing = lexing
+        self._wanted = wanted
+
+    def __len__(self) -> int:
+        return len(self._wanted)
+
+    @overload
+    def __getitem__(self, label: int) -> Symbols: ...
+    @overload
+    def __getitem__(self, label: slice) -> tuple[Symbols, ...]: ...
+    def __getitem__(self, label: int | slice) -> Symbols | tuple[Symbols, ...]:
+        """The sequences of the outcomes in ascending order."""
+        if isinstance(label, slice):
+            return tuple(self[one] for one in range(len(self))[label])
+        return (After(self._place, self._lexing.outcomes[self._lexing.in_order(self._wanted)[label]]),)
+
+
 class After(Reaching):
-    """What follows a place after one lexeme."""
+    """What follows a place after one lexeme. Made anew each time it is asked for, so compared by value."""
 
     __slots__ = ("_outcome", "_place")
 
@@ -340,11 +365,17 @@ class After(Reaching):
         self._place = place
         self._outcome = outcome
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, After) and self._place is other._place and self._outcome == other._outcome
+
+    def __hash__(self) -> int:
+        return hash((id(self._place), self._outcome))
+
     def _target(self) -> Place:
         machine, (name, left) = self._place.machine, self._outcome
         return machine.place(machine.after(self._place.stack, name), left)
 
-    def expand(self) -> Iterable[Sequence]:
+    def expand(self) -> Iterable[Symbols]:
         """The place after it."""
         return self._target().expand()
 

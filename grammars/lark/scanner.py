@@ -48,6 +48,14 @@ class Lexing:
     labels: NDArray[np.int32]
     outcomes: tuple[Outcome, ...]
     _kept: dict[frozenset[int], Dfa] = field(default_factory=dict[frozenset[int], Dfa])
+    _ordered: dict[frozenset[int], tuple[int, ...]] = field(default_factory=dict[frozenset[int], tuple[int, ...]])
+
+    def in_order(self, wanted: frozenset[int]) -> tuple[int, ...]:
+        """Some outcomes, ascending: as the labels of `keep` count them."""
+        found = self._ordered.get(wanted)
+        if found is None:
+            found = self._ordered[wanted] = tuple(sorted(wanted))
+        return found
 
     def keep(self, wanted: frozenset[int]) -> Dfa:
         """The automaton of some outcomes; labels count those, in ascending order."""
