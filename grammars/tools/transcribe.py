@@ -19,7 +19,7 @@ from grammars.tools.reader import Parser, Reader, StreamEndedError
 Emit = Function[[bytes], None]
 
 _QUOTE, _BACKSLASH = ord('"'), ord("\\")
-_OPENING, _CLOSING = b"{[", b"}]"
+_OPENING, _CLOSING = frozenset(b"{["), frozenset(b"}]")  # atoms may be control tokens, which are no bytes
 _ESCAPES = {byte: json.dumps(chr(byte))[1:-1].encode() for byte in (*range(0x20), _QUOTE, _BACKSLASH)}
 
 
