@@ -188,13 +188,16 @@ def main() -> None:
     model = packaged_model()
     flags = ("--model", str(model), "--max-concurrency", "16", "--max-queue", "64")
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as folder, Server(*flags, log=Path(folder, "ours.log")) as server:
-        with other_server(model, Path(folder, "theirs.log")) as theirs:
-            ask(theirs, {"messages": question("text", 0), "max_tokens": 4})
-            ask(server.port, {"messages": question("text", 0), "max_tokens": 4})
-            for kind in ("text", "call"):
-                for clients in CONCURRENCY:
-                    rows += rows_of(kind, clients, *rounds(kind, clients, server.port, theirs))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Server(*flags, log=Path(folder, "ours.log")) as server,
+        other_server(model, Path(folder, "theirs.log")) as theirs,
+    ):
+        ask(theirs, {"messages": question("text", 0), "max_tokens": 4})
+        ask(server.port, {"messages": question("text", 0), "max_tokens": 4})
+        for kind in ("text", "call"):
+            for clients in CONCURRENCY:
+                rows += rows_of(kind, clients, *rounds(kind, clients, server.port, theirs))
     publish("serving", rows)
 
 

@@ -19,6 +19,8 @@ from threading import Lock
 from constrained.budget import Budgeted
 from constrained.errors import GrammarError, LimitExceeded
 from constrained.matcher import STATE_BYTES
+from constrained.runtime.constraint import Constraint
+from constrained.sections import Limited
 from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.tools.compile import ToolGrammar, compile_tools
@@ -47,12 +49,21 @@ class Compiler:
         """Compile in a worker thread. The future raises GrammarError, with the place in the job's shape."""
         return self._pool.submit(self._compile, job, reasoning, calls_before)
 
-    def budgets(self, grammar: ToolGrammar, limit: int, count: int) -> "Future[tuple[Budgeted, ...]]":
-        """Constraints that are complete after `limit` tokens. The future raises BudgetTooSmall.
+    def constraints(
+        self, grammar: ToolGrammar, limit: int, thoughts: int | None, count: int
+    ) -> "Future[tuple[Constraint, ...]]":
+        """Constraints that are complete after `limit` tokens, with at most `thoughts` of reasoning.
 
-        One token more than that, the end token, says nothing and need not be generated.
+        One token more than that, the end token, says nothing and need not be generated. The future raises
+        BudgetTooSmall.
         """
-        return self._pool.submit(lambda: tuple(Budgeted(grammar.matcher(), limit + 1) for _ in range(count)))
+
+        def one() -> Constraint:
+            budget = Budgeted(grammar.matcher(), limit + 1)
+            section = grammar.reasoning
+            return budget if thoughts is None or section is None else Limited(budget, section, thoughts)
+
+        return self._pool.submit(lambda: tuple(one() for _ in range(count)))
 
     def key(self, job: Job, reasoning: Reasoning | None, calls_before: int) -> str:
         """Equal keys mean equal grammars."""

@@ -13,14 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from constrained.budget import Budgeted
 from constrained.errors import BudgetTooSmall, GrammarError, LimitExceeded
+from constrained.runtime.constraint import Constraint
 from grammars.tools.compile import ToolGrammar
 from grammars.tools.definitions import read_choice, read_tools
 from grammars.tools.formats import ToolFormat
 from grammars.tools.history import count_calls
 from server.compilation import Compiler, GrammarCache
-from server.errors import NOT_FOUND, Problem, RequestError, invalid, unsupported
+from server.errors import NOT_FOUND, Problem, RequestError, invalid
 from server.jobs import Job, Sampling
 from server.metrics import Metrics
 from server.prompts import Prompt, Prompts
@@ -52,7 +52,7 @@ class Prepared:
     job: Job
     prompt: Prompt
     grammar: ToolGrammar
-    constraints: tuple[Budgeted, ...]  # one for each choice
+    constraints: tuple[Constraint, ...]  # one for each choice
     max_tokens: int
 
     @property
@@ -94,16 +94,13 @@ class Preparation:
         grammar = await self._grammar(job, prompt)
         limit = self._limit(job, prompt)
         try:
-            constraints = await self._in_time(
-                job, asyncio.wrap_future(self._compiler.budgets(grammar, limit, job.choices))
-            )
+            made = self._compiler.constraints(grammar, limit, job.thinking.budget, job.choices)
+            constraints = await self._in_time(job, asyncio.wrap_future(made))
         except BudgetTooSmall as error:
             raise self._too_small(job, prompt, error) from error
         return Prepared(job, prompt, grammar, constraints, limit)
 
     def _check_sampling(self, job: Job) -> None:
-        if job.thinking.budget is not None:
-            raise unsupported("thinking_budget")
         if (largest := max(job.sampling.logit_bias, default=0)) >= self.model.tokens:
             raise invalid(f"there is no token {largest}: the model has {self.model.tokens}", "logit_bias")
 

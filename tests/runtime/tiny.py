@@ -60,10 +60,20 @@ def spell(tokens: list[int]) -> str:
     return b"".join(text).decode()
 
 
-def write_model(directory: Path, layers: int = 2) -> Path:
+CONTROL = ("<|im_start|>", "<|im_end|>")
+TEMPLATE = "{% for m in messages %}<|im_start|>{{ m['content'] }}<|im_end|>{% endfor %}<|im_start|>"
+THINKING = ("<think>", "</think>", "<tool_call>", "</tool_call>")  # more control tokens, for THINKING_TEMPLATE
+THINKING_TEMPLATE = (
+    "{% if tools %}{{ tools | tojson }} in <tool_call>{% endif %}"
+    + TEMPLATE
+    + "{% if enable_thinking is defined and enable_thinking %}<think>\n{% endif %}"
+)
+
+
+def write_model(directory: Path, layers: int = 2, more_control: tuple[str, ...] = (), template: str = TEMPLATE) -> Path:
     """An mlx-lm model directory: random weights, a tokenizer of single bytes, a chat template."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    control = ["<|im_start|>", "<|im_end|>"]
+    control = [*CONTROL, *more_control]
     tokenizer = Tokenizer(models.BPE(vocab={text: i for i, text in enumerate([*control, *letters])}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -71,7 +81,7 @@ def write_model(directory: Path, layers: int = 2) -> Path:
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "eos_token": "<|im_end|>",
-        "chat_template": "{% for m in messages %}<|im_start|>{{ m['content'] }}<|im_end|>{% endfor %}<|im_start|>",
+        "chat_template": template,
     }
     arguments = dataclasses.replace(
         ARGUMENTS, vocab_size=len(letters) + len(control), num_hidden_layers=layers, layer_types=None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime.tiny import write_model
+from tests.runtime.tiny import THINKING, THINKING_TEMPLATE, write_model
 from tests.support.http_server import Server
 
 KEY = "a key"
@@ -19,12 +19,22 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def servers(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+def thinking_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("thinking"), more_control=THINKING, template=THINKING_TEMPLATE)
+
+
+@pytest.fixture(scope="session")
+def servers(
+    tiny_model: Path, thinking_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Server, Server]]:
     """Two servers, started together: starting is mostly importing."""
     logs = tmp_path_factory.mktemp("logs")
-    common = ["--model", str(tiny_model), "--served-name", "tiny", "--heartbeat", "0.2", "--temperature", "0.7"]
+    common = ["--served-name", "tiny", "--heartbeat", "0.2", "--temperature", "0.7"]
     narrow = "--context 8000 --max-concurrency 1 --max-queue 1 --timeout 2 --stored-responses 1 --max-body-mb 1"
-    flags = ([*common, "--max-tokens", "200", "--context", "2000"], [*common, *narrow.split(), "--refuse-hosted-tools"])
+    flags = (
+        [*common, "--model", str(tiny_model), "--max-tokens", "200", "--context", "2000"],
+        [*common, "--model", str(thinking_model), *narrow.split(), "--refuse-hosted-tools"],
+    )
     keys: tuple[dict[str, str], ...] = ({}, {"CONSTRAINED_API_KEY": KEY})
     with ThreadPoolExecutor(2) as pool:
         started = [
@@ -32,8 +42,9 @@ def servers(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
             for number, (each, key) in enumerate(zip(flags, keys, strict=True))
         ]
         first, second = (one.result() for one in started)
-    vocabulary = json.loads((tiny_model / "tokenizer.json").read_text())["model"]["vocab"]
-    first.tokens = second.tokens = sorted(vocabulary, key=vocabulary.__getitem__)
+    for server, model in ((first, tiny_model), (second, thinking_model)):
+        vocabulary = json.loads((model / "tokenizer.json").read_text())["model"]["vocab"]
+        server.tokens = sorted(vocabulary, key=vocabulary.__getitem__)
     with first, second:
         yield first, second
 
@@ -46,5 +57,5 @@ def server(servers: tuple[Server, Server]) -> Server:
 
 @pytest.fixture
 def narrow_server(servers: tuple[Server, Server]) -> Server:
-    """A server with a key, room for one, four seconds and little memory."""
+    """A server with a key, room for one, two seconds, little memory, and a model that may think."""
     return servers[1]
