@@ -21,9 +21,10 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from threading import RLock
 
+from constrained.automata.counted import Counted, Meter
 from constrained.automata.dfa import REFUSES
 from constrained.finishing import Finishing
-from constrained.grammar import Completion, Control
+from constrained.grammar import Completion, Control, Switch, Terminal
 from constrained.leaps import Leaper, Place
 from constrained.rests import Rest
 from constrained.states import State, States
@@ -54,6 +55,7 @@ class Fewest:
         self._proven: dict[Place, int] = {}  # needed
         self._edges: dict[Place, tuple[Edge, ...]] = {}
         self._touching: dict[Rest, int] = {states.end: 1}  # needed for what follows, see above
+        self._widths: dict[Meter, int] = {}
 
     # ------------------------------------------------------------------ answers
 
@@ -89,6 +91,10 @@ class Fewest:
         for symbol, row, rest in (*state.configs, *_controls(state)):
             if not rest.captures:
                 yield symbol, row, rest
+
+    def bytes_out(self, symbol: Terminal | Switch) -> frozenset[int]:
+        """The bytes of the shortest ways out of all places in a symbol."""
+        return self._finishing.bytes_out(symbol)
 
     def forget_if_full(self) -> None:
         """Drop what was found if it is too much."""
@@ -136,7 +142,18 @@ class Fewest:
         if isinstance(symbol, Control):
             ends = any(self.written.ends_with(token, rest) for token in self.written.tokens_of(symbol))
             return max(proven, 1 if ends else 1 + self._floor(rest))
-        return max(proven, self._floor(rest), 2 if symbol.automaton.label(row) == REFUSES else 1)
+        least = max(proven, self._floor(rest), 2 if symbol.automaton.label(row) == REFUSES else 1)
+        if isinstance(symbol.automaton, Counted):
+            _, count = symbol.automaton.split(row)
+            missing = max(0, symbol.automaton.low - count)
+            # The last of these tokens may be the first that takes part in what follows.
+            least = max(least, -(-missing // self._widest(symbol.automaton.meter)) + self._floor(rest) - 1)
+        return least
+
+    def _widest(self, meter: Meter) -> int:
+        if meter not in self._widths:
+            self._widths[meter] = self.leaper.widest(meter)
+        return self._widths[meter]
 
     def _floor(self, rest: Rest) -> int:
         """The tokens that take part in the text of `rest` or come behind it, at least."""
@@ -194,15 +211,18 @@ class Fewest:
                 if place in came and came[place][0] <= cost:
                     continue
                 came[place] = step
-                if cost + self._enough(place) < best:
-                    best, goal = cost + self._enough(place), place
                 if (bound := cost + self._needed(place)) < best and bound <= most:
                     heapq.heappush(todo, (bound, -cost, next(order), place))
             if not todo or todo[0][0] >= best or work >= WORK:
                 break
             _, negative, _, place = heapq.heappop(todo)
-            work += 1
-            fresh = self._onward(place, -negative, min(best - 1, most), depth) if came[place][0] == -negative else []
+            cost, fresh = -negative, []
+            if came[place][0] == cost:
+                work += 1
+                if cost + self._enough(place) < best:
+                    best, goal = cost + self._enough(place), place
+                if self._proven.get(place, 0) < self._enough(place):
+                    fresh = self._onward(place, cost, min(best - 1, most), depth)
         complete = not todo or todo[0][0] >= best
         if goal is not None:
             self._keep(came, goal, best, proven=complete and best <= most)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from constrained.automata import tables
 from constrained.automata.counted import Counted
-from constrained.automata.dfa import REFUSES, Dfa
+from constrained.automata.dfa import DEAD, REFUSES, Dfa
 from constrained.errors import LimitExceeded
 from constrained.grammar import Completion, Control, Sequence, Switch, Symbol, Terminal
 from constrained.rests import Recall, Rest
@@ -88,6 +88,17 @@ class Finishing:
         """A shortest completion of the symbol that is being read."""
         with self._lock:
             return joined([self._of_row(symbol, row)])
+
+    def bytes_out(self, symbol: Terminal | Switch) -> frozenset[int]:
+        """The bytes of the shortest ways out of all rows of a symbol."""
+        automaton = symbol.automaton
+        if isinstance(automaton, Counted):
+            return automaton.bytes_out
+        with self._lock:
+            lengths = self._lengths_of_switch(symbol) if isinstance(symbol, Switch) else automaton.distance
+        ahead = lengths[automaton.by_byte] == lengths[:, None] - 1  # (S, 256)
+        ahead &= (automaton.by_byte != DEAD) & (lengths >= 0)[:, None]
+        return frozenset(np.argmax(ahead[ahead.any(axis=1)], axis=1).tolist())
 
     def of_symbol(self, symbol: Symbol) -> Completion:
         """A shortest completion of `symbol`. Raises Unsatisfiable if it has none."""

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constrained.automata import walk
-from constrained.automata.counted import UNBOUNDED, Counted
-from constrained.automata.dfa import DEAD, REFUSES
+from constrained.automata.counted import UNBOUNDED, Counted, Meter
+from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.landing import land, land_counted
 from constrained.grammar import Automaton, Captured, Control, Switch, Terminal
 from constrained.mask import ROOT, Nodes, Scratch
@@ -53,12 +53,12 @@ class Leaps:
     """Everywhere that the tokens from one place lead.
 
     captured  the captures that some of them enter or leave
-    inside    the symbols, and what follows them, in which those end that are inside of one then, or behind a sketch
+    inside    the legs of tokens that end inside of one, or behind its sketch
     """
 
     legs: tuple[Leg, ...]
     captured: tuple[Captured, ...] = ()
-    inside: tuple[tuple[Terminal | Switch, Rest], ...] = ()
+    inside: tuple[Leg, ...] = ()
 
 
 class Leaper:
@@ -72,7 +72,8 @@ class Leaper:
         self._words = vocabulary.words
         self._leaps: dict[Place, Leaps] = {}
         self._bytes = 0
-        self._first: dict[tuple[Automaton, int], tuple[Landings, Exits]] = {}
+        self._first: dict[tuple[Dfa, int], tuple[Landings, Exits]] = {}
+        self._metered: dict[tuple[Meter, int], _Metered] = {}
         self._tails: dict[Automaton, tuple[Landings, Exits] | None] = {}
 
     @property
@@ -81,8 +82,9 @@ class Leaper:
         return self._bytes > KEPT_BYTES
 
     def forget(self) -> None:
-        """Drop what was found about places."""
-        self._leaps.clear()
+        """Drop what was found."""
+        for memo in (self._leaps, self._first, self._metered, self._tails):
+            memo.clear()
         self._bytes = 0
 
     def of(self, symbol: Terminal | Switch, row: int, rest: Rest) -> Leaps:
@@ -90,10 +92,7 @@ class Leaper:
         place = (symbol, row, rest)
         found = self._leaps.get(place)
         if found is None:
-            key = (symbol.automaton, row)
-            first = self._first.get(key)
-            if first is None:
-                first = self._first[key] = self._walk(symbol.automaton, row, ROOT)
+            first = self._from_root(symbol.automaton, row)
             path = _Path(self)
             path.add(Leg(symbol, row, rest, ROOT, first[0]))
             path.leave(symbol, rest, first[1])
@@ -175,7 +174,39 @@ class Leaper:
         order = np.argsort(self._trie.byte, kind="stable").astype(np.int32)
         return np.split(order, np.searchsorted(self._trie.byte[order], np.arange(1, 256)))
 
+    def widest(self, meter: Meter) -> int:
+        """The most that any token counts."""
+        return max((self._metered_from(meter, row).widest for row in range(START, meter.dfa.rows)), default=1)
+
     # ------------------------------------------------------------------ walks
+
+    def _from_root(self, automaton: Automaton, row: int) -> tuple[Landings, Exits]:
+        """A walk over the whole trie. What it finds is kept, for a counter without regard to the count."""
+        if isinstance(automaton, Counted):
+            plain, count = automaton.split(row)
+            return self._metered_from(automaton.meter, plain).within(automaton, count)
+        found = self._first.get((automaton, row))
+        if found is None:
+            found = self._first[automaton, row] = self._walk(automaton, row, ROOT)
+            self._bytes += sum(nodes.nbytes for nodes in found[1].values())
+        return found
+
+    def _metered_from(self, meter: Meter, row: int) -> "_Metered":
+        found = self._metered.get((meter, row))
+        if found is None:
+            found = self._metered[meter, row] = self._walk_meter(meter, row)
+            self._bytes += 3 * found.exits.nbytes
+        return found
+
+    def _walk_meter(self, meter: Meter, row: int) -> "_Metered":
+        scratch, free = self._scratch, Counted(meter, 0, UNBOUNDED)
+        landed = np.full((self._trie.max_depth + 1, meter.dfa.rows), -1, np.int32)
+        wanted, words = np.zeros(landed.shape, np.bool_), np.zeros(self._words, np.uint32)
+        while (found := self._run(free, row, ROOT, wanted, landed, words)) == walk.FULL:
+            scratch.make_room(2 * len(scratch.exits) + 1)
+        counts, rows = np.nonzero(landed >= 0)
+        exits = (scratch.exits[:found].copy(), scratch.labels[:found].copy(), scratch.costs[:found].copy())
+        return _Metered(counts, rows, landed[counts, rows], *exits)
 
     def _walk(
         self,
@@ -217,7 +248,7 @@ class Leaper:
             return land_counted(
                 *self._arrays, nodes, dfa.classes, dfa.step, dfa.labels, meter.cost, meter.least, meter.most,
                 automaton.low, automaton.high, row, count, good, landed, words,
-                scratch.path, scratch.counts, scratch.exits, scratch.labels,
+                scratch.path, scratch.counts, scratch.exits, scratch.labels, scratch.costs,
             )  # fmt: skip
         return land(
             *self._arrays, nodes, automaton.classes, automaton.step, automaton.labels, row, good, landed, words,
@@ -253,6 +284,39 @@ class Leaper:
         return self._states.leave(symbol, label, rest)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Metered:
+    """Where all tokens lead from a row of a meter, whatever the bounds are.
+
+    counts, rows, tokens (L,)   what is counted, where it ends, one of the tokens
+    exits, labels, costs (E,)
+    """
+
+    counts: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    tokens: NDArray[np.int32]
+    exits: Nodes
+    labels: NDArray[np.int32]
+    costs: NDArray[np.int32]
+
+    @property
+    def widest(self) -> int:
+        """The most that a token counts."""
+        return int(max(self.counts.max(initial=0), self.costs.max(initial=0), 1))
+
+    def within(self, counted: Counted, before: int) -> tuple[Landings, Exits]:
+        """What of that is within the bounds, `before` being counted already."""
+        meter, counts = counted.meter, before + self.counts
+        alive = (counts + meter.least[self.rows] <= counted.high) & (counts + meter.most[self.rows] >= counted.low)
+        counts = np.minimum(counts, counted.low) if counted.high >= UNBOUNDED else counts
+        packed = (self.rows + meter.dfa.rows * counts)[alive].tolist()
+        ends = before + self.costs
+        ends = (ends >= counted.low) & (ends <= counted.high)
+        labels, exits = self.labels[ends], self.exits[ends]
+        left: Exits = {int(label): exits[labels == label] for label in np.unique(labels)}
+        return tuple(dict(zip(packed, self.tokens[alive].tolist(), strict=True)).items()), left
+
+
 class _Path:
     """The legs of the tokens from one place, as they are found."""
 
@@ -260,14 +324,14 @@ class _Path:
         self.legs: list[Leg] = []
         self.followed: dict[Rest, Nodes] = {}
         self.captured: dict[Captured, None] = {}
-        self.inside: dict[tuple[Terminal | Switch, Rest], None] = {}
+        self.inside: list[Leg] = []
         self.sketched = 0  # ends of captures that lie behind us
         self._leaper = leaper
 
     def add(self, leg: Leg) -> None:
         """One more leg."""
         if self.sketched or leg.rest.captures:
-            self.inside[leg.symbol, leg.rest] = None
+            self.inside.append(leg)
         else:
             self.legs.append(leg)
 

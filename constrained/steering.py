@@ -14,6 +14,7 @@ import numpy as np
 
 from constrained.automata import walk
 from constrained.automata.counted import Counted
+from constrained.automata.dfa import Row
 from constrained.fewest import Fewest
 from constrained.finishing import Finishing
 from constrained.grammar import Captured, Control, Switch, Terminal
@@ -37,7 +38,8 @@ class Steering:
         self._walker = walker
         self._ends = np.array(vocabulary.eos_token_ids, np.int32)
         self._reserves: dict[State, int] = {}
-        self._outs: dict[Terminal | Switch, int] = {}
+        self._outs: dict[tuple[Switch, int], int] = {}
+        self._writable: dict[Terminal | Switch, bool] = {}
 
     # ------------------------------------------------------------------ far from the end
 
@@ -53,32 +55,35 @@ class Steering:
         return left > self._reserves.get(state, NEVER)
 
     def _find_reserve(self, state: State) -> int:
-        if len(self._vocabulary.alphabet) < 256:
-            return NEVER  # a byte need not be a token
         worst = max((self._behind(rest) for _, rest in state.controls), default=1)
         for symbol, row, rest in state.configs:
             leaps = self.fewest.leaper.of(symbol, row, rest)
-            ends = [*((leg.symbol, leg.rest) for leg in leaps.legs), *leaps.inside]
             unknown = sum(map(self._captured, leaps.captured))
-            worst = max([worst, *(self._out(one) + self._behind(below) + unknown for one, below in ends)])
-            if worst >= NEVER:
-                break
+            for leg in (*leaps.legs, *leaps.inside):
+                out = max((self._out(leg.symbol, end) for end, _ in leg.landings), default=0)
+                worst = max(worst, out + self._behind(leg.rest) + unknown)
+                if worst >= NEVER:
+                    return worst
         return worst
 
-    def _out(self, symbol: Terminal | Switch) -> int:
-        """The longest of the shortest ways out of a symbol: bytes, and what its label calls for."""
-        found = self._outs.get(symbol)
+    def _out(self, symbol: Terminal | Switch, row: int) -> int:
+        """So many tokens lead out of a symbol, by its nearest end, and through what that calls for: a byte each."""
+        automaton = symbol.automaton
+        if isinstance(automaton, Counted) or isinstance(symbol, Terminal):
+            if symbol not in self._writable:
+                self._writable[symbol] = self._vocabulary.alphabet >= self.fewest.bytes_out(symbol)
+            if not self._writable[symbol]:
+                return NEVER
+        if isinstance(automaton, Counted):
+            return int(automaton.longest.max())
+        if isinstance(symbol, Terminal):
+            return int(automaton.distance[row])
+        found = self._outs.get((symbol, row))
         if found is None:
-            automaton = symbol.automaton
-            if isinstance(automaton, Counted):
-                lengths = automaton.meter.lengths(automaton.low + automaton.meter.dfa.rows)
-                found = int(lengths[: automaton.low + automaton.meter.dfa.rows + 1].max())
-            else:
-                found = int(automaton.distance.max())
-            if isinstance(symbol, Switch):
-                ends = [self._states.end.push_all(target) for target in symbol.targets]
-                found += max(map(self._written.rest, ends))
-            self._outs[symbol] = found
+            text = automaton.completion(row)
+            behind = self._states.end.push_all(symbol.targets[automaton.label(automaton.run(text, Row(row)))])
+            spelled = self._vocabulary.alphabet.issuperset(text)
+            found = self._outs[symbol, row] = len(text) + self._written.rest(behind) if spelled else NEVER
         return found
 
     def _behind(self, rest: Rest) -> int:

@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 
 from constrained.errors import Unsatisfiable, VocabularyError
 from constrained.finishing import Finishing
-from constrained.grammar import Completion, Control, Symbol
+from constrained.grammar import Completion, Control, Switch, Symbol, Terminal
 from constrained.leaps import Place
 from constrained.rests import Fork, Recall, Rest
 from constrained.segments import fewest_tokens
 from constrained.states import State, States
 from constrained.vocabulary.vocabulary import Vocabulary
 
+ROWS = 20_000  # ways out of symbols that are remembered
 NEVER = 1 << 30  # tokens: there is no way, or none that is known
 
 Cut = tuple[int, ...]  # a text in tokens
@@ -33,6 +34,7 @@ class Written:
         self._ends = frozenset(vocabulary.eos_token_ids)
         self._finishing = finishing
         self._cuts: dict[Symbol, Cut | None] = {}
+        self._rows: dict[tuple[Terminal | Switch, int], Cut | None] = {}
         self._sums: dict[Rest, int] = {states.end: 1}
 
     # ------------------------------------------------------------------ how many
@@ -121,7 +123,12 @@ class Written:
             return ()
         if isinstance(symbol, Control):
             return tuple(self.tokens_of(symbol)[:1]) or None
-        return self._cut(lambda: self._finishing.of_row(symbol, row))
+        key = (symbol, row)
+        if key not in self._rows:
+            if len(self._rows) >= ROWS:
+                self._rows.clear()
+            self._rows[key] = self._cut(lambda: self._finishing.of_row(symbol, row))
+        return self._rows[key]
 
     def _cut(self, complete: Callable[[], Completion]) -> Cut | None:
         """A completion in tokens; None where there is none, or the vocabulary cannot write it."""

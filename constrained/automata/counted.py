@@ -134,6 +134,25 @@ class Counted:
         """The bytes that the packed state can read, ascending."""
         return bytes(byte for byte in self.meter.dfa.reads(self.split(row)[0]) if self.after(row, byte) != DEAD)
 
+    @cached_property
+    def bytes_out(self) -> frozenset[int]:
+        """The bytes that shortest completions are made of."""
+        dfa, lengths = self.meter.dfa, self.longest
+        found: set[int] = set()
+        for byte in np.unique(dfa.classes, return_index=True)[1].tolist():
+            targets, cost = dfa.by_byte[:, byte], self.meter.cost[:, dfa.classes[byte]]  # (S,)
+            for less in (0, 1):
+                rows = np.flatnonzero((targets != DEAD) & (cost == less))
+                after = lengths[: len(lengths) - less, targets[rows]]
+                if ((after >= 0) & (lengths[less:, rows] == after + 1)).any():
+                    found.add(byte)
+        return frozenset(found)
+
+    @property
+    def longest(self) -> NDArray[np.int32]:
+        """(N, S) `Meter.lengths` for all that may still be needed."""
+        return self.meter.lengths(self.low + self.meter.dfa.rows)[: self.low + self.meter.dfa.rows + 1]
+
     def completion(self, row: int) -> bytes:
         """A shortest text that leads from the packed state to acceptance."""
         row, count = self.split(row)
@@ -145,15 +164,7 @@ class Counted:
         cost: int = least + int(np.argmin(np.where(possible < 0, UNBOUNDED, possible)))
         if lengths[cost, row] < 0:
             raise ValueError("a dead state has no completion")
-        text = bytearray()
-        while lengths[cost, row]:
-            for byte in dfa.reads(row):
-                left, target = cost - self.meter.edge(row, byte), dfa.after(row, byte)
-                if left >= 0 and lengths[left, target] == lengths[cost, row] - 1:
-                    text.append(byte)
-                    row, cost = target, left
-                    break
-        return bytes(text)
+        return _shortest(dfa.classes, dfa.step, self.meter.cost, lengths, row, cost).tobytes()
 
 
 def string_meter(decoded: Dfa) -> Meter:
@@ -300,3 +311,25 @@ def _lengths_by_cost(
                     lengths[level, row] = best
                     changed = True
     return lengths
+
+
+@kernel
+def _shortest(
+    classes: NDArray[np.uint8],
+    step: NDArray[np.int32],
+    cost: NDArray[np.uint8],
+    lengths: NDArray[np.int32],
+    row: int,
+    left: int,
+) -> NDArray[np.uint8]:
+    """The bytes of a shortest completion of `row` that costs exactly `left`: of several, always the lowest byte."""
+    text = np.empty(lengths[left, row], np.uint8)
+    for place in range(text.shape[0]):
+        for byte in range(256):
+            column = classes[byte]
+            target, after = step[row, column], left - cost[row, column]
+            if target != 0 and after >= 0 and lengths[after, target] == lengths[left, row] - 1:
+                text[place] = byte
+                row, left = target, after
+                break
+    return text

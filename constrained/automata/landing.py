@@ -97,8 +97,12 @@ def land_counted(
     counts: NDArray[np.int32],
     exits: Nodes,
     exit_labels: NDArray[np.int32],
+    exit_costs: NDArray[np.int32],
 ) -> int:
-    """`land` for an automaton with a counter (counted.py). `good` and `landed` are (D, S): what was counted, row."""
+    """`land` for an automaton with a counter (counted.py). `good` and `landed` are (D, S): what was counted, row.
+
+    `exit_costs`: what was counted at each exit.
+    """
     found = 0
     for start in below:
         base = 0
@@ -131,6 +135,7 @@ def land_counted(
                     return FULL
                 exits[found] = node
                 exit_labels[found] = labels[after]
+                exit_costs[found] = counted - count
                 found += 1
             node += 1
     return found
