@@ -51,6 +51,8 @@ border:1px solid var(--line);border-radius:8px;white-space:normal;overflow:auto;
 .cmlx th,.cmlx td{text-align:left;padding:1px 10px 1px 0;border:0;background:none;vertical-align:top;
 font-weight:inherit;white-space:nowrap}
 .cmlx th{font-weight:600;opacity:.68}
+.cmlx table.plain :is(tr,td,th){text-align:left;background:none}
+.cmlx table.plain td.number{text-align:right}
 .cmlx td.number{text-align:right}
 .cmlx .bar{display:inline-block;height:.72em;border-radius:2px;background:rgba(128,128,128,.55);margin-right:.4em}
 .cmlx .bar.after{background:rgb(var(--blue))}
