@@ -19,8 +19,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import count
 
+from constrained.automata.algebra import difference, literals
+from constrained.automata.chosen import Chosen
 from constrained.automata.counted import Counted
-from constrained.automata.dfa import REFUSES, START
+from constrained.automata.dfa import REFUSES, START, Dfa
 from constrained.errors import LimitExceeded, Unsatisfiable
 from constrained.finishing import Finishing, joined, length, of_text, text_of
 from constrained.grammar import (
@@ -28,6 +30,7 @@ from constrained.grammar import (
     Captured,
     Completion,
     Control,
+    Fresh,
     Node,
     Rule,
     Sequence,
@@ -39,7 +42,7 @@ from constrained.states import States
 
 SYMBOL_LIMIT = 100_000  # symbols looked at for one completion
 
-Composite = Rule | Switch | Captured  # what the fixpoint is about; all other symbols are leaves
+Composite = Rule | Switch | Fresh | Captured  # what the fixpoint is about; all other symbols are leaves
 
 
 def solve(start: Symbol) -> None:
@@ -76,7 +79,9 @@ def _written_below(symbol: Symbol) -> tuple[Sequence, ...]:
         case Rule():
             return symbol.alternatives
         case Switch():
-            return tuple(symbol.targets)
+            return tuple(symbol.targets[label] for label in symbol.automaton.labels_used)
+        case Fresh():
+            return (symbol.then,)
         case Captured():
             return symbol.body, symbol.sketch()
         case _:
@@ -89,8 +94,17 @@ class Shortest:
     def __init__(self, settled: dict[Symbol, Completion | None] | None = None) -> None:
         self._settled = {} if settled is None else settled  # None: no text
 
-    def of_symbol(self, symbol: Symbol) -> Completion:
-        """A shortest completion of `symbol`. Raises Unsatisfiable if it has none."""
+    def of_symbol(self, symbol: Symbol, seen: frozenset[bytes] = frozenset()) -> Completion:
+        """A shortest completion of `symbol`, with a `Seen` of some texts right below.
+
+        Raises Unsatisfiable if it has none.
+        """
+        if seen and isinstance(symbol, Node) and not isinstance(symbol, Rule):
+            return symbol.completion_beside(seen)
+        if seen and isinstance(symbol, Fresh):
+            text = _shortest_fresh(symbol, seen)
+            *before, last = symbol.then
+            return joined([of_text(text), self.of_sequence(tuple(before)), self.of_symbol(last, seen | {text})])
         if not self.has_text((symbol,)):
             raise Unsatisfiable(f"no text matches {getattr(symbol, 'name', '') or type(symbol).__name__!r}")
         found = self._settled[symbol]
@@ -181,7 +195,7 @@ class _Settling:
             symbol = todo.pop()
             if symbol in self._settled or symbol in self._waiting:
                 continue
-            if isinstance(symbol, Rule | Switch | Captured):
+            if isinstance(symbol, Composite):
                 self._waiting[symbol] = []
                 ways = list(_ways(symbol))
                 found += ways
@@ -264,8 +278,16 @@ def _ways(symbol: Composite) -> Iterator[_Way]:
         case Switch():
             for label, text in text_by_label(symbol.automaton).items():
                 yield _Way(symbol, of_text(text), symbol.targets[label])
+        case Fresh():
+            yield _Way(symbol, of_text(_shortest_fresh(symbol, frozenset())), symbol.then)
         case Captured():
             yield _Way(symbol, (), symbol.body, is_body=True)
+
+
+def _shortest_fresh(fresh: Fresh, seen: frozenset[bytes]) -> bytes:
+    """A shortest text that is not refused and not among those that have come."""
+    assert isinstance(fresh.body.automaton, Dfa)
+    return difference(fresh.body.automaton, literals(fresh.refused | seen)).completion(START)
 
 
 def text_by_label(automaton: Automaton) -> dict[int, bytes]:
@@ -277,6 +299,8 @@ def text_by_label(automaton: Automaton) -> dict[int, bytes]:
         for byte in text:
             row = automaton.after(row, byte)
         return {automaton.label(row): text}
+    if isinstance(automaton, Chosen):
+        return {label: automaton.among.texts[label] for label in automaton.labels_used}
     found: dict[int, bytes] = {}
     first: dict[int, bytes] = {int(START): b""}
     todo = [int(START)]

@@ -23,6 +23,7 @@ from threading import RLock
 
 from constrained.automata.counted import Counted, Meter
 from constrained.automata.dfa import REFUSES
+from constrained.closures import leave
 from constrained.finishing import Finishing
 from constrained.grammar import Completion, Control, Switch, Terminal
 from constrained.leaps import Leaper, Place
@@ -276,7 +277,7 @@ class Fewest:
         else:
             label = symbol.automaton.label(row)
             if label != REFUSES:
-                yield 0, None, (None, 0, self._states.leave(symbol, label, rest))
+                yield 0, None, (None, 0, leave(symbol, label, rest))
             for leg in self.leaper.of(symbol, row, rest).legs:
                 yield from ((1, token, (leg.symbol, after, leg.rest)) for after, token in leg.landings)
 

@@ -9,7 +9,7 @@ for texts that turn out to be refused: then a search goes on from the next best.
 """
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count, groupby
 from threading import Lock
 from typing import Protocol
@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constrained.automata import tables
+from constrained.automata.chosen import Chosen
 from constrained.automata.counted import Counted
 from constrained.automata.dfa import DEAD, REFUSES, Dfa
 from constrained.errors import LimitExceeded
-from constrained.grammar import Completion, Control, Sequence, Switch, Symbol, Terminal
+from constrained.grammar import Captured, Completion, Control, Fresh, Sequence, Switch, Symbol, Terminal
 from constrained.rests import Recall, Rest
 from constrained.states import State, States
 
@@ -57,8 +58,8 @@ def of_text(text: bytes) -> Completion:
 class SymbolCompletions(Protocol):
     """The shortest completions of symbols; see `completion.Shortest`."""
 
-    def of_symbol(self, symbol: Symbol) -> Completion:
-        """A shortest completion of `symbol`."""
+    def of_symbol(self, symbol: Symbol, seen: frozenset[bytes] = ...) -> Completion:
+        """A shortest completion of `symbol`, with a `Seen` of some texts right below."""
         ...
 
     def of_sequence(self, sequence: Sequence) -> Completion:
@@ -94,18 +95,36 @@ class Finishing:
         automaton = symbol.automaton
         if isinstance(automaton, Counted):
             return automaton.bytes_out
+        if isinstance(automaton, Chosen):
+            return frozenset(b"".join(automaton.among.texts))
         with self._lock:
-            lengths = self._lengths_of_switch(symbol) if isinstance(symbol, Switch) else automaton.distance
+            lengths = self._lengths_of_switch(symbol, automaton) if isinstance(symbol, Switch) else automaton.distance
         ahead = lengths[automaton.by_byte] == lengths[:, None] - 1  # (S, 256)
         ahead &= (automaton.by_byte != DEAD) & (lengths >= 0)[:, None]
         return frozenset(np.argmax(ahead[ahead.any(axis=1)], axis=1).tolist())
 
-    def of_symbol(self, symbol: Symbol) -> Completion:
-        """A shortest completion of `symbol`. Raises Unsatisfiable if it has none."""
+    def of_symbol(self, symbol: Symbol, seen: frozenset[bytes]) -> Completion:
+        """A shortest completion of `symbol`, with a `Seen` of some texts right below.
+
+        Raises Unsatisfiable if it has none.
+        """
         with self._lock:
-            return self._symbols.of_symbol(symbol)
+            return self._symbols.of_symbol(symbol, seen)
 
     def _of_state(self, state: State) -> Completion:
+        found = self._straight(state)
+        return found if not _remembers(state) or self._is_valid(state, found) else self._searched(state)
+
+    def _is_valid(self, state: State, completion: Completion) -> bool:
+        """Is it read to the end? Symbols do not know the texts that have come, so a text may be written again."""
+        after: State | None = state
+        for piece in completion:
+            if after is not None:
+                read = self._states.read if isinstance(piece, bytes) else self._states.pass_control
+                after = read(after, piece)  # pyright: ignore[reportArgumentType] - each its own kind
+        return after is not None and after.accepting
+
+    def _straight(self, state: State) -> Completion:
         parts: list[Completion] = []
         while not state.accepting:
             ways = list(self._ways(state, in_captures=False))
@@ -121,10 +140,10 @@ class Finishing:
     def _ways(self, state: State, *, in_captures: bool) -> Iterator[_StateWay]:
         """The configurations of `state` in (not in) captures, each with its length up to the end of a capture."""
         for symbol, row, rest in state.configs:
-            if rest.captures == in_captures:
+            if rest.opaque == in_captures:
                 yield self._length_of_row(symbol, row) + self._length_of_rest(rest), symbol, row, rest
         for control, rest in state.controls:
-            if rest.captures == in_captures:
+            if rest.opaque == in_captures:
                 yield 1 + self._length_of_rest(rest), control, 0, rest
 
     def _written(self, way: _StateWay) -> Completion:
@@ -133,10 +152,11 @@ class Finishing:
 
     def _length_of_row(self, symbol: Terminal | Switch, row: int) -> int:
         automaton = symbol.automaton
-        if isinstance(automaton, Counted):
-            return length(self._of_row(symbol, row))
-        lengths = self._lengths_of_switch(symbol) if isinstance(symbol, Switch) else automaton.distance
-        return int(lengths[row])
+        if isinstance(symbol, Switch) and isinstance(automaton, Dfa):
+            return int(self._lengths_of_switch(symbol, automaton)[row])
+        if isinstance(symbol, Terminal) and isinstance(automaton, Dfa):
+            return int(automaton.distance[row])
+        return length(self._of_row(symbol, row))
 
     def _of_row(self, symbol: Terminal | Switch | Control, row: int) -> Completion:
         if isinstance(symbol, Control):
@@ -144,34 +164,39 @@ class Finishing:
         automaton = symbol.automaton
         if isinstance(symbol, Terminal):
             return of_text(automaton.completion(row))
-        text = automaton.completion(row) if isinstance(automaton, Counted) else self._way_out(symbol, automaton, row)
-        for byte in text:
-            row = automaton.after(row, byte)
-        return joined([of_text(text), self._symbols.of_sequence(symbol.targets[automaton.label(row)])])
+        if isinstance(automaton, Chosen):
+            ways = [(text, label) for label, text in automaton.ahead(row)]
+            text, label = min(ways, key=lambda way: len(way[0]) + self._length_behind(symbol, way[1]))
+        else:
+            text = self._way_out(symbol, automaton, row) if isinstance(automaton, Dfa) else automaton.completion(row)
+            for byte in text:
+                row = automaton.after(row, byte)
+            label = automaton.label(row)
+        return joined([of_text(text), self._symbols.of_sequence(symbol.targets[label])])
 
-    def _lengths_of_switch(self, switch: Switch) -> NDArray[np.int32]:
+    def _lengths_of_switch(self, switch: Switch, automaton: Dfa) -> NDArray[np.int32]:
         """(S,) the shortest completion of each row, with the target that it leads to."""
         found = self._switches.get(switch)
         if found is None:
-            assert isinstance(switch.automaton, Dfa)
-            step, labels = switch.automaton.step, switch.automaton.labels
-            targets = np.array([length(self._symbols.of_sequence(target)) for target in switch.targets], np.int32)
-            behind = np.where(labels == REFUSES, np.int32(-1), targets[labels])
-            found = self._switches[switch] = tables.distances_behind(step, behind)
+            targets = np.zeros(automaton.labels_end, np.int32)
+            for label in automaton.labels_used:
+                targets[label] = self._length_behind(switch, label)
+            behind = np.where(automaton.labels == REFUSES, np.int32(-1), targets[automaton.labels])
+            found = self._switches[switch] = tables.distances_behind(automaton.step, behind)
         return found
 
     def _way_out(self, switch: Switch, automaton: Dfa, row: int) -> bytes:
         """The text from `row` to the label with the shortest completion."""
-        lengths = self._lengths_of_switch(switch)
+        lengths = self._lengths_of_switch(switch, automaton)
         text = bytearray()
-        while lengths[row] != self._behind(switch, automaton.label(row)):
+        while lengths[row] != self._length_behind(switch, automaton.label(row)):
             closer = lengths[automaton.step[row]] == lengths[row] - 1  # (C,)
             byte = int(np.argmax(closer[automaton.classes]))
             text.append(byte)
             row = automaton.after(row, byte)
         return bytes(text)
 
-    def _behind(self, switch: Switch, label: int) -> int:
+    def _length_behind(self, switch: Switch, label: int) -> int:
         return -1 if label == REFUSES else length(self._symbols.of_sequence(switch.targets[label]))
 
     # ------------------------------------------------------------------ rests
@@ -186,19 +211,24 @@ class Finishing:
             if unknown:
                 todo.extend(unknown)
                 continue
-            own = 0 if one.symbol is None or isinstance(one.symbol, Recall) else self._length_of(one.symbol)
-            self._rests[one] = own + min((self._rests[part] for part in below), default=0)
+            self._rests[one] = sum(map(length, self._own(one))) + min((self._rests[part] for part in below), default=0)
             todo.pop()
         return self._rests[rest]
 
-    def _length_of(self, symbol: Symbol) -> int:
-        return length(self._symbols.of_symbol(symbol))
+    def _own(self, rest: Rest) -> Iterator[Completion]:
+        """A shortest completion of the first symbol of `rest`, of a text that has ended: of what follows it."""
+        match rest.symbol:
+            case None:
+                return
+            case Recall(captured):
+                if isinstance(captured, Fresh):
+                    yield self._symbols.of_sequence(captured.then)
+            case symbol:
+                yield self._symbols.of_symbol(symbol, rest.beside)
 
     def _of_rest(self, rest: Rest) -> Iterator[Completion]:
         while below := _below(rest):
-            if rest.symbol is not None:
-                assert not isinstance(rest.symbol, Recall)
-                yield self._symbols.of_symbol(rest.symbol)
+            yield from self._own(rest)
             rest = min(below, key=self._length_of_rest)
 
     # ------------------------------------------------------------------ captures
@@ -218,32 +248,61 @@ class Finishing:
         return self._search(state, depth)
 
     def _search(self, start: State, depth: int) -> tuple[bytes, State]:
+        """The shortest text after which fewer than `depth` captures are open."""
+        completion, state = self._best_first(start, lambda state: _captures_around(state) < depth)
+        return text_of(completion), state
+
+    def _searched(self, start: State) -> Completion:
+        """As `of_state`, when the texts that have come must be looked at."""
+        completion, _ = self._best_first(start, lambda state: state.accepting)
+        return completion
+
+    def _best_first(self, start: State, is_goal: Callable[[State], bool]) -> tuple[Completion, State]:
         """Best first; the lengths ahead are exact, but for texts that turn out to be refused.
 
         Among equals the longest goes first: its rest, being shorter, is refused less likely.
         """
         order = count()
-        todo = [(0, 0, next(order), b"", start)]
+        todo: list[tuple[int, int, int, tuple[bytes | int, ...], State]] = [(0, 0, next(order), (), start)]
         seen = {start}
         while todo and len(seen) < STATE_LIMIT:
-            *_, text, state = heapq.heappop(todo)
-            if _captures_around(state) < depth:
-                return text, state
-            for byte in sorted({byte for symbol, row, _ in state.configs for byte in symbol.automaton.reads(row)}):
-                after = self._states.step(state, byte)
-                if after is None or after in seen:
+            *_, items, state = heapq.heappop(todo)
+            if is_goal(state):
+                return joined((item,) for item in items), state
+            for item, after in self._steps(state):
+                if after in seen:
                     continue
                 seen.add(after)
-                ended = _captures_around(after) < depth
-                ahead = 0 if ended else min(way[0] for way in self._ways(after, in_captures=True))
-                longer = text + bytes((byte,))
+                ahead = 0 if is_goal(after) else self._least(after)
+                longer = (*items, item)
                 heapq.heappush(todo, (len(longer) + ahead, -len(longer), next(order), longer, after))
         raise LimitExceeded(f"no text that is not refused within {STATE_LIMIT} states")
+
+    def _steps(self, state: State) -> Iterator[tuple[bytes | int, State]]:
+        """The bytes and control tokens that may come next, each with the state after it."""
+        for byte in sorted({byte for symbol, row, _ in state.configs for byte in symbol.automaton.reads(row)}):
+            after = self._states.step(state, byte)
+            if after is not None:
+                yield bytes((byte,)), after
+        for token in sorted({min(control.tokens) for control, _ in state.controls}):
+            after = self._states.pass_control(state, token)
+            if after is not None:
+                yield token, after
+
+    def _least(self, state: State) -> int:
+        """No completion of `state` is shorter."""
+        return min((way[0] for inside in (False, True) for way in self._ways(state, in_captures=inside)), default=0)
+
+
+def _remembers(state: State) -> bool:
+    """Does what may follow depend on texts that have come?"""
+    rests = [*(rest for _, _, rest in state.configs), *(rest for _, rest in state.controls)]
+    return any(rest.remembers for rest in rests)
 
 
 def _below(rest: Rest) -> tuple[Rest, ...]:
     """What may stand below the first symbol of `rest`; nothing below the end of a capture."""
-    if isinstance(rest.symbol, Recall):
+    if isinstance(rest.symbol, Recall) and isinstance(rest.symbol.captured, Captured):
         return ()
     return (rest.below,) if rest.below is not None else tuple(one for one in rest.forks() if one is not rest)
 
@@ -257,4 +316,4 @@ def _captures_around(state: State) -> int:
 
 
 def _open_captures(rest: Rest) -> int:
-    return sum(1 for _ in rest.recalls()) if rest.captures else 0
+    return sum(isinstance(recall.captured, Captured) for recall, _ in rest.recalls()) if rest.opaque else 0

@@ -4,7 +4,9 @@
     Switch     a labelled automaton; the label decides what follows   keys of an object, tool names
     Control    one of some special tokens, matched by id              <tool_call>, end of a turn (last only)
     Node       one of several sequences, found when first needed      a schema, a rule
-    Captured   a sequence whose text decides what follows             an extra key, a unique item
+    Fresh      a text that has not come before                        an extra key
+    Seen       remembers the texts that have come                     the extra keys of an object
+    Captured   a sequence whose text decides what follows             a unique item
 
 A *sequence* is a tuple of symbols. A grammar is one start symbol. Nodes are lazy, so recursion is
 plain reference, and the size of a grammar is the size of what generation has visited.
@@ -21,14 +23,15 @@ Contract with the matcher (states.py):
 """
 
 from abc import ABC, abstractmethod
-from collections import abc
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from constrained.automata.chosen import Chosen
 from constrained.automata.counted import Counted
 from constrained.automata.dfa import Dfa
 
-Automaton = Dfa | Counted
+Automaton = Dfa | Counted | Chosen
 
 
 @dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
@@ -46,6 +49,14 @@ class Switch:
     automaton: Automaton
     targets: "Targets"
     name: str = ""
+
+
+class Targets(Protocol):
+    """A sequence for each label; a front end may make them when they are asked for."""
+
+    def __getitem__(self, label: int, /) -> "Sequence":
+        """What follows after a text with `label`."""
+        ...
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -74,6 +85,40 @@ class Node(ABC):
         text = self.shortest()
         return (text,) if text else ()
 
+    def completion_beside(self, seen: frozenset[bytes]) -> "Completion":
+        """As `completion`, with a `Seen` of these texts right below. To be overridden where that matters."""
+        return self.completion()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Matches nothing, and remembers the `texts` of the `Fresh` symbols read above it.
+
+    `unsure`: one more, which is not known (only while a mask is computed).
+    """
+
+    texts: frozenset[bytes] = frozenset()
+    unsure: bool = False
+
+
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
+class Fresh:
+    """A text of `body` that is neither `refused` nor in the `Seen` below, which remembers it; then `then`.
+
+        object = "{" members Seen()        members = "}"  |  Fresh(key, declared keys, (":", value, members))
+
+    It is the last symbol of its sequence, and a `Seen` stands below. What it refuses depends on what was
+    read, but nothing else does: so masks are computed without it, and corrected by the refused texts.
+
+    Contract: no text of `body` begins another, and as long as one is not complete, infinitely many are
+    possible (a quoted string is of that kind). So a refused text is never the only way on, and is refused
+    where it ends. And where a `Fresh` follows another, there is always a shortest way on without it.
+    """
+
+    body: Terminal
+    refused: frozenset[bytes]
+    then: "Sequence"
+
 
 class Captured(ABC):
     """`body`, then whatever the text that matched it calls for.
@@ -86,10 +131,6 @@ class Captured(ABC):
     __slots__ = ()
 
     body: "Sequence"
-
-    # From every point inside the body, infinitely many texts can still be reached. Then a refused text
-    # is never the only way on, and nobody has to look ahead for dead ends.
-    endless: bool = False
 
     @property
     def slack(self) -> int | None:
@@ -121,9 +162,8 @@ UNKNOWN = Unknown()
 
 Completion = tuple[bytes | int, ...]  # bytes (not empty, no two in a row) and ids of control tokens
 
-Symbol = Terminal | Switch | Control | Node | Captured | Unknown
+Symbol = Terminal | Switch | Control | Node | Fresh | Seen | Captured | Unknown
 Sequence = tuple[Symbol, ...]
-Targets = abc.Sequence[Sequence]  # a front end may make them when they are asked for
 
 
 @dataclass(eq=False, slots=True)

@@ -20,18 +20,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constrained.automata import walk
+from constrained.automata.chosen import Chosen
 from constrained.automata.counted import UNBOUNDED, Counted, Meter
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.landing import land, land_counted
-from constrained.grammar import Automaton, Captured, Control, Switch, Terminal
-from constrained.mask import ROOT, Nodes, Scratch
-from constrained.rests import Recall, Rest
+from constrained.closures import leave
+from constrained.grammar import Automaton, Captured, Control, Fresh, Switch, Terminal
+from constrained.inner import Nodes, Scratch
+from constrained.rests import Rest
+from constrained.sketches import Noter, sketched
 from constrained.states import States, Words
 from constrained.vocabulary.vocabulary import Vocabulary
 
 Place = tuple[Terminal | Switch | Control | None, int, Rest]
 Landings = tuple[tuple[int, int], ...]  # row (with its count), one of the tokens that end there
 Exits = dict[int, Nodes]  # label -> nodes
+
+ROOT = np.array([-1], np.int32)
 
 KEPT_BYTES = 64 << 20  # of nodes that legs start from
 WIDE = 64  # bytes that an automaton may begin with, above which its tails are not looked for
@@ -52,12 +57,12 @@ class Leg:
 class Leaps:
     """Everywhere that the tokens from one place lead.
 
-    captured  the captures that some of them enter or leave
+    captured  the texts that some of them enter or leave, with what is below
     inside    the legs of tokens that end inside of one, or behind its sketch
     """
 
     legs: tuple[Leg, ...]
-    captured: tuple[Captured, ...] = ()
+    captured: tuple[tuple[Captured | Fresh, Rest], ...] = ()
     inside: tuple[Leg, ...] = ()
 
 
@@ -65,14 +70,14 @@ class Leaper:
     """Finds the leaps of one grammar; shared, and what it finds is kept."""
 
     def __init__(self, states: States, vocabulary: Vocabulary) -> None:
-        self._states = states
+        self._noter = Noter(states.forks)
         self._trie = trie = vocabulary.trie
         self._arrays = (trie.byte, trie.depth, trie.skip, trie.token)
         self._scratch = Scratch(len(trie.byte), trie.max_depth)
         self._words = vocabulary.words
         self._leaps: dict[Place, Leaps] = {}
         self._bytes = 0
-        self._first: dict[tuple[Dfa, int], tuple[Landings, Exits]] = {}
+        self._first: dict[tuple[Dfa | Chosen, int], tuple[Landings, Exits]] = {}
         self._metered: dict[tuple[Meter, int], _Metered] = {}
         self._tails: dict[Automaton, tuple[Landings, Exits] | None] = {}
 
@@ -106,7 +111,7 @@ class Leaper:
         None where they would be too many to look for.
         """
         path = _Path(self)
-        closure = self._states.close(rest, None)
+        closure = self._noter.closed(rest, None)
         for (symbol, row), below in closure.configs.items():
             tails = self._tails_of(symbol.automaton, row)
             if tails is None:
@@ -137,7 +142,7 @@ class Leaper:
             assert isinstance(symbol, Terminal | Switch)
             label = symbol.automaton.label(row)
             if label != REFUSES:
-                configs = self._states.close(self._states.leave(symbol, label, rest), None).configs
+                configs = self._noter.closed(leave(symbol, label, rest), None).configs
                 found.update((*config, below) for config, below in configs.items() if not below.captures)
         return found
 
@@ -203,7 +208,7 @@ class Leaper:
         landed = np.full((self._trie.max_depth + 1, meter.dfa.rows), -1, np.int32)
         wanted, words = np.zeros(landed.shape, np.bool_), np.zeros(self._words, np.uint32)
         while (found := self._run(free, row, ROOT, wanted, landed, words)) == walk.FULL:
-            scratch.make_room(2 * len(scratch.exits) + 1)
+            scratch.make_room_for_exits()
         counts, rows = np.nonzero(landed >= 0)
         exits = (scratch.exits[:found].copy(), scratch.labels[:found].copy(), scratch.costs[:found].copy())
         return _Metered(counts, rows, landed[counts, rows], *exits)
@@ -217,24 +222,24 @@ class Leaper:
         words: Words | None = None,
     ) -> tuple[Landings, Exits]:
         """Walk below `nodes`; where the tokens end, and where they leave the automaton."""
+        automaton = automaton.table if isinstance(automaton, Chosen) else automaton
         scratch = self._scratch
         words = np.zeros(self._words, np.uint32) if words is None else words
-        counted = automaton if isinstance(automaton, Counted) else None
-        rows = counted.meter.dfa.rows if counted else automaton.rows if not isinstance(automaton, Counted) else 0
-        shape = (self._trie.max_depth + 1, rows) if counted else (rows,)
+        counts = self._trie.max_depth + 1
+        shape = (automaton.rows,) if isinstance(automaton, Dfa) else (counts, automaton.meter.dfa.rows)
         landed = np.full(shape, -1, np.int32)
         wanted = np.zeros(shape, np.bool_)
         for one in good:
             wanted[_place_in(automaton, row, one)] = True
         while (found := self._run(automaton, row, nodes, wanted, landed, words)) == walk.FULL:
-            scratch.make_room(2 * len(scratch.exits) + 1)
+            scratch.make_room_for_exits()
         exits, labels = scratch.exits[:found], scratch.labels[:found]
         left: Exits = {int(label): np.unique(exits[labels == label]) for label in np.unique(labels)}
         return tuple(_landings(automaton, row, landed)), left
 
     def _run(
         self,
-        automaton: Automaton,
+        automaton: Dfa | Counted,
         row: int,
         nodes: Nodes,
         good: NDArray[np.bool_],
@@ -263,25 +268,17 @@ class Leaper:
             if not len(nodes):
                 return
         path.followed[rest] = nodes if before is None else np.concatenate([before, nodes])
-        closure = self._states.close(rest, None)
-        path.captured.update(dict.fromkeys(closure.begun))
-        for ended in closure.recalls:
-            recall, below = ended.symbol, ended.below
-            assert isinstance(recall, Recall)
-            assert below is not None
-            path.captured[recall.captured] = None
+        closure = self._noter.closed(rest, None)
+        path.captured.update(dict.fromkeys([*closure.begun, *closure.recalls]))
+        for captured, below in closure.recalls:
             path.sketched += 1
-            self.follow(path, below.push_all(recall.captured.sketch()), nodes)
+            self.follow(path, sketched(captured, below), nodes)
             path.sketched -= 1
         for (symbol, row), below in closure.configs.items():
             landings, exits = self._walk(symbol.automaton, row, nodes)
             if landings:
                 path.add(Leg(symbol, row, below, nodes, landings))
             path.leave(symbol, below, exits)
-
-    def leave(self, symbol: Terminal | Switch, label: int, rest: Rest) -> Rest:
-        """What follows once `symbol` matched with `label`."""
-        return self._states.leave(symbol, label, rest)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -323,7 +320,7 @@ class _Path:
     def __init__(self, leaper: Leaper) -> None:
         self.legs: list[Leg] = []
         self.followed: dict[Rest, Nodes] = {}
-        self.captured: dict[Captured, None] = {}
+        self.captured: dict[tuple[Captured | Fresh, Rest], None] = {}
         self.inside: list[Leg] = []
         self.sketched = 0  # ends of captures that lie behind us
         self._leaper = leaper
@@ -338,7 +335,7 @@ class _Path:
     def leave(self, symbol: Terminal | Switch, rest: Rest, exits: Exits) -> None:
         """The tokens that left `symbol` go on."""
         for label, nodes in exits.items():
-            self._leaper.follow(self, self._leaper.leave(symbol, label, rest), nodes)
+            self._leaper.follow(self, leave(symbol, label, rest), nodes)
 
     def leaps(self) -> Leaps:
         """What was found."""
@@ -350,7 +347,7 @@ def places_of(legs: Iterable[Leg]) -> Iterator[Place]:
     return ((leg.symbol, row, leg.rest) for leg in legs for row, _ in leg.landings)
 
 
-def _place_in(automaton: Automaton, start: int, row: int) -> tuple[int, ...] | tuple[slice, int]:
+def _place_in(automaton: Dfa | Counted, start: int, row: int) -> tuple[int, ...] | tuple[slice, int]:
     """Where `row` stands in `good` and `landed` of a walk from `start`."""
     if not isinstance(automaton, Counted):
         return (row,)
@@ -364,7 +361,7 @@ def _stops(automaton: Counted, count: int) -> bool:
     return automaton.high >= UNBOUNDED and count == automaton.low
 
 
-def _landings(automaton: Automaton, start: int, landed: NDArray[np.int32]) -> Iterator[tuple[int, int]]:
+def _landings(automaton: Dfa | Counted, start: int, landed: NDArray[np.int32]) -> Iterator[tuple[int, int]]:
     if not isinstance(automaton, Counted):
         yield from ((int(row), int(landed[row])) for row in np.flatnonzero(landed >= 0))
         return

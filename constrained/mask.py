@@ -1,362 +1,293 @@
 """From a state to the set of tokens that it allows.
 
-A mask is the union, over the configurations of a state, of two pieces:
+A mask is the union, over the configurations of a state, of *parts*; a part is
 
-    inner    tokens that stay inside the terminal; depends on (automaton, row) alone, so it is
-             computed once and shared by every grammar that uses the terminal
-    beyond   tokens that leave it half way: `",` or `"}}`. The walk of the inner piece has left
-             the trie nodes where that happens (exits); what follows is walked below those only
+    inner    tokens that stay inside the terminal (inner.py): one walk, shared by all grammars
+    beyond   tokens that leave it half way: `",` or `"}}`. Below the nodes where that happens, the walk
+             goes on with what follows, through as many terminals as fit in a token
 
-             "  ,  ...        inner: the bytes up to and including the closing quote
-             |  `-- beyond: the walk goes on here, from the start of what follows
-             `-- an exit
+A part depends on the *base* of what follows (sketches.py), so states share parts though they differ in
+what has been read. What the base leaves out is put right here:
 
-Masks for texts that decide what follows (`Captured`) use the sketch of what follows. The few tokens
-that reach beyond the sketch, or begin or complete a refused text, are tried one by one.
+* where the text that is open may become a refused one, by completing it in one token, that token and
+  those that go on from there are taken out;
+* what depends on a text in a less simple way (`Captured`) leaves tokens in doubt: those that reach beyond
+  the sketch, or begin or complete a refused text. They are tried one by one.
 """
 
-import threading
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata import walk
-from constrained.automata.counted import Counted, Meter
-from constrained.automata.dfa import Dfa
-from constrained.grammar import Automaton, Captured, Control, Switch
-from constrained.reaching import KindWalker, Reaching
+from constrained.automata import net_walk, walk
+from constrained.closures import Closure, Reading
+from constrained.grammar import Captured, Fresh, Switch
+from constrained.inner import Nodes, Walker, Words
+from constrained.net import Net
+from constrained.reaching import Reaching
 from constrained.refusals import FlatTexts, flatten
 from constrained.rests import Recall, Rest
-from constrained.states import Reading, State, States, Words
-from constrained.vocabulary.vocabulary import Vocabulary
+from constrained.sketches import Sketcher, sketched
+from constrained.states import State, States
 
-Nodes = NDArray[np.int32]  # (M,) trie nodes
-Exits = tuple[tuple[int, Nodes], ...]  # label, nodes at which the automaton ends with that label
+_ROOT = np.array([-1], np.int32)
 
-INNER_BYTES = 256 << 20  # of inner pieces kept per vocabulary, before all are dropped
+
+_FEW = 2048  # cells to remember pairs in, at first
+
+_Begun = tuple[int, Nodes]  # a rest, by its number, and the nodes below which it begins
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Inner:
-    """The tokens that stay inside an automaton, and where others leave it."""
+class Part:
+    """What one configuration allows, its base considered. Do not write to `words`."""
 
     words: Words  # (W,)
-    exits: Exits
+    doubtful: Words | None  # (W,) tokens that must be tried
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Profile:
-    """`Inner` of a meter's row for every count at once; tokens in order of `cheapest`.
+class Masks:
+    """The masks of one grammar over one vocabulary."""
 
-    tokens (P,) pass without bounds; through each, texts cost `cheapest..dearest` (P,) from here.
-    """
+    def __init__(self, states: States, walker: Walker) -> None:
+        self.walker = walker
+        self.states = states
+        self._sketcher = Sketcher(states.forks, walker.is_inside)
+        self.net = Net(self._fronts)
+        self.special: dict[Rest, Closure] = {}  # where more is to be done than a kernel can
+        self._parts: dict[tuple[int, int], Part] = {}
+        self.size = 0  # bytes of the masks that were made
+        self._inside: dict[Reading, list[bytes]] = {}
 
-    words: Words  # (W,) all of `tokens`
-    tokens: NDArray[np.int32]
-    cheapest: NDArray[np.int32]
-    dearest: NDArray[np.int32]
-    shortest_reach: int  # the least of `dearest`
-    exits: tuple[tuple[int, Nodes, NDArray[np.int32]], ...]  # label, nodes, their costs
-
-
-class Scratch(threading.local):
-    """Buffers of one thread, large enough for any walk over the trie."""
-
-    def __init__(self, nodes: int, depth: int) -> None:
-        self.path = np.zeros(depth + 2, np.int32)
-        self.counts = np.zeros(depth + 2, np.int32)
-        self.make_room(nodes)
-
-    def make_room(self, exits: int) -> None:
-        """Have room for so many exits."""
-        self.exits = np.zeros(exits, np.int32)
-        self.labels = np.zeros(exits, np.int32)
-        self.costs = np.zeros(exits, np.int32)
-
-
-ROOT = np.array([-1], np.int32)
-
-
-class Walker:
-    """Computes masks over one vocabulary; holds the inner pieces. Shared by all its grammars."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self.words = vocabulary.words
-        self.trie = trie = vocabulary.trie
-        self.by_kind = KindWalker(trie, vocabulary.words)
-        self._spellings = vocabulary.spellings
-        self._trie = (trie.byte, trie.depth, trie.skip, trie.token)
-        self._scratch = Scratch(len(trie.byte), trie.max_depth)
-        self._inner: dict[tuple[Dfa, int], Inner] = {}
-        self._profiles: dict[tuple[Meter, int], Profile] = {}
-        self._bytes = 0
-        self._ends = np.array(vocabulary.eos_token_ids, np.int32)
-
-    # ------------------------------------------------------------------ a whole mask
-
-    def mask(self, states: States, state: State) -> Words:
-        """(W,) the tokens that `state` allows. Shared: do not write to it."""
+    def mask(self, state: State) -> Words:
+        """(W,) the tokens that `state` allows; read-only."""
         words = state.mask
         if words is None:
-            words = state.mask = self._mask(states, state)
+            words = self._mask(state).view()
+            words.flags.writeable = False
+            state.mask = words
         return words
 
-    def _mask(self, states: States, state: State) -> Words:
-        beyond = _Beyond(self, states)
-        words = beyond.words
-        for captured, read in _open_captures(state):
-            beyond.refuse(captured, ROOT, flatten(states.refusals(captured).beyond(read)))
-        for symbol, row, rest in state.configs:
-            inner = self._inner_of(symbol.automaton, row)
-            np.bitwise_or(words, inner.words, out=words)
-            for label, nodes in inner.exits:
-                beyond.leave(symbol, label, rest, nodes)
+    def _mask(self, state: State) -> Words:
+        configs = state.configs
+        if len(configs) == 1 and state.tape is None and not state.accepting and not state.controls:
+            symbol, row, rest = configs[0]
+            part = self._part(symbol, row, rest)
+            if part.doubtful is None:
+                return part.words
+        words = np.zeros(self.walker.words, np.uint32)
+        self.size += words.nbytes
+        doubtful = np.zeros(self.walker.words, np.uint32)
+        for symbol, row, rest in configs:
+            part = self._part(symbol, row, rest)
+            allowed = part.words
+            if part.doubtful is not None:
+                doubtful |= part.doubtful
+            if state.tape is not None:
+                allowed = self._corrected(state.tape, rest, allowed, doubtful)
+            np.bitwise_or(words, allowed, out=words)
         for control, _ in state.controls:
-            walk.set_bits(words, self.tokens_of(control))
+            walk.set_bits(words, self.walker.tokens_of(control))
         if state.accepting:
-            walk.set_bits(words, self._ends)
-        if beyond.doubtful.any():
-            self._try(states, state, beyond.doubtful, words)
-        if len(self.trie.duplicates):
-            first, other = self.trie.duplicates.T
-            walk.set_bits(words, other[(words[first >> 5] >> (first & 31).astype(np.uint32)) & 1 == 1].copy())
+            walk.set_bits(words, self.walker.ends)
+        if doubtful.any():
+            self._try(state, doubtful, words)
         return words
 
-    def _try(self, states: States, state: State, doubtful: Words, words: Words) -> None:
+    def _try(self, state: State, doubtful: Words, words: Words) -> None:
         """Decide tokens one by one, by reading them."""
         for token in map(int, np.flatnonzero(np.unpackbits(doubtful.view(np.uint8), bitorder="little"))):
-            spelling = self._spellings[token]
+            spelling = self.walker.spellings[token]
             bit = np.uint32(1 << (token & 31))
-            if spelling is not None and states.read(state, spelling) is not None:
+            if spelling is not None and self.states.read(state, spelling) is not None:
                 words[token >> 5] |= bit
             else:
                 words[token >> 5] &= ~bit
+        self.walker.equate(words)
 
-    def tokens_of(self, control: Control) -> NDArray[np.int32]:
-        """The tokens of `control` that this vocabulary has, and that spell nothing."""
-        known = self._spellings
-        tokens = [token for token in control.tokens if 0 <= token < len(known) and known[token] is None]
-        return np.array(tokens, np.int32)
+    # ------------------------------------------------------------------ the texts that are open
 
-    # ------------------------------------------------------------------ walks
+    def _corrected(self, tape: bytes, rest: Rest, allowed: Words, doubtful: Words) -> Words:
+        """`allowed` without the tokens that make a refused text of the one that is open in `rest`."""
+        walker, alone = self.walker, not rest.forks()[1:]
+        for recall, below in rest.recalls():
+            captured, read = recall.captured, tape[recall.mark :]
+            if isinstance(captured, Captured):
+                left = flatten(self.states.refusals(captured).beyond(read))
+                walker.set_around(_ROOT, left, doubtful)
+                continue
+            nodes = self._refused_nodes(captured, below, read)
+            if len(nodes) and alone and not below.forks()[1:]:
+                allowed = allowed.copy()
+                walker.clear_from(nodes, allowed)
+                walker.equate(allowed)
+            elif len(nodes):  # refused in one way to read it, perhaps not in another
+                walker.set_at(nodes, doubtful)
+                walker.set_below(nodes, doubtful)
+        return allowed
 
-    def walk(self, automaton: Automaton, row: int, nodes: Nodes, words: Words) -> Exits:
-        """Walk below `nodes` from `row`; allow what passes, return where it ends."""
-        scratch = self._scratch
-        while (found := self._walk_once(scratch, automaton, row, nodes, words)) == walk.FULL:
-            scratch.make_room(2 * len(scratch.exits) + 1)
-        return _by_label(scratch.exits[:found], scratch.labels[:found], len(nodes) > 1)
+    def _refused_nodes(self, fresh: Fresh, below: Rest, read: bytes) -> Nodes:
+        """The nodes at which a text is complete that has begun with `read` and is refused."""
+        texts = [*fresh.refused, *(text for one in below.forks() for text in one.seen.texts)]
+        left = [text[len(read) :] for text in texts if text.startswith(read) and len(text) > len(read)]
+        return self.walker.find_below(_ROOT, flatten(left)) if left else _ROOT[:0]
 
-    def _walk_once(self, scratch: Scratch, automaton: Automaton, row: int, nodes: Nodes, words: Words) -> int:
-        if isinstance(automaton, Counted):
-            meter, (row, count) = automaton.meter, automaton.split(row)
-            dfa = meter.dfa
-            return walk.walk_counted(
-                *self._trie, nodes, dfa.classes, dfa.step, dfa.labels, meter.cost, meter.least, meter.most,
-                automaton.low, automaton.high, row, count, walk.DEEP_EXITS, words,
-                scratch.path, scratch.counts, scratch.exits, scratch.labels,
-            )  # fmt: skip
-        return walk.walk(
-            *self._trie, nodes, automaton.classes, automaton.step, automaton.labels, row,
-            walk.DEEP_EXITS, words, scratch.path, scratch.exits, scratch.labels,
-        )  # fmt: skip
+    # ------------------------------------------------------------------ parts
 
-    def set_below(self, nodes: Nodes, words: Words) -> None:
-        """Set the bits of all tokens below `nodes`."""
-        _, _, skip, token = self._trie
-        walk.set_below(skip, token, nodes, words)
-
-    def set_around(self, nodes: Nodes, texts: FlatTexts, words: Words) -> None:
-        """Set the bits of all tokens that, below `nodes`, begin or complete one of `texts`."""
-        walk.set_around(*self._trie, nodes, *texts, words)
-
-    def find_below(self, nodes: Nodes, texts: FlatTexts) -> Nodes:
-        """The nodes below `nodes` at which one of `texts` is complete."""
-        byte, _, skip, _ = self._trie
-        found = np.empty(len(nodes) * (len(texts[1]) - 1), np.int32)
-        return found[: walk.find_below(byte, skip, nodes, *texts, found)]
-
-    def set_at(self, nodes: Nodes, words: Words) -> None:
-        """Set the bits of the tokens that end at `nodes`."""
-        tokens = self._trie[3][nodes]
-        walk.set_bits(words, tokens[tokens >= 0])
-
-    def _inner_of(self, automaton: Automaton, row: int) -> Inner:
-        if isinstance(automaton, Counted):
-            return self._counted(automaton, *automaton.split(row))
-        key = (automaton, row)
-        found = self._inner.get(key)
+    def _part(self, symbol: Reading, row: int, rest: Rest) -> Part:
+        key = self.net.edge(symbol, self._sketcher.base(rest)), row
+        found = self._parts.get(key)
         if found is None:
-            words = np.zeros(self.words, np.uint32)
-            found = Inner(words, self.walk(automaton, row, ROOT, words))
-            self._keep(words.nbytes)
-            self._inner[key] = found
+            found = self._parts[key] = self._make_part(symbol, *key)
         return found
 
-    def _keep(self, size: int) -> None:
-        self._bytes += size
-        if self._bytes > INNER_BYTES:
-            self._inner.clear()
-            self._profiles.clear()
-            self._bytes = size
+    def _make_part(self, symbol: Reading, edge: int, row: int) -> Part:
+        inner = self.walker.inner(symbol.automaton, row)
+        if not inner.exits:
+            return Part(inner.words, None)
+        beyond = _Beyond(self, inner.words.copy())
+        self.size += inner.words.nbytes
+        beyond.follow([one for label, nodes in inner.exits for one in self._behind(beyond, edge, label, nodes)])
+        self.walker.equate(beyond.words)
+        return Part(beyond.words, beyond.doubtful)
 
-    # ------------------------------------------------------------------ counters
-
-    def _counted(self, automaton: Counted, row: int, count: int) -> Inner:
-        """The inner piece of one count, out of the profile of all counts."""
-        profile = self._profile(automaton.meter, row)
-        low, high = automaton.low - count, automaton.high - count  # what the rest may cost
-        fits = int(np.searchsorted(profile.cheapest, high, side="right"))
-        if fits > len(profile.tokens) // 2:
-            words = profile.words.copy()
-            walk.clear_bits(words, profile.tokens[fits:])
+    def _behind(self, beyond: "_Beyond", edge: int, label: int, nodes: Nodes) -> Iterator[_Begun]:
+        """What follows `label` of an edge. A single symbol that knows what it leads to is not made a list of."""
+        symbol, rest = self.net.edges[edge]
+        target = symbol.targets[label] if isinstance(symbol, Switch) else ()
+        if len(target) == 1 and isinstance(target[0], Reaching):
+            yield from beyond.reach(target[0], rest, nodes)
         else:
-            words = np.zeros_like(profile.words)
-            walk.set_bits(words, profile.tokens[:fits])
-        if profile.shortest_reach < low:
-            walk.clear_bits(words, profile.tokens[profile.dearest < low])
-        exits: list[tuple[int, Nodes]] = []
-        for label, nodes, costs in profile.exits:
-            inside = nodes[(costs >= low) & (costs <= high)]
-            if len(inside):
-                exits.append((label, inside))
-        return Inner(words, tuple(exits))
+            yield self.net.behind(edge, label), nodes
 
-    def _profile(self, meter: Meter, row: int) -> Profile:
-        found = self._profiles.get((meter, row))
+    def _fronts(self, rest: Rest) -> tuple[Closure, int]:
+        """For the net: what stands in front of a rest inside of a token, with its flags."""
+        if reaches(rest):
+            return Closure(), net_walk.SPECIAL
+        closure = self._sketcher.closed(rest, None)
+        if not (closure.begun or closure.recalls or closure.unknown or closure.unsure):
+            return closure, 0
+        self.special[rest] = closure
+        return closure, net_walk.SPECIAL
+
+    def texts_inside(self, closure: Closure) -> FlatTexts:
+        """The texts inside of tokens that a `Fresh` which begins in `closure` may read."""
+        bodies = {symbol for (symbol, _), rest in closure.configs.items() if _is_fresh(rest)}
+        texts = {text for body in bodies for text in self._texts_inside(body)}
+        return flatten(sorted(texts))
+
+    def _texts_inside(self, body: Reading) -> list[bytes]:
+        found = self._inside.get(body)
         if found is None:
-            found = self._profiles[(meter, row)] = self._measure(meter, row)
-            self._keep(found.words.nbytes + 3 * found.tokens.nbytes)
+            found = self._inside[body] = self.walker.inside(body.automaton)
         return found
-
-    def _measure(self, meter: Meter, row: int) -> Profile:
-        scratch, dfa, size = self._scratch, meter.dfa, len(self._trie[0])
-        tokens, cheapest, dearest = (np.empty(size, np.int32) for _ in range(3))
-        passed, found = walk.profile(
-            *self._trie, dfa.classes, dfa.step, dfa.labels, meter.cost, meter.least, meter.most, row,
-            scratch.path, scratch.counts, tokens, cheapest, dearest,
-            scratch.exits, scratch.labels, scratch.costs,
-        )  # fmt: skip
-        costs = cheapest[:passed]  # small numbers: as 16 bits they are sorted by radix, ten times as fast
-        order = np.argsort(costs.astype(np.uint16) if costs.max(initial=0) < 1 << 16 else costs, kind="stable")
-        tokens, cheapest, dearest = tokens[order], cheapest[order], dearest[order]
-        words = np.zeros(self.words, np.uint32)
-        walk.set_bits(words, tokens)
-        labels, nodes, costs = (array[:found].copy() for array in (scratch.labels, scratch.exits, scratch.costs))
-        exits = tuple((int(label), nodes[labels == label], costs[labels == label]) for label in np.unique(labels))
-        return Profile(words, tokens, cheapest, dearest, int(dearest.min(initial=0)), exits)
 
 
 class _Beyond:
-    """The walks of one mask below the exits of its first terminals."""
+    """The walk of one part below the exits of its terminal."""
 
-    def __init__(self, walker: Walker, states: States) -> None:
-        self.words = np.zeros(walker.words, np.uint32)  # (W,) what is allowed
-        self.doubtful = np.zeros(walker.words, np.uint32)  # (W,) what must be tried
-        self._walker = walker
-        self._states = states
-        self._followed: dict[Rest, Nodes] = {}
-        self._refused: dict[Captured, Nodes] = {}
+    def __init__(self, masks: "Masks", words: Words) -> None:
+        self.words = words  # (W,) what is allowed
+        self.doubtful: Words | None = None  # (W,) what must be tried
+        self._masks = masks
+        self._walker = masks.walker
 
-    def refuse(self, captured: Captured, nodes: Nodes, texts: FlatTexts) -> None:
-        """A capture that refuses `texts` reads on below `nodes`.
+    def follow(self, begun: list[_Begun]) -> None:
+        """Allow what rests let pass below nodes."""
+        size, status = _FEW, net_walk.FULL
+        while status != net_walk.DONE:
+            status = self._followed(begun, self._walker.scratch.met(size))
+            if status == net_walk.FULL:
+                size *= 8
+            elif status == net_walk.CROWDED:
+                self._walker.scratch.make_room()
 
-        Where it is endless, no beginning of a refused text is a dead end, and only the tokens that
-        complete one are in doubt. Otherwise every token on the way may lead to a dead end.
-        """
-        if not captured.endless:
-            self._walker.set_around(nodes, texts, self.doubtful)
-        elif len(texts[0]):
-            found = self._walker.find_below(nodes, texts)
-            if len(found):
-                self._walker.set_at(found, self.doubtful)
-                self._walker.set_below(found, self.doubtful)
-                before = self._refused.get(captured)
-                self._refused[captured] = found if before is None else np.concatenate([before, found])
+    def _followed(self, begun: list[_Begun], met: NDArray[np.int64]) -> int:
+        """The same; what became of it: DONE, or what there was not enough room for."""
+        net, trie, scratch = self._masks.net, self._walker.trie, self._walker.scratch
+        top = entered = 0
+        while begun:
+            for rest, nodes in self._opened(begun):
+                top, entered = net_walk.enter(nodes, rest, scratch.stack, top, met, entered, len(trie[0]))
+                if top < 0:
+                    return -top
+            special, status = 0, net_walk.MISSING
+            while status == net_walk.MISSING:
+                status, top, entered, special, missing, label = net_walk.follow(
+                    *trie, *net.tables, scratch.stack, top, met, entered, scratch.special, special,
+                    self.words, scratch.path, scratch.counts,
+                )  # fmt: skip
+                if status == net_walk.MISSING:
+                    net.fill(missing, label)
+            if status != net_walk.DONE:
+                return status
+            begun = list(self._special(*scratch.special[:, :special])) if special else []
+        return net_walk.DONE
 
-    def follow(self, rest: Rest, nodes: Nodes) -> None:
-        """Allow what `rest` lets pass below `nodes`, but do no part of it twice."""
-        if rest is self._states.end:
+    def _opened(self, begun: Iterable[_Begun]) -> Iterator[_Begun]:
+        """`begun`, without first symbols that know better what they lead to than by being opened."""
+        for rest, nodes in begun:
+            if reaches(self._masks.net.rests[rest]):
+                yield from self._opened(self._special_rest(rest, nodes))
+            else:
+                yield rest, nodes
+
+    def _special(self, nodes: Nodes, rests: Nodes) -> Iterator[_Begun]:
+        """What a kernel cannot do at `nodes` (M,) where `rests` (M,) begin; what is to be followed next."""
+        for rest in np.unique(rests):
+            yield from self._special_rest(int(rest), np.unique(nodes[rests == rest]))
+
+    def _special_rest(self, rest: int, nodes: Nodes) -> Iterator[_Begun]:
+        masks = self._masks
+        symbols = masks.net.rests[rest]
+        if not reaches(symbols):
+            doubtful = self._doubts()
+            yield from self._unknown(masks.special[symbols], nodes, doubtful)
+            self._note(doubtful)
             return
-        before = self._followed.get(rest)
-        if before is not None:
-            nodes = np.setdiff1d(nodes, before, assume_unique=True)
-            if not len(nodes):
-                return
-        self._followed[rest] = nodes if before is None else np.concatenate([before, nodes])
-        if any(isinstance(choice.symbol, Reaching) for choice in rest.forks()):
-            for choice in rest.forks():
-                if isinstance(choice.symbol, Reaching) and choice.below is not None:
-                    self._reach(choice.symbol, choice.below, nodes)
-                else:
-                    self.follow(choice, nodes)
-        else:
-            self._open(rest, nodes)
+        for choice in symbols.forks():
+            if isinstance(choice.symbol, Reaching) and choice.below is not None:
+                yield from self.reach(choice.symbol, choice.below, nodes)
+            else:
+                yield masks.net.rest(choice), nodes
 
-    def _open(self, rest: Rest, nodes: Nodes) -> None:
-        """Walk what stands in front of `rest`."""
-        states, walker = self._states, self._walker
-        closure = states.close(rest, None)
-        for captured in closure.begun:
-            self.refuse(captured, nodes, states.refusals(captured).flat)
-        for ended in closure.recalls:
-            recall, below = ended.symbol, ended.below
-            assert isinstance(recall, Recall)
-            assert below is not None
-            refused = self._refused.get(recall.captured)
-            left = nodes if refused is None else np.setdiff1d(nodes, refused)
-            if len(left):
-                self.follow(below.push_all(recall.captured.sketch()), left)
-        if closure.unknown:
-            walker.set_below(nodes, self.doubtful)
-        for (symbol, row), below in closure.configs.items():
-            for label, exits in walker.walk(symbol.automaton, row, nodes, self.words):
-                self.leave(symbol, label, below, exits)
-
-    def leave(self, symbol: Reading, label: int, rest: Rest, nodes: Nodes) -> None:
-        """`follow` what comes after `symbol`, which matched with `label`."""
-        target = symbol.targets[label] if isinstance(symbol, Switch) else ()
-        if len(target) == 1 and isinstance(target[0], Reaching):
-            self._reach(target[0], rest, nodes)  # without making a list of it
-        else:
-            self.follow(rest.push_all(target), nodes)
-
-    def _reach(self, symbol: Reaching, below: Rest, nodes: Nodes) -> None:
-        """As `follow`, for a symbol that knows better what it leads to."""
-        ends = symbol.fill_reached(self._walker.by_kind, nodes, self.words, self.doubtful)
+    def reach(self, symbol: Reaching, below: Rest, nodes: Nodes) -> Iterator[_Begun]:
+        """Ask a symbol that knows what it leads to; what is below it begins where it may end."""
+        doubtful = self._doubts()
+        ends = symbol.fill_reached(self._walker.by_kind, nodes, self.words, doubtful)
+        self._note(doubtful)
         if ends is not None:
-            self.follow(below, ends)
+            yield self._masks.net.rest(below), ends
+
+    def _doubts(self) -> Words:
+        return np.zeros_like(self.words) if self.doubtful is None else self.doubtful
+
+    def _note(self, doubtful: Words) -> None:
+        if self.doubtful is None and doubtful.any():
+            self.doubtful = doubtful
+
+    def _unknown(self, closure: Closure, nodes: Nodes, doubtful: Words) -> Iterator[_Begun]:
+        """Texts that are not known, and on which something depends."""
+        masks, walker = self._masks, self._walker
+        for captured, _ in closure.begun:
+            assert isinstance(captured, Captured)
+            walker.set_around(nodes, masks.states.refusals(captured).flat, doubtful)
+        if closure.unknown:
+            walker.set_below(nodes, doubtful)
+        if closure.unsure:
+            found = walker.find_below(nodes, masks.texts_inside(closure))
+            walker.set_at(found, doubtful)
+            walker.set_below(found, doubtful)
+        for captured, below in closure.recalls:
+            yield masks.net.rest(sketched(captured, below)), nodes
 
 
-def _open_captures(state: State) -> set[tuple[Captured, bytes]]:
-    """The captures that are open in `state`, and what they have read."""
-    tape = state.tape
-    if tape is None:
-        return set()
-    return {(recall.captured, tape[recall.mark :]) for _, _, rest in state.configs for recall in rest.recalls()}
+def reaches(rest: Rest) -> bool:
+    """Does the first symbol know what it leads to?"""
+    return any(isinstance(choice.symbol, Reaching) for choice in rest.forks())
 
 
-def _by_label(nodes: Nodes, labels: NDArray[np.int32], repeated: bool) -> Exits:
-    """The exits of each label, as copies; each once, though they may be `repeated`."""
-    if not len(nodes):
-        return ()
-    first = int(labels[0])
-    if (labels == first).all():
-        return ((first, np.unique(nodes) if repeated else nodes.copy()),)
-    pieces = ((int(label), nodes[labels == label]) for label in np.unique(labels))
-    return tuple((label, np.unique(piece) if repeated else piece) for label, piece in pieces)
-
-
-_walkers: WeakKeyDictionary[Vocabulary, Walker] = WeakKeyDictionary()
-_walkers_lock = threading.Lock()
-
-
-def walker_for(vocabulary: Vocabulary) -> Walker:
-    """The walker of a vocabulary; one for its whole life."""
-    with _walkers_lock:
-        found = _walkers.get(vocabulary)
-        if found is None:
-            found = _walkers[vocabulary] = Walker(vocabulary)
-        return found
+def _is_fresh(rest: Rest) -> bool:
+    return any(isinstance(one.symbol, Recall) and isinstance(one.symbol.captured, Fresh) for one in rest.forks())

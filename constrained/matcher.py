@@ -21,7 +21,8 @@ from constrained.errors import TokenRefused
 from constrained.finishing import Finishing, text_of
 from constrained.forced import cut
 from constrained.grammar import Completion, Symbol
-from constrained.mask import walker_for
+from constrained.inner import walker_for
+from constrained.mask import Masks
 from constrained.segments import fewest_tokens
 from constrained.states import State, States
 from constrained.steering import Steering
@@ -47,6 +48,7 @@ class CompiledGrammar:
     report: Sequence[Any] = ()
     memo_bytes: int = MEMO_BYTES
     _states: list[States] = field(default_factory=list, repr=False)
+    _masks: list[Masks] = field(default_factory=list, repr=False)
     _finishing: list[Finishing] = field(default_factory=list, repr=False)
     _steering: list[Steering] = field(default_factory=list, repr=False)
 
@@ -56,6 +58,15 @@ class CompiledGrammar:
         if not self._states:
             self._states.append(States(self.start))
         return self._states[0]
+
+    @property
+    def masks(self) -> Masks:
+        """The masks of its states."""
+        masks = self._masks[-1:]
+        if not masks:
+            masks = [Masks(self.states, walker_for(self.vocabulary))]
+            self._masks[:] = masks
+        return masks[0]
 
     @property
     def finishing(self) -> Finishing:
@@ -71,8 +82,7 @@ class CompiledGrammar:
         """What a budget asks about its states."""
         steering = self._steering[-1:]
         if not steering:
-            walker = walker_for(self.vocabulary)
-            steering = [Steering(self.states, self.vocabulary, self.finishing, walker)]
+            steering = [Steering(self.states, self.vocabulary, self.finishing, self.masks)]
             self._steering[:] = steering
         return steering[0]
 
@@ -82,8 +92,9 @@ class CompiledGrammar:
 
     def forget_if_full(self) -> None:
         """Drop what is memoised if it has outgrown `memo_bytes`."""
-        if len(self.states) > self.memo_bytes // (STATE_BYTES + 4 * self.vocabulary.words):
+        if STATE_BYTES * len(self.states) + self.masks.size > self.memo_bytes:
             self.states.forget()
+            self._masks.clear()
             self._finishing.clear()
             self._steering.clear()
 
@@ -91,12 +102,11 @@ class CompiledGrammar:
 class Matcher:
     """Where one text is in a grammar. Not for sharing between threads; forks are independent."""
 
-    __slots__ = ("_grammar", "_path", "_states", "_tokens", "_walker")
+    __slots__ = ("_grammar", "_path", "_states", "_tokens")
 
     def __init__(self, grammar: CompiledGrammar) -> None:
         self._grammar = grammar
         self._states = grammar.states
-        self._walker = walker_for(grammar.vocabulary)
         self._path: list[State] = [self._states.start]
         self._tokens: list[int] = []
 
@@ -132,15 +142,15 @@ class Matcher:
 
         After an end token nothing is allowed.
         """
+        state = self._path[-1]
         if self.is_finished:
             words = np.zeros(self._grammar.vocabulary.words, np.uint32)
-        else:
-            state = self._path[-1]
-            if state.mask is None:
-                self._grammar.forget_if_full()
-            words = self._walker.mask(self._states, state).view()
-        words.flags.writeable = False
-        return words
+            words.flags.writeable = False
+            return words
+        if state.mask is not None:
+            return state.mask
+        self._grammar.forget_if_full()
+        return self._grammar.masks.mask(state)
 
     def allows(self, token: int) -> bool:
         """Is `token` allowed here? Does not compute a mask."""
@@ -217,7 +227,8 @@ class Matcher:
 
     def _forced_control(self, state: State) -> tuple[list[int], State | None]:
         """The only control or end token that may follow in a state where no text may."""
-        allowed = {token for control, _ in state.controls for token in self._walker.tokens_of(control).tolist()}
+        walker = self._grammar.masks.walker
+        allowed = {token for control, _ in state.controls for token in walker.tokens_of(control).tolist()}
         if state.accepting:
             allowed.update(self._grammar.vocabulary.eos_token_ids)
         if len(allowed) != 1:

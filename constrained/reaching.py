@@ -72,6 +72,9 @@ class _Scratch(threading.local):
         self.tokens, self.kinds, self.exits, self.labels = (np.zeros(size, np.int32) for _ in range(4))
 
 
+_ARRAYS = 1 << 12  # that are known by their identity, before all are dropped
+
+
 class KindWalker:
     """Walks over one trie."""
 
@@ -96,6 +99,8 @@ class KindWalker:
         if known is None:
             key = nodes.tobytes()
             found = self._sets.get(key) or self._sets.setdefault(key, NodeSet(nodes))
+            if len(self._by_array) >= _ARRAYS:
+                self._by_array.clear()
             known = self._by_array[id(nodes)] = (nodes, found)
         return known[1]
 

@@ -7,37 +7,41 @@ There is one object for one list, so lists are compared by identity, and whateve
 a list is kept on it. A `Fork` stands for any of several lists, and is itself something to build on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from constrained.grammar import Captured, Sequence, Symbol
-
-if TYPE_CHECKING:
-    from constrained.states import Closure
+from constrained.grammar import Captured, Fresh, Seen, Sequence, Symbol
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Recall:
-    """The end of a captured body that began at `mark`."""
+    """The end of a text that began at `mark`, and that decides what follows."""
 
-    captured: Captured
+    captured: Captured | Fresh
     mark: int | None  # an offset into the tape; None if it began inside the token of a mask (mask.py)
+    watched: bool  # may it run into a dead end?
 
 
 class Rest:
-    """What must follow: `symbol`, then `below`. `END` is the empty list.
+    """What must follow: `symbol`, then `below`. The empty list has no symbol.
 
     Interned by `push` alone: there is one object for one list, and it lives as long as it is used.
     """
 
-    __slots__ = ("_pushed", "below", "captures", "closure", "symbol")
+    __slots__ = ("_pushed", "below", "captures", "opaque", "remembers", "symbol", "watched")
 
     def __init__(self, symbol: Symbol | Recall | None, below: "Rest | None") -> None:
         self.symbol = symbol
         self.below = below
-        self.captures: bool = isinstance(symbol, Recall) or (below is not None and below.captures)
-        self.closure: Closure | None = None
+        self.captures: bool = False  # is a text open, on which something depends?
+        self.opaque: bool = False  # and that decides what follows?
+        self.watched: bool = False  # and that may run into a dead end?
+        self.remembers: bool = False  # must texts not come again that have come?
+        if below is not None:
+            self.captures = below.captures or isinstance(symbol, Recall)
+            self.opaque = below.opaque or (isinstance(symbol, Recall) and isinstance(symbol.captured, Captured))
+            self.watched = below.watched or (isinstance(symbol, Recall) and symbol.watched)
+            self.remembers = below.remembers or isinstance(symbol, Seen)
         self._pushed: dict[object, Rest] = {}
 
     def push(self, symbol: Symbol | Recall) -> "Rest":
@@ -54,13 +58,28 @@ class Rest:
             rest = rest.push(symbol)
         return rest
 
-    def recall(self, captured: Captured, mark: int | None) -> "Rest":
+    def recall(self, captured: Captured | Fresh, mark: int | None) -> "Rest":
         """This list with the end of `captured` in front."""
         key = (captured, mark)
         found = self._pushed.get(key)
         if found is None:
-            found = self._pushed.setdefault(key, Rest(Recall(captured, mark), self))
+            watched = isinstance(captured, Captured) and bool(captured.refused())
+            found = self._pushed.setdefault(key, Rest(Recall(captured, mark, watched), self))
         return found
+
+    @property
+    def seen(self) -> Seen:
+        """What is remembered here, below a `Fresh`."""
+        assert isinstance(self.symbol, Seen)
+        return self.symbol
+
+    @property
+    def beside(self) -> frozenset[bytes]:
+        """The texts that a `Seen` right below remembers."""
+        if self.below is None:
+            return frozenset()
+        seen = [one.symbol.texts for one in self.below.forks() if isinstance(one.symbol, Seen)]
+        return seen[0] if len(seen) == 1 else frozenset[bytes]().union(*seen)
 
     @property
     def head(self) -> object:
@@ -75,19 +94,19 @@ class Rest:
         return self if symbol is None else self.push(symbol)
 
     def forget(self) -> None:
-        """Drop what is memoised on this list and those below: the lists built on them, above all."""
+        """Drop the lists that are built on this one and those below."""
         for rest in self._stack(captures=False):
             rest._pushed.clear()
-            rest.closure = None
 
-    def recalls(self) -> "Iterator[Recall]":
-        """The captures that are open here."""
+    def recalls(self) -> "Iterator[tuple[Recall, Rest]]":
+        """The texts that are open here, each with what is below it."""
         for rest in self._stack(captures=True):
             if isinstance(rest.symbol, Recall):
-                yield rest.symbol
+                assert rest.below is not None
+                yield rest.symbol, rest.below
 
     def _stack(self, captures: bool) -> "Iterator[Rest]":
-        """This list and those below, each once; only as deep as captures are open, if asked so."""
+        """This list and those below, each once; only as deep as texts are open, if asked so."""
         todo: list[Rest] = [self]
         seen: set[Rest] = {self}
         while todo:
@@ -113,7 +132,44 @@ class Fork(Rest):
         super().__init__(None, None)
         self.choices = choices
         self.captures = any(choice.captures for choice in choices)
+        self.opaque = any(choice.opaque for choice in choices)
+        self.watched = any(choice.watched for choice in choices)
+        self.remembers = any(choice.remembers for choice in choices)
 
     def forks(self) -> tuple[Rest, ...]:
         """The lists that this stands for."""
         return self.choices
+
+
+class Forks:
+    """The forks that there are: one object for one set of lists."""
+
+    def __init__(self) -> None:
+        self._forks: dict[frozenset[Rest], Fork] = {}
+
+    def any_of(self, rests: Iterable[Rest]) -> Rest:
+        """Any of `rests`, as one. Lists that begin alike share their beginning:
+
+        [a, b, c] or [a, b, d] or [e]   ->   [a, b, (c or d)] or [e]
+        """
+        choices = dict.fromkeys(choice for rest in rests for choice in rest.forks())
+        if len(choices) == 1:
+            return next(iter(choices))
+        alike: dict[object, list[Rest]] = {}
+        for choice in choices:
+            alike.setdefault(choice.head, []).append(choice)
+        merged = tuple(
+            group[0] if len(group) == 1 else self.any_of(one.below for one in group if one.below).with_head(group[0])
+            for group in alike.values()
+        )
+        if len(merged) == 1:
+            return merged[0]
+        key = frozenset(merged)
+        found = self._forks.get(key)
+        if found is None:
+            found = self._forks.setdefault(key, Fork(merged))
+        return found
+
+    def forget(self) -> None:
+        """Drop all."""
+        self._forks.clear()

@@ -7,87 +7,57 @@
     {"a": tru|     (true|false, row 4, [ObjectRest, End])
 
 Reading a byte moves every row. Where a terminal accepts, its rest is opened: nodes are replaced by
-their sequences until terminals stand in front (the *closure*). The set is tiny for JSON, nearly
-always one. Configurations that differ in their rest alone are merged, their rests becoming one
-fork, so a thousand alternatives that begin alike are read once (the graph-structured stack of
-M. Tomita, *An efficient augmented-context-free parsing algorithm*, 1987).
+their sequences until terminals stand in front (closures.py). The set is tiny for JSON, nearly always
+one.
 
 Everything is interned: the same rest and the same set are the same object. So masks and edges can
 be memoised on the state itself, and rollback, forks and speculation are just keeping a reference.
 
-Where a `Captured` sequence is open, the state also holds the bytes read since (`tape`), and its
-rest holds a mark into them. Then a terminal that can go on is not enough: every way on may end in a
-text that the capture refuses. Such states are found by looking ahead, along refused texts only, and
-are never entered.
+Where a text is open on which something depends (`Fresh`, `Captured`), the state also holds the bytes
+read since (`tape`), and its rest holds a mark into them. With a `Captured` that refuses texts, a
+terminal that can go on is not enough: every way on may end in a refused text. Such states are found
+by looking ahead, along refused texts only, and are never entered.
+
+A byte is read by `step`, which says all of this in Python. A token is read by a kernel over the tables
+of the grammar (net.py), as far as it can: it leaves the ends of open texts to `step`.
 """
 
-from collections.abc import Iterable
 from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata.dfa import DEAD, MANY, NONE, REFUSES, START
-from constrained.errors import LimitExceeded
-from constrained.grammar import Captured, Completion, Control, Node, Switch, Symbol, Terminal, Unknown
+from constrained.automata import net_walk
+from constrained.automata.dfa import DEAD, MANY, NONE, REFUSES
+from constrained.closures import Closer, Closure, Config, leave
+from constrained.grammar import Captured, Completion, Control, Symbol
+from constrained.net import Net
 from constrained.refusals import Refusals
-from constrained.rests import Fork, Recall, Rest
-
-CLOSURE_LIMIT = 200_000  # alternatives in front of one rest
+from constrained.rests import Forks, Rest
 
 Words = NDArray[np.uint32]  # (W,) bit t % 32 of word t // 32 is token t
+Places = NDArray[np.int64]  # (K, 2) edge, row
 
-
-Reading = Terminal | Switch
-Config = tuple[Reading, int, Rest]  # symbol, row, what follows it
-
-
-class Closure:
-    """What may stand in front of a rest: terminals, control tokens, the end of the text.
-
-    What is `gathered` is merged into `configs` and `controls` once (`States._settle`).
-    `begun` are captures that begin here. `recalls` are ends of captures whose text is not known,
-    `unknown` is set where a sketch ends; those two occur only while a mask is computed.
-    """
-
-    __slots__ = ("accepting", "begun", "configs", "controls", "gathered", "gathered_controls", "recalls", "unknown")
-
-    def __init__(self) -> None:
-        self.gathered: dict[tuple[Reading, int], dict[Rest, None]] = {}
-        self.gathered_controls: dict[Control, dict[Rest, None]] = {}
-        self.configs: dict[tuple[Reading, int], Rest] = {}
-        self.controls: dict[Control, Rest] = {}
-        self.accepting = False
-        self.begun: list[Captured] = []
-        self.recalls: list[Rest] = []
-        self.unknown = False
-
-    def add(self, key: tuple[Reading, int], rest: Rest) -> None:
-        """One more configuration."""
-        self.gathered.setdefault(key, {})[rest] = None
-
-    def add_control(self, control: Control, rest: Rest) -> None:
-        """One more control token that may come."""
-        self.gathered_controls.setdefault(control, {})[rest] = None
-
-    def merge(self, other: "Closure") -> None:
-        """All that `other`, which is settled, holds."""
-        for key, rest in other.configs.items():
-            self.add(key, rest)
-        for control, rest in other.controls.items():
-            self.add_control(control, rest)
-        self.accepting |= other.accepting
-
-    @property
-    def is_empty(self) -> bool:
-        """Is nothing possible any more?"""
-        return not (self.gathered or self.gathered_controls or self.accepting)
+MOST_PLACES = 64  # that a kernel carries; more are read byte by byte
+_NO_CONTROLS: frozenset[object] = frozenset()
 
 
 class State:
     """A set of configurations, with everything that has been found out about it."""
 
-    __slots__ = ("accepting", "alive", "by_byte", "by_token", "completion", "configs", "controls", "mask", "tape")
+    __slots__ = (
+        "accepting",
+        "alive",
+        "by_byte",
+        "by_token",
+        "completion",
+        "configs",
+        "controls",
+        "mask",
+        "numbered",
+        "tape",
+        "watched",
+    )
 
     def __init__(
         self,
@@ -95,16 +65,22 @@ class State:
         controls: tuple[tuple[Control, Rest], ...],
         accepting: bool,
         tape: bytes | None,
+        numbered: tuple[Net, Places],
     ) -> None:
         self.configs = configs
         self.controls = controls
         self.accepting = accepting
         self.tape = tape
+        self.numbered = numbered  # the configurations, by their numbers in a net
         self.by_byte: dict[int, State | None] = {}
         self.by_token: dict[int, State | None] = {}
         self.mask: Words | None = None
         self.completion: Completion | None = None  # a shortest one, see finishing.py
-        self.alive: bool | None = True if tape is None else None  # None: not looked into yet
+        # Can a refused text be the only way on? Then it must be looked into whether there is a way on.
+        self.watched = tape is not None and any(
+            rest.watched for rest in (*(rest for _, _, rest in configs), *(rest for _, rest in controls))
+        )
+        self.alive: bool | None = None if self.watched else True
 
     def forget(self) -> None:
         """Drop what is memoised here."""
@@ -121,12 +97,14 @@ class States:
 
     def __init__(self, start: Symbol) -> None:
         self.end = Rest(None, None)
+        self.forks = Forks()
+        self._closer = Closer(self.forks)
         self._states: dict[object, State] = {}
-        self._forks: dict[frozenset[Rest], Fork] = {}
+        self._closures: dict[Rest, Closure] = {}  # at the beginning of a tape
         self._refusals: dict[Captured, Refusals] = {}
         self._lock = Lock()
-        start_rest = self.end.push(start)
-        self.start = self._state(self.close(start_rest, b""), None)
+        self.net = Net(self._fronts)
+        self.start = self._state(self.close(self.end.push(start), None), None)
 
     def __len__(self) -> int:
         return len(self._states)
@@ -137,114 +115,78 @@ class States:
             for state in [*self._states.values(), self.start]:
                 state.forget()
             self._states.clear()
-            self._forks.clear()
+            self._closures.clear()
+            self.forks.forget()
             self._refusals.clear()
+            self.net = Net(self._fronts)
             for rest in [*(rest for _, _, rest in self.start.configs), *(rest for _, rest in self.start.controls)]:
                 rest.forget()
             self.end.forget()
 
-    # ------------------------------------------------------------------ closure
+    # ------------------------------------------------------------------ closures
 
     def close(self, rest: Rest, tape: bytes | None) -> Closure:
-        """What may stand in front of `rest`.
-
-        `tape`: the bytes read since the oldest open capture. None inside the token of a mask, where
-        they are many; then captures that end are left open.
-        """
-        found = rest.closure
-        if found is not None:
-            return found
-        closure = Closure()
-        plain = self._close_into(closure, rest, tape)
-        self._settle(closure)
-        if plain:
-            rest.closure = closure
-        return closure
-
-    def _close_into(self, closure: Closure, rest: Rest, tape: bytes | None) -> bool:
-        """Fill `closure`; True if the result depends on `rest` alone."""
-        plain = True
-        todo = list(rest.forks())
-        seen = set(todo)
-        while todo:
-            rest = todo.pop()
-            plain &= not isinstance(rest.symbol, (Captured, Recall))
-            for one in self._unfold(closure, rest, tape):
-                fresh = [choice for choice in one.forks() if choice not in seen]
-                seen.update(fresh)
-                todo.extend(fresh)
-            if len(seen) > CLOSURE_LIMIT:
-                raise LimitExceeded(f"more than {CLOSURE_LIMIT} alternatives at one place", hint="left recursion?")
-        return plain
-
-    def _unfold(self, closure: Closure, rest: Rest, tape: bytes | None) -> list[Rest]:
-        """Enter the first symbol of `rest` into `closure`; the rests that may stand in its place."""
-        symbol, below = rest.symbol, rest.below
-        if symbol is None or below is None:
-            closure.accepting = True
-            return []
-        match symbol:
-            case Terminal() | Switch():
-                automaton = symbol.automaton
-                if automaton.only_byte(START) != NONE:
-                    closure.add((symbol, int(START)), below)
-                label = automaton.label(START)
-                return [] if label == REFUSES else [self.leave(symbol, label, below)]
-            case Control():
-                closure.add_control(symbol, below)
-            case Unknown():
-                closure.unknown = True
-            case Node():
-                return [below.push_all(sequence) for sequence in symbol.expand()]
-            case Captured():
-                closure.begun.append(symbol)
-                return [below.recall(symbol, None if tape is None else len(tape)).push_all(symbol.body)]
-            case Recall(captured, mark):
-                if tape is None or mark is None:
-                    closure.recalls.append(rest)
-                else:
-                    sequence = captured.then(tape[mark:])
-                    return [] if sequence is None else [below.push_all(sequence)]
-        return []
-
-    def _settle(self, closure: Closure) -> Closure:
-        """Merge what was gathered: one rest per configuration."""
-        for key, rests in closure.gathered.items():
-            closure.configs[key] = self._fork(rests)
-        for control, rests in closure.gathered_controls.items():
-            closure.controls[control] = self._fork(rests)
-        return closure
-
-    def _fork(self, rests: Iterable[Rest]) -> Rest:
-        """Any of `rests`, as one. Lists that begin alike share their beginning:
-
-        [a, b, c] or [a, b, d] or [e]   ->   [a, b, (c or d)] or [e]
-        """
-        choices = dict.fromkeys(choice for rest in rests for choice in rest.forks())
-        if len(choices) == 1:
-            return next(iter(choices))
-        alike: dict[object, list[Rest]] = {}
-        for choice in choices:
-            alike.setdefault(choice.head, []).append(choice)
-        merged = tuple(
-            group[0] if len(group) == 1 else self._fork(one.below for one in group if one.below).with_head(group[0])
-            for group in alike.values()
-        )
-        if len(merged) == 1:
-            return merged[0]
-        key = frozenset(merged)
-        found = self._forks.get(key)
-        if found is None:
-            found = self._forks.setdefault(key, Fork(merged))
+        """What may stand in front of `rest`; `tape`: the bytes read since the oldest open text began."""
+        found = self._closures.get(rest)
+        if found is None or (tape and found.begins):
+            found = self._closer.closed(rest, tape)
+            if found.steady and not (tape and found.begins):
+                self._closures[rest] = found
         return found
 
-    def leave(self, symbol: Reading, label: int, rest: Rest) -> Rest:
-        """What follows once `symbol` matched with `label`."""
-        if isinstance(symbol, Switch):
-            return rest.push_all(symbol.targets[label])
-        return rest
+    def _fronts(self, rest: Rest) -> tuple[Closure, int]:
+        """For the net: what stands in front of a rest where no text is open, with its flags."""
+        closure = self.close(rest, None)
+        special = not closure.steady or closure.controls or any(one.watched for one in closure.configs.values())
+        flags = net_walk.ACCEPTING * closure.accepting + net_walk.BEGINS * closure.begins
+        return closure, flags + net_walk.SPECIAL * bool(special)
 
     # ------------------------------------------------------------------ transitions
+
+    def read(self, state: State, text: bytes) -> State | None:
+        """The state after `text`; None when it is refused."""
+        return self.read_part(state, np.frombuffer(bytearray(text), np.uint8), 0, len(text))
+
+    def read_part(self, state: State, text: NDArray[np.uint8], begin: int, end: int) -> State | None:
+        """The state after `text[begin:end]`; None when it is refused."""
+        after: State | None = state
+        while begin < end and after is not None:
+            if after.watched:
+                after, begin = self.step(after, int(text[begin])), begin + 1
+            else:
+                after, begin = self._run(after, text, begin, end)
+        return after
+
+    def _run(self, state: State, text: NDArray[np.uint8], begin: int, end: int) -> tuple[State | None, int]:
+        """Read some of `text[begin:end]`, at least one byte: the state after it, and how far it came."""
+        reached = np.empty((2, MOST_PLACES, 2), np.int64)
+        while True:
+            net, start = self.numbered(state)
+            status, place, side, count, accepting, began, missing, label = net_walk.read(
+                *net.tables, text, begin, end, start, state.tape is not None, reached
+            )
+            if status != net_walk.MISSING:
+                break
+            net.fill(missing, label)
+        if status == net_walk.REFUSED:
+            return None, place
+        if place > begin:
+            tape = text[began:place].tobytes() if began >= 0 else (state.tape or b"") + text[begin:place].tobytes()
+            state = self._reached(net, reached[side, :count], accepting, tape)
+        if status == net_walk.STOPPED:
+            return self.step(state, int(text[place])), place + 1
+        return state, place
+
+    def numbered(self, state: State) -> tuple[Net, Places]:
+        """The configurations of `state`, by their numbers in the net in use."""
+        if state.numbered[0] is not self.net:
+            state.numbered = self._number(state.configs)
+        return state.numbered
+
+    def _number(self, configs: tuple[Config, ...]) -> tuple[Net, Places]:
+        net = self.net
+        numbers = sorted((net.edge(symbol, rest), row) for symbol, row, rest in configs)
+        return net, np.array(numbers, np.int64).reshape(-1, 2)
 
     def step(self, state: State, byte: int) -> State | None:
         """The state after one byte; None when it is refused."""
@@ -267,40 +209,49 @@ class States:
                 merged.add((symbol, target), rest)
             label = automaton.label(target)
             if label != REFUSES:
-                merged.merge(self.close(self.leave(symbol, label, rest), tape or b""))
+                merged.merge(self.close(leave(symbol, label, rest), tape))
         if merged.is_empty:
             return None
-        return self._state(self._settle(merged), tape)
-
-    def read(self, state: State, text: bytes) -> State | None:
-        """The state after `text`; None when it is refused."""
-        after: State | None = state
-        for byte in text:
-            if after is None:
-                return None
-            after = self.step(after, byte)
-        return after
+        return self._state(self._closer.settle(merged), tape)
 
     def pass_control(self, state: State, token: int) -> State | None:
         """The state after control token `token`; None when it is refused."""
         merged = Closure()
         for control, rest in state.controls:
             if token in control.tokens:
-                merged.merge(self.close(rest, state.tape or b""))
+                merged.merge(self.close(rest, state.tape))
         if merged.is_empty:
             return None
-        return self._if_alive(self._state(self._settle(merged), state.tape))
+        return self._if_alive(self._state(self._closer.settle(merged), state.tape))
+
+    # ------------------------------------------------------------------ interning
 
     def _state(self, closure: Closure, tape: bytes | None) -> State:
-        """Intern. The tape is kept exactly while a capture is open."""
+        """The state of a closure. The tape is kept exactly while a text is open."""
         rests = [*closure.configs.values(), *closure.controls.values()]
         tape = (tape or b"") if any(rest.captures for rest in rests) else None
         configs = tuple((symbol, row, rest) for (symbol, row), rest in closure.configs.items())
+        numbered = self._number(configs)
         controls = tuple(closure.controls.items())
-        key = (frozenset(configs), frozenset(controls), closure.accepting, tape)
+        key = (numbered[0], numbered[1].tobytes(), frozenset(controls), closure.accepting, tape)
         found = self._states.get(key)
         if found is None:
-            found = self._states.setdefault(key, State(configs, controls, closure.accepting, tape))
+            fresh = State(configs, controls, closure.accepting, tape, numbered)
+            found = self._states.setdefault(key, fresh)
+        return found
+
+    def _reached(self, net: Net, places: Places, accepting: bool, tape: bytes) -> State:
+        """The state at places (a kernel's, to be copied), of which none is watched or has control tokens in front."""
+        numbers: list[tuple[int, int]] = places.tolist()
+        held = tape if any(net.edges[edge][1].captures for edge, _ in numbers) else None
+        key = (net, places.tobytes(), _NO_CONTROLS, accepting, held)
+        found = self._states.get(key)
+        if found is None:
+            configs: list[Config] = []
+            for edge, row in numbers:
+                symbol, rest = net.edges[edge]
+                configs.append((symbol, row, rest))
+            found = self._states.setdefault(key, State(tuple(configs), (), accepting, held, (net, places.copy())))
         return found
 
     # ------------------------------------------------------------------ refused texts
@@ -363,8 +314,8 @@ class States:
         """The bytes that lead on towards a text that a capture open in `rest` refuses."""
         found: set[int] = set()
         if state.tape is not None:
-            for recall in rest.recalls():
-                if not recall.captured.endless:
+            for recall, _ in rest.recalls():
+                if isinstance(recall.captured, Captured):
                     found |= self.refusals(recall.captured).next_bytes(state.tape[recall.mark :])
         return found
 

@@ -13,12 +13,13 @@ that lead there are tried; none is allowed without having been tried.
 import numpy as np
 
 from constrained.automata import walk
+from constrained.automata.chosen import Chosen
 from constrained.automata.counted import Counted
 from constrained.automata.dfa import Row
 from constrained.fewest import Fewest
 from constrained.finishing import Finishing
-from constrained.grammar import Captured, Control, Switch, Terminal
-from constrained.mask import Walker
+from constrained.grammar import Captured, Control, Fresh, Seen, Switch, Terminal
+from constrained.mask import Masks
 from constrained.rests import Fork, Recall, Rest
 from constrained.states import State, States, Words
 from constrained.vocabulary.vocabulary import Vocabulary
@@ -30,12 +31,12 @@ TRIED = 300  # tokens that are tried one by one
 class Steering:
     """What a budget asks about the states of one grammar; what is found is kept."""
 
-    def __init__(self, states: States, vocabulary: Vocabulary, finishing: Finishing, walker: Walker) -> None:
+    def __init__(self, states: States, vocabulary: Vocabulary, finishing: Finishing, masks: Masks) -> None:
         self.fewest = Fewest(states, vocabulary, finishing)
         self._written = self.fewest.written
         self._states = states
         self._vocabulary = vocabulary
-        self._walker = walker
+        self._masks = masks
         self._ends = np.array(vocabulary.eos_token_ids, np.int32)
         self._reserves: dict[State, int] = {}
         self._outs: dict[tuple[Switch, int], int] = {}
@@ -58,7 +59,7 @@ class Steering:
         worst = max((self._behind(rest) for _, rest in state.controls), default=1)
         for symbol, row, rest in state.configs:
             leaps = self.fewest.leaper.of(symbol, row, rest)
-            unknown = sum(map(self._captured, leaps.captured))
+            unknown = sum(self._captured(*one) for one in leaps.captured)
             for leg in (*leaps.legs, *leaps.inside):
                 out = max((self._out(leg.symbol, end) for end, _ in leg.landings), default=0)
                 worst = max(worst, out + self._behind(leg.rest) + unknown)
@@ -77,11 +78,15 @@ class Steering:
         if isinstance(automaton, Counted):
             return int(automaton.longest.max())
         if isinstance(symbol, Terminal):
-            return int(automaton.distance[row])
+            return len(automaton.completion(row)) if isinstance(automaton, Chosen) else int(automaton.distance[row])
         found = self._outs.get((symbol, row))
         if found is None:
-            text = automaton.completion(row)
-            behind = self._states.end.push_all(symbol.targets[automaton.label(automaton.run(text, Row(row)))])
+            if isinstance(automaton, Chosen):
+                label, text = min(automaton.ahead(row), key=lambda way: len(way[1]))
+            else:
+                text = automaton.completion(row)
+                label = automaton.label(automaton.run(text, Row(row)))
+            behind = self._states.end.push_all(symbol.targets[label])
             spelled = self._vocabulary.alphabet.issuperset(text)
             found = self._outs[symbol, row] = len(text) + self._written.rest(behind) if spelled else NEVER
         return found
@@ -94,17 +99,19 @@ class Steering:
             return max(map(self._behind, rest.choices))
         assert rest.below is not None
         if isinstance(rest.symbol, Recall):
-            return self._captured(rest.symbol.captured) + self._behind(rest.below)
+            return self._captured(rest.symbol.captured, rest.below) + self._behind(rest.below)
         assert rest.symbol is not None
         return self._written.rest(self._states.end.push(rest.symbol)) + self._behind(rest.below)
 
-    def _captured(self, captured: Captured) -> int:
+    def _captured(self, captured: Captured | Fresh, below: Rest) -> int:
         """To go on until a text is not refused, and what any such text calls for."""
-        refused = captured.refused()
-        if captured.slack is None or (refused and not captured.endless):
+        if isinstance(captured, Fresh):
+            seen = [text for one in below.forks() for text in one.seen.texts]
+            detour = max(map(len, (*captured.refused, *seen)), default=-1) + 1
+            return detour + self._written.rest(self._states.end.push(Seen()).push(captured))
+        if captured.slack is None or captured.refused():
             return NEVER
-        detour = max(map(len, refused), default=-1) + 1
-        return detour + captured.slack + self._written.rest(self._states.end.push(captured))
+        return captured.slack + self._written.rest(self._states.end.push(captured))
 
     # ------------------------------------------------------------------ near the end
 
@@ -140,7 +147,7 @@ class Steering:
         """Allow the tokens of `control` that leave enough; True if they must be tried."""
         if rest.captures:
             return True
-        tokens = self._walker.tokens_of(control)
+        tokens = self._masks.walker.tokens_of(control)
         fit = self.fewest.fits((None, 0, rest), left - 1)
         kept = [token for token in tokens.tolist() if fit or self._written.ends_with(token, rest)]
         walk.set_bits(words, np.array(kept, np.int32))
@@ -163,7 +170,7 @@ class Steering:
     def _try(self, state: State, left: int, words: Words) -> None:
         """Allow, of the shortest tokens that are left in the grammar's mask, those that leave enough."""
         spellings = self._vocabulary.spellings
-        bits: Words = self._walker.mask(self._states, state) & ~words
+        bits: Words = self._masks.mask(state) & ~words
         tokens: list[int] = np.flatnonzero(np.unpackbits(bits.view(np.uint8), bitorder="little")).tolist()
         for token in sorted(tokens, key=lambda token: len(spellings[token] or b""))[:TRIED]:
             after = self._after(state, token)

@@ -7,11 +7,12 @@ tens of milliseconds). `warm_up` calls each of them on something tiny, the way t
 import numpy as np
 
 from constrained.automata import algebra
+from constrained.automata.chosen import Chosen, Texts
 from constrained.automata.counted import Counted, string_meter
 from constrained.automata.kinds import reaching
 from constrained.automata.lift import any_string, any_text
 from constrained.automata.tables import reachable
-from constrained.grammar import UNKNOWN, Captured, Rule, Sequence, Switch, Terminal
+from constrained.grammar import UNKNOWN, Captured, Fresh, Rule, Seen, Sequence, Switch, Terminal
 from constrained.matcher import CompiledGrammar
 from constrained.reaching import KindWalker
 from constrained.vocabulary.vocabulary import Vocabulary
@@ -24,7 +25,8 @@ def warm_up(vocabulary: Vocabulary | None = None) -> None:
     """
     _visit_algebra()
     _visit_kinds()
-    bytes_ = Vocabulary.from_spellings([*(bytes((byte,)) for byte in range(256)), b"aa", b'a"', None], [258])
+    spellings = [*(bytes((byte,)) for byte in range(256)), b"aa", b'a"', b"aa", None]
+    bytes_ = Vocabulary.from_spellings(spellings, [len(spellings) - 1])
     for one in (bytes_, vocabulary) if vocabulary else (bytes_,):
         grammar = CompiledGrammar(_grammar(), one)
         for text in (b"", b"a", b'"', b'"a', b'"a"'):
@@ -49,9 +51,8 @@ def _visit(grammar: CompiledGrammar, text: bytes) -> None:
 class _Word(Captured):
     """A word, refused if it is `a`: something of every kind that a capture may lead to."""
 
-    def __init__(self, *, endless: bool) -> None:
+    def __init__(self) -> None:
         self.body: Sequence = (Terminal(algebra.literals([b"a", b"aa", b"ab"])),)
-        self.endless = endless
 
     def then(self, text: bytes) -> Sequence | None:
         """Nothing."""
@@ -70,11 +71,11 @@ def _grammar() -> Rule:
     """A grammar that takes every road through the engine."""
     string, letter = Terminal(any_string()), Terminal(algebra.literal(b"a"))
     switch = Switch(algebra.literals({b"a": 0, b"ab": 1}), ((), (string,)))
+    chosen = Switch(Chosen(Texts([b"a", b"ab", b"b"]), frozenset({0, 1})), ((), (string,)))
     counted = Terminal(Counted(string_meter(any_text()), 1, 9))
-    words = _Word(endless=False), _Word(endless=True)
-    return Rule(
-        "everything", ((switch,), (counted,), (letter, counted), (string, letter), *((word,) for word in words))
-    )
+    fresh = Fresh(Terminal(any_string()), frozenset({b'"a"'}), (letter,)), Seen(frozenset({b'""'}))
+    ways = (switch,), (chosen,), (counted,), (letter, counted), (letter, chosen), (string, letter), (_Word(),), fresh
+    return Rule("everything", ways)
 
 
 def _visit_kinds() -> None:

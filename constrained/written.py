@@ -33,7 +33,7 @@ class Written:
         self._end = vocabulary.eos_token_ids[0]
         self._ends = frozenset(vocabulary.eos_token_ids)
         self._finishing = finishing
-        self._cuts: dict[Symbol, Cut | None] = {}
+        self._cuts: dict[tuple[Symbol, frozenset[bytes]], Cut | None] = {}
         self._rows: dict[tuple[Terminal | Switch, int], Cut | None] = {}
         self._sums: dict[Rest, int] = {states.end: 1}
 
@@ -113,9 +113,10 @@ class Written:
         if symbol is None:
             return ()
         assert not isinstance(symbol, Recall)
-        if symbol not in self._cuts:
-            self._cuts[symbol] = self._cut(lambda: self._finishing.of_symbol(symbol))
-        return self._cuts[symbol]
+        key = symbol, rest.beside
+        if key not in self._cuts:
+            self._cuts[key] = self._cut(lambda: self._finishing.of_symbol(*key))
+        return self._cuts[key]
 
     def _cut_place(self, place: Place) -> Cut | None:
         symbol, row, _ = place

@@ -15,19 +15,24 @@ from functools import cached_property, lru_cache
 from typing import assert_never
 from weakref import WeakValueDictionary
 
+from constrained.automata.chosen import Chosen
 from constrained.automata.counted import Counted, escaped_counted
 from constrained.automata.dfa import Dfa
 from constrained.automata.lift import escape, escaped
 from constrained.errors import UnsupportedFeature
+from constrained.finishing import text_of
 from constrained.grammar import (
     Automaton,
     Captured,
     Completion,
     Control,
+    Fresh,
     Node,
+    Seen,
     Sequence,
     Switch,
     Symbol,
+    Targets,
     Terminal,
     Unknown,
 )
@@ -91,6 +96,8 @@ class _Lift:
     def symbol(self, symbol: Symbol) -> Symbol:
         if isinstance(symbol, Unknown):
             return symbol
+        if isinstance(symbol, Seen):
+            return Seen(frozenset(escape(text, self.quote) for text in symbol.texts))
         found = self._lifted.get(symbol)
         if found is None:
             found = self._lifted.setdefault(symbol, self._lift(symbol))
@@ -99,14 +106,18 @@ class _Lift:
     def sequence(self, sequence: Sequence) -> Sequence:
         return tuple(map(self.symbol, sequence))
 
-    def _lift(self, symbol: Terminal | Switch | Control | Node | Captured) -> Symbol:
+    def _lift(self, symbol: Terminal | Switch | Control | Node | Fresh | Captured) -> Symbol:
         match symbol:
             case Terminal(automaton, name):
                 return Terminal(_automaton(automaton, self.quote), name)
             case Switch(automaton, targets, name):
-                return Switch(_automaton(automaton, self.quote), tuple(map(self.sequence, targets)), name)
+                return Switch(_automaton(automaton, self.quote), _LiftedTargets(targets, self), name)
             case Node():
                 return _LiftedNode(symbol, self)
+            case Fresh(body, refused, then):
+                lifted = self.symbol(body)
+                assert isinstance(lifted, Terminal)
+                return Fresh(lifted, frozenset(escape(text, self.quote) for text in refused), self.sequence(then))
             case Captured():
                 return _LiftedCapture(symbol, self)
             case Control():
@@ -117,7 +128,22 @@ class _Lift:
 
 @lru_cache(maxsize=4096)
 def _automaton(automaton: Automaton, quote: int) -> Automaton:
-    return escaped_counted(automaton, quote) if isinstance(automaton, Counted) else _spelled(automaton, quote)
+    match automaton:
+        case Dfa():
+            return _spelled(automaton, quote)
+        case Counted():
+            return escaped_counted(automaton, quote)
+        case Chosen():
+            return _spelled(automaton.spread(), quote)
+
+
+class _LiftedTargets:
+    def __init__(self, targets: Targets, lift: _Lift) -> None:
+        self._targets = targets
+        self._lift = lift
+
+    def __getitem__(self, label: int) -> Sequence:
+        return self._lift.sequence(self._targets[label])
 
 
 class _LiftedNode(Node):
@@ -143,15 +169,19 @@ class _LiftedNode(Node):
         text = self.shortest()
         return (text,) if text else ()
 
+    def completion_beside(self, seen: frozenset[bytes]) -> Completion:
+        """As `completion`."""
+        text = text_of(self._node.completion_beside(frozenset(map(unescape, seen))))
+        return (escape(text, self._lift.quote),) if text else ()
+
 
 class _LiftedCapture(Captured):
-    __slots__ = ("__weakref__", "_capture", "_lift", "body", "endless")
+    __slots__ = ("__weakref__", "_capture", "_lift", "body")
 
     def __init__(self, capture: Captured, lift: _Lift) -> None:
         self._capture = capture
         self._lift = lift
         self.body: Sequence = lift.sequence(capture.body)
-        self.endless = capture.endless
 
     def then(self, text: bytes) -> Sequence | None:
         """What follows the text that is written `text`."""

@@ -65,6 +65,7 @@ def counted_pattern(
 
     def checked(automaton: Automaton) -> Automaton:
         dfa = automaton.meter.dfa if isinstance(automaton, Counted) else automaton
+        assert isinstance(dfa, Dfa)
         if dfa.is_empty or within(dfa, alphabet) is not dfa:
             raise UnsupportedFeature("a part that not all texts can be spelled of")
         return write(automaton)

@@ -96,6 +96,16 @@ class Counted:
         count, row = divmod(packed, self.meter.dfa.rows)
         return row, count
 
+    @property
+    def labels_used(self) -> tuple[int, ...]:
+        """The labels that texts may have, ascending."""
+        return self.meter.dfa.labels_used
+
+    @property
+    def labels_end(self) -> int:
+        """More than any label."""
+        return self.meter.dfa.labels_end
+
     def _alive(self, row: int, count: int) -> bool:
         meter = self.meter
         return count + int(meter.least[row]) <= self.high and count + int(meter.most[row]) >= self.low

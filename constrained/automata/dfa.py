@@ -70,6 +70,16 @@ class Dfa:
         """Does no text at all match? (Relies on the table being trim.)"""
         return not bool((self.labels != REFUSES).any())
 
+    @cached_property
+    def labels_used(self) -> tuple[int, ...]:
+        """The labels that texts have, ascending."""
+        return tuple(np.unique(self.labels[self.labels != REFUSES]).tolist())
+
+    @property
+    def labels_end(self) -> int:
+        """More than any label."""
+        return max(self.labels_used, default=REFUSES) + 1
+
     @property
     def by_byte(self) -> NDArray[np.int32]:
         """(S, 256) int32: the table with one column per byte. Large, so it is not kept."""

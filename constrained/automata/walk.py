@@ -10,12 +10,13 @@ depth; a byte that leads to DEAD skips its whole subtree:
 
 A token is allowed when its last byte leads to a live row: tables are trim, so the text can be
 completed. Where a row accepts, the automaton may also *end* in the middle of a token: the walk
-reports that node as an *exit*, and the caller walks the rest of the token with what follows.
+reports that node as an *exit*, and the caller walks the rest of the token with what follows. (Only
+nodes that have others below them: where the token is over, nothing remains to be walked.)
 
 The definition, which the kernels are tested against:
 
     allowed(row) = {token : run(bytes(token), row) is not DEAD}
-    exits(row)   = {node  : run(path(node), row) accepts}
+    exits(row)   = {node  : run(path(node), row) accepts, and there are nodes below}
 """
 
 import numpy as np
@@ -28,70 +29,67 @@ from constrained.automata.jit import kernel
 Words = NDArray[np.uint32]  # (W,) bit t % 32 of word t // 32 is token t
 Nodes = NDArray[np.int32]  # (M,) indices into the trie
 
-ALL_EXITS, DEEP_EXITS = False, True  # DEEP: only exits with something below them in the trie
-FULL = -1  # walk(): more exits than there is room for
+FULL = -1  # more exits than there is room for
 
 
 @kernel
-def walk(
+def below(
     byte: NDArray[np.uint8],
     depth: NDArray[np.int16],
     skip: NDArray[np.int32],
     token: NDArray[np.int32],
-    below: Nodes,
+    start: int,
     classes: NDArray[np.uint8],
     step: NDArray[np.int32],
     labels: NDArray[np.int32],
     row: int,
-    deep: bool,
     words: Words,
     path: NDArray[np.int32],
     exits: Nodes,
     exit_labels: NDArray[np.int32],
+    found: int,
 ) -> int:
-    """Walk the subtrees below the nodes `below` (-1 is the root) from `row`.
+    """Walk the subtree below the node `start` (-1 is the root) from `row`.
 
-    Sets the bits of allowed tokens in `words`, writes exits to `exits` and `exit_labels`, and returns
-    how many there are, or FULL if there is no room for them. Below one node there are at most N; nodes
-    below one another find the same exits again. `path` is scratch, longer than the longest token.
+    Sets the bits of allowed tokens in `words`, writes exits behind the first `found` of `exits` and
+    `exit_labels`, and returns how many there are then, or FULL if there is no room for them. `path` is
+    scratch, longer than the longest token.
     """
-    found = 0
-    for start in below:
-        base = 0
-        node = 0
-        end = byte.shape[0]
-        if start >= 0:
-            base = depth[start] + 1
-            node = start + 1
-            end = skip[start]
-        path[base] = row
-        while node < end:
-            level = depth[node]
-            after = step[path[level], classes[byte[node]]]
-            if after == 0:
-                node = skip[node]
-                continue
-            path[level + 1] = after
-            spelled = token[node]
-            if spelled >= 0:
-                words[spelled >> 5] |= np.uint32(1) << np.uint32(spelled & 31)
-            if labels[after] >= 0 and not (deep and skip[node] == node + 1):
-                if found == exits.shape[0]:
-                    return FULL
-                exits[found] = node
-                exit_labels[found] = labels[after]
-                found += 1
-            node += 1
+    base = 0
+    node = 0
+    end = byte.shape[0]
+    if start >= 0:
+        base = depth[start] + 1
+        node = start + 1
+        end = skip[start]
+    path[base] = row
+    while node < end:
+        level = depth[node]
+        after = step[path[level], classes[byte[node]]]
+        if after == 0:
+            node = skip[node]
+            continue
+        path[level + 1] = after
+        spelled = token[node]
+        if spelled >= 0:
+            words[spelled >> 5] |= np.uint32(1) << np.uint32(spelled & 31)
+        if labels[after] >= 0 and skip[node] > node + 1:
+            if found == exits.shape[0]:
+                return FULL
+            exits[found] = node
+            exit_labels[found] = labels[after]
+            found += 1
+        node += 1
     return found
 
 
 @kernel
-def walk_counted(
+def below_counted(
     byte: NDArray[np.uint8],
     depth: NDArray[np.int16],
     skip: NDArray[np.int32],
     token: NDArray[np.int32],
-    below: Nodes,
+    start: int,
     classes: NDArray[np.uint8],
     step: NDArray[np.int32],
     labels: NDArray[np.int32],
@@ -102,47 +100,96 @@ def walk_counted(
     high: int,
     row: int,
     count: int,
-    deep: bool,
     words: Words,
     path: NDArray[np.int32],
     counts: NDArray[np.int32],
     exits: Nodes,
     exit_labels: NDArray[np.int32],
+    found: int,
 ) -> int:
-    """`walk` for an automaton with a counter (counted.py): `cost` (S, C) is what an edge counts,
+    """`below` for an automaton with a counter (counted.py): `cost` (S, C) is what an edge counts,
     `least` and `most` (S,) what any completion of a row still counts, `low..high` the bounds."""
-    found = 0
-    for start in below:
-        base = 0
-        node = 0
-        end = byte.shape[0]
-        if start >= 0:
-            base = depth[start] + 1
-            node = start + 1
-            end = skip[start]
-        path[base] = row
-        counts[base] = count
-        while node < end:
-            level = depth[node]
-            column = classes[byte[node]]
-            before = path[level]
-            after = step[before, column]
-            counted = counts[level] + cost[before, column]
-            if after == 0 or counted + least[after] > high or counted + most[after] < low:
-                node = skip[node]
-                continue
-            path[level + 1] = after
-            counts[level + 1] = counted
-            spelled = token[node]
-            if spelled >= 0:
-                words[spelled >> 5] |= np.uint32(1) << np.uint32(spelled & 31)
-            if labels[after] >= 0 and counted >= low and not (deep and skip[node] == node + 1):
-                if found == exits.shape[0]:
-                    return FULL
-                exits[found] = node
-                exit_labels[found] = labels[after]
-                found += 1
-            node += 1
+    base = 0
+    node = 0
+    end = byte.shape[0]
+    if start >= 0:
+        base = depth[start] + 1
+        node = start + 1
+        end = skip[start]
+    path[base] = row
+    counts[base] = count
+    while node < end:
+        level = depth[node]
+        column = classes[byte[node]]
+        before = path[level]
+        after = step[before, column]
+        counted = counts[level] + cost[before, column]
+        if after == 0 or counted + least[after] > high or counted + most[after] < low:
+            node = skip[node]
+            continue
+        path[level + 1] = after
+        counts[level + 1] = counted
+        spelled = token[node]
+        if spelled >= 0:
+            words[spelled >> 5] |= np.uint32(1) << np.uint32(spelled & 31)
+        if labels[after] >= 0 and counted >= low and skip[node] > node + 1:
+            if found == exits.shape[0]:
+                return FULL
+            exits[found] = node
+            exit_labels[found] = labels[after]
+            found += 1
+        node += 1
+    return found
+
+
+@kernel
+def below_chosen(
+    byte: NDArray[np.uint8],
+    depth: NDArray[np.int16],
+    skip: NDArray[np.int32],
+    token: NDArray[np.int32],
+    start: int,
+    classes: NDArray[np.uint8],
+    step: NDArray[np.int32],
+    labels: NDArray[np.int32],
+    first: NDArray[np.int32],
+    last: NDArray[np.int32],
+    before: NDArray[np.int32],
+    row: int,
+    words: Words,
+    path: NDArray[np.int32],
+    exits: Nodes,
+    exit_labels: NDArray[np.int32],
+    found: int,
+) -> int:
+    """`below` for some of many texts (chosen.py): below a row are the texts `first..last`, and `before` counts
+    those that are chosen."""
+    base = 0
+    node = 0
+    end = byte.shape[0]
+    if start >= 0:
+        base = depth[start] + 1
+        node = start + 1
+        end = skip[start]
+    path[base] = row
+    while node < end:
+        level = depth[node]
+        after = step[path[level], classes[byte[node]]]
+        if after == 0 or before[last[after]] == before[first[after]]:
+            node = skip[node]
+            continue
+        path[level + 1] = after
+        spelled = token[node]
+        if spelled >= 0:
+            words[spelled >> 5] |= np.uint32(1) << np.uint32(spelled & 31)
+        label = labels[after]
+        if label >= 0 and before[label + 1] > before[label] and skip[node] > node + 1:
+            if found == exits.shape[0]:
+                return FULL
+            exits[found] = node
+            exit_labels[found] = label
+            found += 1
+        node += 1
     return found
 
 
@@ -215,6 +262,29 @@ def clear_bits(words: Words, tokens: NDArray[np.int32]) -> None:
     """Forbid `tokens`."""
     for token in tokens:
         words[token >> 5] &= ~(np.uint32(1) << np.uint32(token & 31))
+
+
+@kernel
+def copy_bits(words: Words, pairs: NDArray[np.int32]) -> None:
+    """Allow or forbid `pairs[:, 1]` as their partners in `pairs[:, 0]` are."""
+    for at in range(pairs.shape[0]):
+        one = pairs[at, 0]
+        other = pairs[at, 1]
+        bit = np.uint32(1) << np.uint32(other & 31)
+        if words[one >> 5] >> np.uint32(one & 31) & np.uint32(1):
+            words[other >> 5] |= bit
+        else:
+            words[other >> 5] &= ~bit
+
+
+@kernel
+def clear_from(skip: NDArray[np.int32], token: NDArray[np.int32], nodes: Nodes, words: Words) -> None:
+    """Clear the bits of the tokens at and below the nodes (none of them the root)."""
+    for start in nodes:
+        for node in range(start, skip[start]):
+            spelled = token[node]
+            if spelled >= 0:
+                words[spelled >> 5] &= ~(np.uint32(1) << np.uint32(spelled & 31))
 
 
 @kernel

@@ -1,18 +1,27 @@
 """How objects are written: the moves of the object automaton (object_states.py) as grammar nodes.
 
-    { --> ObjectNode(state) --> "key" : value --> ObjectNode(state after it) --> ... --> }
+    { --> ObjectNode(state) --> KeyNode(state) --> : value --> ObjectNode(state after it) --> ... --> }
 
-Declared keys are one labelled automaton (a `Switch`); undeclared keys are one `ExtraKey` per class of
-keys that the patterns treat alike, captured so that no key comes twice.
+Declared keys are in one tree, and which of them may come is said beside it (`Chosen`): so it costs the
+same at each of the many states that an object with many keys has. What follows a key is made when the
+key is written.
+
+Undeclared keys come in classes that the patterns treat alike. Each is a `Fresh`, and what has come is
+remembered by a `Seen` around the members, so that states need not say it. Where there are few such keys,
+or some must be left for a condition, it matters more which have come: then they are in the state, and
+the key is captured (`ExtraKey`).
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from math import isinf
 from typing import TYPE_CHECKING
 
 from constrained.automata.algebra import literals
-from constrained.grammar import UNKNOWN, Captured, Node, Sequence, Switch
+from constrained.automata.chosen import Chosen, Texts
+from constrained.finishing import of_text
+from constrained.grammar import UNKNOWN, Captured, Completion, Fresh, Node, Seen, Sequence, Switch, Symbol
 from grammars.json_schema.extra_keys import KeyClass
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.object_states import Members, ObjectState
@@ -33,7 +42,29 @@ class ObjectPlan(Members):
 
     def sequence(self) -> Sequence:
         """How one is written."""
-        return (self.writer.marks.open_object, self.node(self.start))
+        members = self.writer.marks.open_object, self.node(self.start)
+        return (*members, Seen()) if self.remembers else members
+
+    @cached_property
+    def remembers(self) -> bool:
+        """Does a `Seen` remember the undeclared keys, so that states do not say which have come?"""
+        return not self.obj.exists and bool(self.classes) and all(one.endless for one in self.classes)
+
+    @cached_property
+    def texts(self) -> Texts:
+        """The declared keys as they are written."""
+        return Texts(self.keys)
+
+    @cached_property
+    def labels(self) -> tuple[int, ...]:
+        """Place of a declared key -> its label in `texts`; -1 where it cannot be written."""
+        index = {key: label for label, key in enumerate(self.texts.texts)}
+        return tuple(-1 if key is None else index[key] for key in self.written)
+
+    @cached_property
+    def declared(self) -> frozenset[bytes]:
+        """The declared keys, as one object."""
+        return frozenset(self.keys)
 
     def node(self, state: ObjectState) -> "ObjectNode":
         """What follows from `state`; one object per state."""
@@ -44,11 +75,51 @@ class ObjectPlan(Members):
             found = self._nodes[state] = ObjectNode(self, state)
         return found
 
+    def value(self, shape: Shape, after: ObjectState) -> Sequence:
+        """What follows a key."""
+        return (self.writer.marks.colon, self.writer.node(shape), self.node(after))
+
+    def having(self, state: ObjectState, keys: frozenset[bytes]) -> ObjectState:
+        """`state`, saying that these undeclared keys have come."""
+        return replace(state, extras=state.extras | keys)
+
     def extras(self, state: ObjectState) -> Iterator["ExtraKey"]:
-        """The undeclared keys that may come next, each with what follows it."""
+        """The undeclared keys that may come next, each with what follows it, and `state` saying which have come."""
         for keys, shape, after in self.undeclared(state):
             if (key := ExtraKey.of(self, keys, shape, after)) is not None:
                 yield key
+
+    def key_symbols(self, state: ObjectState) -> Iterator[Symbol]:
+        """The keys that may come next, with all that follows."""
+        yield from self._declared_symbols(state)
+        if not self.remembers:
+            yield from self.extras(state)
+            return
+        for keys, shape, after in self.undeclared(state):
+            body = keys.terminal(frozenset())
+            if body is not None:
+                yield Fresh(body, self.declared, self.value(shape, after))
+
+    def _declared_symbols(self, state: ObjectState) -> Iterator[Symbol]:
+        if self.is_simple:
+            chosen = frozenset(self.labels[place] for place in self.next_places(state)) - {-1}
+            if chosen:
+                yield Switch(Chosen(self.texts, chosen), _SimpleTargets(self, state), "key")
+            return
+        ways: dict[int, tuple[Shape, ObjectState]] = {}
+        for place, shape, after in self.members(state):
+            label = self.labels[place]
+            if label in ways:  # a second way to read the same key: its own switch
+                yield Switch(literals([self.texts.texts[label]]), (self.value(shape, after),), "key")
+            elif label >= 0:
+                ways[label] = shape, after
+        if ways:
+            yield Switch(Chosen(self.texts, frozenset(ways)), _Targets(self, ways), "key")
+
+    @cached_property
+    def places(self) -> tuple[int, ...]:
+        """Label of a declared key -> its place."""
+        return tuple(self.keys[text] for text in self.texts.texts)
 
     def shortest(self) -> bytes:
         """A shortest such object."""
@@ -56,6 +127,32 @@ class ObjectPlan(Members):
 
 
 _Move = tuple[float, bool, bytes, Shape, ObjectState]  # its size, is it spare?, key, value, the state after it
+
+
+class _SimpleTargets:
+    """What follows the declared keys from some state on, where that depends on the key and the state alone."""
+
+    def __init__(self, plan: ObjectPlan, state: ObjectState) -> None:
+        self._plan = plan
+        self._state = state
+
+    def __getitem__(self, label: int) -> Sequence:
+        plan = self._plan
+        place = plan.places[label]
+        with plan.writer.lock:
+            return plan.value(plan.shapes[place], plan.after(self._state, place))
+
+
+class _Targets:
+    """What follows the declared keys, by label: the shape of the value, and the state after it."""
+
+    def __init__(self, plan: ObjectPlan, ways: dict[int, tuple[Shape, ObjectState]]) -> None:
+        self._plan = plan
+        self._ways = ways
+
+    def __getitem__(self, label: int) -> Sequence:
+        with self._plan.writer.lock:
+            return self._plan.value(*self._ways[label])
 
 
 class ObjectNode(Node):
@@ -80,32 +177,26 @@ class ObjectNode(Node):
         marks = plan.writer.marks
         if plan.may_close(state):
             yield (marks.close_empty_object if state.first else marks.close_object,)
-        before: Sequence = () if state.first else (marks.comma,)
-        labels: dict[bytes, int] = {}
-        targets: list[Sequence] = []
-        for place, shape, after in plan.members(state):
-            key = plan.written[place]
-            value: Sequence = (marks.colon, plan.writer.node(shape), plan.node(after))
-            if key is None:
-                continue
-            if key in labels:  # a second way to read the same key: its own switch
-                yield (*before, Switch(literals({key: 0}), (value,), "key"))
-            else:
-                labels[key] = len(targets)
-                targets.append(value)
-        if labels:
-            yield (*before, Switch(literals(labels, minimal=False), tuple(targets), "key"))
-        for extra in plan.extras(state):
-            yield (*before, extra)
+        keys = list(plan.key_symbols(state))
+        if state.first:
+            yield from ((key,) for key in keys)
+        elif keys:
+            yield marks.comma, keys[0] if len(keys) == 1 else KeyNode(self, keys)
 
     def shortest(self) -> bytes:
         """A shortest way to close the object."""
         with self.plan.writer.lock:
-            return self._shortest()
+            return self.shortest_from(self.state)
 
-    def _shortest(self) -> bytes:
+    def completion_beside(self, seen: frozenset[bytes]) -> Completion:
+        """The same, after these undeclared keys."""
+        with self.plan.writer.lock:
+            return of_text(self.shortest_from(self.plan.having(self.state, seen)))
+
+    def shortest_from(self, state: ObjectState) -> bytes:
+        """The same, from another state of the plan."""
         plan, writer, marks = self.plan, self.plan.writer, self.plan.writer.marks
-        text, state = b"", self.state
+        text = b""
         while not plan.may_close(state):
             moves = [*self._declared_moves(state)]
             if all(isinf(size) for size, *_ in moves):
@@ -132,14 +223,58 @@ class ObjectNode(Node):
             needed = len(extra.after.pending) < len(state.pending)
             if needed or state.count < self.plan.obj.low:
                 key = extra.shortest_key()
-                after = replace(extra.after, extras=extra.after.extras | {key})
+                after = self.plan.having(extra.after, frozenset({key}))
                 yield len(key) + self.plan.writer.length(extra.shape), not needed, key, extra.shape, after
+
+
+class KeyNode(Node):
+    """One more member, behind a comma, and those after it."""
+
+    __slots__ = ("_expanded", "_members")
+
+    def __init__(self, members: ObjectNode, keys: list[Symbol]) -> None:
+        self._members = members
+        self._expanded: tuple[Sequence, ...] = tuple((key,) for key in keys)
+
+    def expand(self) -> tuple[Sequence, ...]:
+        """A declared key, or an undeclared one."""
+        return self._expanded
+
+    def shortest(self) -> bytes:
+        """A shortest member, and a shortest way to close the object."""
+        return self._shortest(self._members.state)
+
+    def completion_beside(self, seen: frozenset[bytes]) -> Completion:
+        """The same, after these undeclared keys."""
+        return of_text(self._shortest(self._members.plan.having(self._members.state, seen)))
+
+    def _shortest(self, state: ObjectState) -> bytes:
+        plan, writer = self._members.plan, self._members.plan.writer
+        with writer.lock:
+            if not plan.may_close(state):
+                return self._members.shortest_from(state).removeprefix(writer.text(writer.marks.comma))
+            colon = writer.text(writer.marks.colon)
+            texts = [
+                key + colon + writer.shortest(shape) + plan.node(after).shortest()
+                for key, shape, after in self._moves(plan, state)
+                if not isinf(writer.length(shape))
+            ]
+        return min(texts, key=len)
+
+    def _moves(self, plan: ObjectPlan, state: ObjectState) -> Iterator[tuple[bytes, Shape, ObjectState]]:
+        for place, shape, after in plan.members(state):
+            key = plan.written[place]
+            if key is not None:
+                yield key, shape, after
+        for extra in plan.extras(state):
+            key = extra.shortest_key()
+            yield key, extra.shape, plan.having(extra.after, frozenset({key}))
 
 
 class ExtraKey(Captured):
     """An undeclared key with its value; afterwards it may not come again."""
 
-    __slots__ = ("_doomed", "_plan", "_value", "after", "body", "endless", "keys", "shape")
+    __slots__ = ("_doomed", "_plan", "_value", "after", "body", "keys", "shape")
 
     def __init__(
         self, plan: ObjectPlan, keys: KeyClass, doomed: frozenset[bytes], shape: Shape, after: ObjectState
@@ -147,7 +282,6 @@ class ExtraKey(Captured):
         terminal = keys.terminal(after.extras | doomed)
         self.body = () if terminal is None else (terminal,)
         self._doomed = doomed
-        self.endless = keys.endless
         self.shape = shape
         self.after = after
         self._plan = plan

@@ -3,7 +3,7 @@
     ObjectState(first, place, seen, extras, count, pending)
         place    of the next declared key that may come (0 throughout when any order is allowed)
         seen     declared keys that have come and still matter, as a bit set
-        extras   undeclared keys that have come (their texts, quotes included)
+        extras   undeclared keys that have come (their texts, quotes included), where states must say it
         count    of keys, as far as it matters
         pending  `exists` conditions still to be met
 
@@ -284,6 +284,31 @@ class Members:
     def may_close(self, state: ObjectState) -> bool:
         """May the object end here?"""
         return state.count >= self.obj.low and not state.pending and self.missing(state) == 0
+
+    @cached_property
+    def is_simple(self) -> bool:
+        """Are required keys all that the object has to have? Then after every key that may come, it can be closed."""
+        obj = self.obj
+        return not (self.needs or obj.exists or obj.low) and obj.high >= UNBOUNDED
+
+    @cached_property
+    def _places(self) -> tuple[int, ...]:
+        """The places of the keys that can have a value."""
+        return tuple(place for place in range(len(self.names)) if self.possible(place))
+
+    def next_places(self, state: ObjectState) -> Iterator[int]:
+        """Where the object is simple: the declared keys that may come next."""
+        missing = self.missing(state)
+        for place in self._places:
+            if place >= state.place and not state.seen >> place & 1:
+                yield place
+                if self.ordered and missing >> place & 1:
+                    return
+
+    def after(self, state: ObjectState, place: int) -> ObjectState:
+        """The state after the declared key at `place`, no condition being pending."""
+        seen = (state.seen | 1 << place) & self._remembered
+        return ObjectState(False, place + 1 if self.ordered else 0, seen, state.extras, self._more(state))
 
     def members(self, state: ObjectState) -> Iterator[tuple[int, Shape, ObjectState]]:
         """The declared keys that may come next, the shape of their value, and the state after them."""

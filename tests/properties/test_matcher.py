@@ -38,7 +38,7 @@ def test_masks_are_those_of_the_definition(rule, vocabulary, choices):
     walk_and_compare(CompiledGrammar(rule, vocabulary).matcher(), rule, choices, 20)
 
 
-@given(grammars(captured=True, patterns=SMALL), vocabularies(b"ab,"), choices)
+@given(grammars(captured=True, patterns=SMALL), vocabularies(b'ab,"'), choices)
 @settings(max_examples=120)
 def test_captured_texts_decide_what_follows(rule, vocabulary, choices):
     walk_and_compare(CompiledGrammar(rule, vocabulary).matcher(), rule, choices, 12)

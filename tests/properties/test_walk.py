@@ -1,7 +1,7 @@
 """The kernels of a walk agree with its definition in five lines.
 
 allowed(row) = {token : run(bytes(token), row) is not DEAD}
-exits(row)   = {node  : run(path(node), row) accepts}
+exits(row)   = {node  : run(path(node), row) accepts, and there are nodes below}
 """
 
 from functools import cached_property
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from constrained.automata import walk
+from constrained.automata.chosen import Chosen, Texts
 from constrained.automata.counted import UNBOUNDED, Counted, Meter, meter
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.vocabulary.trie import ROOT, Trie, build
@@ -53,19 +54,22 @@ def starts(draw: st.DrawFn, trie: Trie) -> list[int]:
     return sorted(draw(st.sets(st.integers(ROOT, trie.nodes - 1), min_size=1, max_size=4)))
 
 
-@given(automata(labels=3), spellings, st.booleans(), st.data())
-def test_a_walk_finds_what_passes_and_where_it_ends(dfa: Dfa, spellings, deep, data):
+@given(automata(labels=3), spellings, st.data())
+def test_a_walk_finds_what_passes_and_where_it_ends(dfa: Dfa, spellings, data):
     walked = Walked(spellings)
-    nodes = starts(data.draw, walked.trie)
+    node = data.draw(st.integers(ROOT, walked.trie.nodes - 1))
     row = data.draw(st.integers(START, dfa.rows - 1))
-    found = walk.walk(
-        *walked.arrays, np.array(nodes, np.int32), dfa.classes, dfa.step, dfa.labels, row, deep,
-        walked.words, walked.path, walked.exits, walked.labels,
-    )  # fmt: skip
-    rows = [(node, dfa.run(text, row)) for node, text in walked.below(nodes)]
+    table = dfa.classes, dfa.step, dfa.labels, row
+    found = walk.below(*walked.arrays, node, *table, walked.words, walked.path, walked.exits, walked.labels, 0)
+    check_walk(walked, node, found, lambda text: dfa.run(text, row), dfa.label)
+
+
+def check_walk(walked: Walked, node: int, found: int, run, label) -> None:
+    """What a kernel has found below a node is what the definition says."""
+    rows = [(below, run(text)) for below, text in walked.below([node])]
     token = walked.trie.token
     assert set(tokens_of(walked.words)) == {int(token[n]) for n, r in rows if r != DEAD and token[n] >= 0}
-    expected = [(n, dfa.label(r)) for n, r in rows if dfa.label(r) != REFUSES and (walked.leads_on(n) or not deep)]
+    expected = [(n, label(r)) for n, r in rows if r != DEAD and label(r) != REFUSES and walked.leads_on(n)]
     assert list(zip(walked.exits[:found].tolist(), walked.labels[:found].tolist(), strict=True)) == expected
 
 
@@ -73,11 +77,21 @@ def test_a_walk_finds_what_passes_and_where_it_ends(dfa: Dfa, spellings, deep, d
 def test_a_walk_without_room_says_so(dfa, spellings, room):
     walked, ample = Walked(spellings, room), Walked(spellings)
     for one in (walked, ample):
-        one.found = walk.walk(
-            *one.arrays, np.array([ROOT], np.int32), dfa.classes, dfa.step, dfa.labels, START, walk.ALL_EXITS,
-            one.words, one.path, one.exits, one.labels,
-        )  # fmt: skip
+        table = dfa.classes, dfa.step, dfa.labels, START
+        one.found = walk.below(*one.arrays, ROOT, *table, one.words, one.path, one.exits, one.labels, 0)
     assert walked.found == (ample.found if ample.found <= room else walk.FULL)
+
+
+@given(st.sets(st.lists(st.sampled_from(LETTERS), min_size=1, max_size=4).map(bytes), min_size=1), spellings, st.data())
+def test_a_walk_among_chosen_texts(texts, spellings, data):
+    among = Texts(texts)
+    chosen = Chosen(among, data.draw(st.frozensets(st.integers(0, len(texts) - 1), min_size=1)))
+    walked = Walked(spellings)
+    node = data.draw(st.integers(ROOT, walked.trie.nodes - 1))
+    row = data.draw(st.sampled_from([row for row in range(START, among.dfa.rows) if chosen.ahead(row)]))
+    table = among.dfa.classes, among.dfa.step, among.dfa.labels, among.first, among.last, chosen.before, row
+    found = walk.below_chosen(*walked.arrays, node, *table, walked.words, walked.path, walked.exits, walked.labels, 0)
+    check_walk(walked, node, found, lambda text: after(chosen, row, text), chosen.label)
 
 
 @st.composite
@@ -87,35 +101,26 @@ def meters(draw: st.DrawFn) -> Meter:
     return meter(dfa, np.array([draw(costs) for _ in range(dfa.rows)], np.uint8))
 
 
-def after(counted: Counted, packed: int, text: bytes) -> int:
+def after(automaton: Counted | Chosen, row: int, text: bytes) -> int:
     for byte in text:
-        packed = counted.after(packed, byte) if packed != DEAD else DEAD
-    return packed
+        row = automaton.after(row, byte) if row != DEAD else DEAD
+    return row
 
 
-@given(meters(), st.integers(0, 4), st.sampled_from([0, 1, 3, UNBOUNDED]), spellings, st.booleans(), st.data())
-def test_a_counted_walk_counts(one: Meter, low, more, spellings, deep, data):
+@given(meters(), st.integers(0, 4), st.sampled_from([0, 1, 3, UNBOUNDED]), spellings, st.data())
+def test_a_counted_walk_counts(one: Meter, low, more, spellings, data):
     counted = Counted(one, low, min(UNBOUNDED, low + more))
     walked = Walked(spellings)
-    nodes = starts(data.draw, walked.trie)
+    node = data.draw(st.integers(ROOT, walked.trie.nodes - 1))
     packed = after(counted, START, data.draw(st.lists(st.sampled_from(LETTERS), max_size=4).map(bytes)))
     if packed == DEAD or not one.decides(counted.low, counted.high):
         return
-    row, count = counted.split(packed)
-    found = walk.walk_counted(
-        *walked.arrays, np.array(nodes, np.int32), one.dfa.classes, one.dfa.step, one.dfa.labels,
-        one.cost, one.least, one.most, counted.low, counted.high, row, count, deep,
-        walked.words, walked.path, walked.counts, walked.exits, walked.labels,
+    found = walk.below_counted(
+        *walked.arrays, node, one.dfa.classes, one.dfa.step, one.dfa.labels, one.cost, one.least, one.most,
+        counted.low, counted.high, *counted.split(packed),
+        walked.words, walked.path, walked.counts, walked.exits, walked.labels, 0,
     )  # fmt: skip
-    rows = [(node, after(counted, packed, text)) for node, text in walked.below(nodes)]
-    token = walked.trie.token
-    assert set(tokens_of(walked.words)) == {int(token[n]) for n, r in rows if r != DEAD and token[n] >= 0}
-    expected = [
-        (n, counted.label(r))
-        for n, r in rows
-        if r != DEAD and counted.label(r) != REFUSES and (walked.leads_on(n) or not deep)
-    ]
-    assert list(zip(walked.exits[:found].tolist(), walked.labels[:found].tolist(), strict=True)) == expected
+    check_walk(walked, node, found, lambda text: after(counted, packed, text), counted.label)
 
 
 @given(meters(), spellings, st.data())
@@ -208,3 +213,23 @@ def test_bits_are_set_and_cleared(allowed, forbidden):
     walk.set_bits(words, np.array(sorted(allowed), np.int32))
     walk.clear_bits(words, np.array(sorted(forbidden), np.int32))
     assert set(tokens_of(words)) == allowed - forbidden
+
+
+@given(st.lists(st.integers(0, 99), min_size=2, max_size=40, unique=True), st.sets(st.integers(0, 99)))
+def test_partners_are_equated(tokens, allowed):
+    words = np.zeros(4, np.uint32)
+    walk.set_bits(words, np.array(sorted(allowed), np.int32))
+    pairs = np.array(tokens[: len(tokens) // 2 * 2], np.int32).reshape(-1, 2)
+    walk.copy_bits(words, pairs)
+    copied = {int(other) for one, other in pairs if one in allowed}
+    assert set(tokens_of(words)) == allowed - set(pairs[:, 1].tolist()) | copied
+
+
+@given(spellings, st.data())
+def test_tokens_at_and_below_nodes_are_cleared(spellings, data):
+    walked = Walked(spellings)
+    nodes = [node for node in starts(data.draw, walked.trie) if node != ROOT]
+    walked.words[:] = 0xFFFFFFFF
+    walk.clear_from(walked.trie.skip, walked.trie.token, np.array(nodes, np.int32), walked.words)
+    cleared = {int(walked.trie.token[node]) for start in nodes for node in range(start, int(walked.trie.skip[start]))}
+    assert set(tokens_of(walked.words)) == set(range(32 * len(walked.words))) - cleared

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from constrained import Vocabulary
 from constrained.automata.algebra import literal, literals
+from constrained.automata.chosen import Chosen, Texts
 from constrained.automata.counted import Counted, string_meter
 from constrained.automata.dfa import DEAD, REFUSES, START
 from constrained.automata.regex import compile_rust
@@ -22,8 +23,10 @@ from constrained.grammar import (
     UNKNOWN,
     Captured,
     Control,
+    Fresh,
     Node,
     Rule,
+    Seen,
     Sequence,
     Switch,
     Symbol,
@@ -43,39 +46,49 @@ def matches(sequence: Sequence, text: Text) -> bool:
     """Is `text` a text of `sequence`?"""
     if not sequence:
         return not text
-    return any(matches((*follow, *sequence[1:]), text[n:]) for n, follow in _begun(sequence[0], text) if n <= len(text))
+    return any(matches(follow, text[n:]) for n, follow in _begun(sequence, text) if n <= len(text))
 
 
 def extends(sequence: Sequence, text: Text) -> bool:
     """Is `text` the beginning of a text of `sequence`? (Every symbol here can be completed.)"""
     if not sequence:
         return not text
-    return any(n > len(text) or extends((*follow, *sequence[1:]), text[n:]) for n, follow in _begun(sequence[0], text))
+    return any(n > len(text) or extends(follow, text[n:]) for n, follow in _begun(sequence, text))
 
 
-def _begun(symbol: Symbol, text: Text) -> Iterator[tuple[int, Sequence]]:
-    """How many items of `text` the symbol may take (more than there are: it needs more), and what follows."""
+def _begun(sequence: Sequence, text: Text) -> Iterator[tuple[int, Sequence]]:
+    """How many items of `text` the first symbol may take (more than there are: it needs more), and what follows."""
+    symbol, later = sequence[0], sequence[1:]
     match symbol:
         case Terminal() | Switch():
-            row = int(START)
-            for n in range(len(text) + 1):
-                label = symbol.automaton.label(row)
-                if label != REFUSES:
-                    yield n, symbol.targets[label] if isinstance(symbol, Switch) else ()
-                if n == len(text):
-                    yield from [(n + 1, ())] * bool(symbol.automaton.reads(row))
-                elif text[n] >= CONTROL or (row := symbol.automaton.after(row, text[n])) == DEAD:
-                    return
+            yield from ((n, (*follow, *later)) for n, follow in _read(symbol, text))
         case Control(tokens):
-            yield from [(1, ())] * (not text or text[0] - CONTROL in tokens)
+            yield from [(1, later)] * (not text or text[0] - CONTROL in tokens)
         case Captured():
             (terminal,) = symbol.body
-            for body in _bodies(terminal, text):
-                follow = symbol.then(body)
-                if follow is not None:
-                    yield len(body), follow
+            follows = ((body, symbol.then(body)) for body in _bodies(terminal, text))
+            yield from ((len(body), (*follow, *later)) for body, follow in follows if follow is not None)
+        case Fresh(terminal, refused, then):
+            assert isinstance(later[0], Seen)
+            seen = later[0].texts
+            bodies = (body for body in _bodies(terminal, text) if body not in refused and body not in seen)
+            yield from ((len(body), (*then, Seen(seen | {body}), *later[1:])) for body in bodies)
+        case Seen():
+            yield 0, later
         case Node():
-            yield from ((0, sequence) for sequence in symbol.expand())
+            yield from ((0, (*alternative, *later)) for alternative in symbol.expand())
+
+
+def _read(symbol: Terminal | Switch, text: Text) -> Iterator[tuple[int, Sequence]]:
+    row = int(START)
+    for n in range(len(text) + 1):
+        label = symbol.automaton.label(row)
+        if label != REFUSES:
+            yield n, symbol.targets[label] if isinstance(symbol, Switch) else ()
+        if n == len(text):
+            yield from [(n + 1, ())] * bool(symbol.automaton.reads(row))
+        elif text[n] >= CONTROL or (row := symbol.automaton.after(row, text[n])) == DEAD:
+            return
 
 
 def _bodies(symbol: Symbol, text: Text) -> Iterator[bytes]:
@@ -123,10 +136,6 @@ class Different(Captured):
     words: frozenset[bytes] | None
     seen: frozenset[bytes] = frozenset()
 
-    @property
-    def endless(self) -> bool:
-        return self.words is None
-
     def then(self, text: bytes) -> Sequence | None:
         if text in self.seen:
             return None
@@ -164,6 +173,14 @@ class Twice(Captured):
         return frozenset()
 
 
+def fresh_words(refused: frozenset[bytes] = frozenset()) -> Rule:
+    """Different quoted words, separated by commas, none of them `refused`: `"a","","ab"`."""
+    more = Rule("more")
+    word = Fresh(terminal('"[ab]*"'), refused, (more,))
+    more.alternatives = ((), (_COMMA, word))
+    return Rule("fresh words", ((word, Seen()),))
+
+
 # ------------------------------------------------------------------ random grammars
 
 
@@ -194,9 +211,14 @@ words = st.frozensets(st.text("ab", min_size=1, max_size=3).map(str.encode), min
 @st.composite
 def captures(draw: st.DrawFn) -> Symbol:
     if draw(st.booleans()):
+        return fresh_words(frozenset(b'"%s"' % word for word in draw(words | st.just(frozenset({b""})))))
+    if draw(st.booleans()):
         return Twice((Terminal(literals(draw(words)), "words"),))
     chosen = draw(st.none() | words)
     return Different((Terminal(literals(chosen)) if chosen else terminal("[ab]+"),), chosen)
+
+
+CHOICES = st.frozensets(st.integers(0, 4), min_size=1)
 
 
 @st.composite
@@ -208,6 +230,7 @@ def grammars(
     simple = st.one_of(
         terminals(patterns),
         st.builds(_switch, st.lists(terminals(patterns), min_size=2, max_size=2)),
+        st.builds(_chosen, st.lists(terminals(patterns), min_size=2, max_size=2), CHOICES),
         *([st.sampled_from(controls).map(lambda token: Control(frozenset({token})))] if controls else []),
         *([captures(), captures()] if captured else []),
     )
@@ -227,6 +250,14 @@ def _switch(targets: list[Symbol]) -> Switch:
     return Switch(literals({b"a": 0, b"ab": 1, b"ba": 0}), ((targets[0],), (targets[1],)), "switch")
 
 
+TEXTS = Texts([b"a", b"ab", b"b", b"ba", b"bab"])
+
+
+def _chosen(targets: list[Symbol], chosen: frozenset[int]) -> Switch:
+    ways = tuple((targets[label % len(targets)],) for label in range(len(TEXTS.texts)))
+    return Switch(Chosen(TEXTS, chosen), ways, "chosen")
+
+
 # ------------------------------------------------------------------ random vocabularies
 
 
@@ -234,7 +265,9 @@ def _switch(targets: list[Symbol]) -> Switch:
 def vocabularies(draw: st.DrawFn, alphabet: bytes = ALPHABET) -> Vocabulary:
     """Every byte of the alphabet, longer tokens, some of them twice, two controls, one or two ends, an unused id."""
     letters = st.lists(st.sampled_from(alphabet), min_size=1, max_size=5).map(bytes)
-    pieces = st.lists(st.sampled_from([b"a", b"b", b"ab", b"ba", b","]), min_size=1, max_size=3).map(b"".join)
+    parts = [b"a", b"b", b"ab", b"ba", b",", b'"', b'"a"', b'""', b'","', b'",']
+    possible = [part for part in parts if set(part) <= set(alphabet)]
+    pieces = st.lists(st.sampled_from(possible), min_size=1, max_size=3).map(b"".join)
     longer = letters | pieces
     spellings: list[bytes | None] = [bytes([byte]) for byte in alphabet]
     spellings += draw(st.lists(longer, max_size=25))

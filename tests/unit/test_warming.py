@@ -6,16 +6,25 @@ import sys
 import pytest
 
 from constrained import CompiledGrammar, Vocabulary, warm_up
-from constrained.automata import counted, kinds, tables, walk
+from constrained.automata import chosen, counted, kinds, net_walk, tables, walk
 from constrained.grammar import Rule
 from tests.support.grammars import terminal, tokens_of
 
 KERNELS = [
     (module.__name__, name)
-    for module in (tables, walk, counted, kinds)
+    for module in (tables, walk, counted, kinds, chosen, net_walk)
     for name, one in vars(module).items()
     if hasattr(one, "signatures") and one.__module__ == module.__name__
 ]
+PARTS = {
+    "_sums",
+    "_shared",
+    "bits_of",
+    "below",
+    "below_counted",
+    "below_chosen",
+    *(name for name in vars(net_walk) if name.startswith("_")),
+}  # of other kernels
 ASK = f"""
 import sys
 from constrained import warm_up
@@ -34,7 +43,7 @@ def compiled() -> dict[str, int]:
 
 @pytest.mark.parametrize("name", [name for _, name in KERNELS])
 def test_every_kernel_is_compiled_once_and_for_one_kind_of_arrays(compiled, name):
-    assert compiled[name] == 1 or name in ("_sums", "_shared", "bits_of")  # which are part of their callers
+    assert compiled[name] == 1 or name in PARTS
 
 
 def test_any_vocabulary_can_be_warmed_up():

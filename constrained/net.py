@@ -1,0 +1,167 @@
+"""A grammar as tables that kernels read, as far as somebody has been there.
+
+    edge   (symbol, rest)      its automaton, and for each label the rest that follows
+    rest                       the edges that stand in front of it
+
+Everything has a number, is entered once, and is never changed; so a kernel may read while more is
+entered. The layout of the tables is that of `automata/net_walk.py`.
+"""
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constrained.automata import net_walk as layout
+from constrained.automata.chosen import Chosen
+from constrained.automata.counted import Counted
+from constrained.automata.dfa import Dfa
+from constrained.automata.jit import address
+from constrained.closures import Closure, Reading, leave
+from constrained.grammar import Automaton, Switch
+from constrained.rests import Rest
+
+Tables = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
+
+
+class Net:
+    """Edges and rests of one grammar, numbered. `close` says what stands in front of a rest."""
+
+    def __init__(self, close: Callable[[Rest], tuple[Closure, int]]) -> None:
+        self._close = close
+        self._lock = Lock()
+        self._rests: dict[Rest, int] = {}
+        self._edges: dict[tuple[Reading, Rest], int] = {}
+        self._symbols: dict[Reading, tuple[int, ...]] = {}
+        self._kept: list[NDArray[Any]] = []  # whose addresses are in the tables
+        self.rests: list[Rest] = []  # by number
+        self.edges: list[tuple[Reading, Rest]] = []  # by number
+        self._edge_table = np.zeros((64, layout.EDGE), np.int64)
+        self._rest_table = np.full((64, layout.REST), -1, np.int32)
+        self._fronts, self._fronts_used = np.zeros(128, np.int32), 0
+        self._leaves, self._leaves_used = np.full(128, layout.UNKNOWN, np.int32), 0
+
+    @property
+    def tables(self) -> Tables:
+        """For kernels: edges (E, EDGE), rests (R, REST), fronts (F,), leave (L,)."""
+        return self._edge_table, self._rest_table, self._fronts, self._leaves
+
+    # ------------------------------------------------------------------ numbers
+
+    def rest(self, rest: Rest) -> int:
+        """The number of a rest."""
+        found = self._rests.get(rest)
+        return self._enter_rest(rest) if found is None else found
+
+    def edge(self, symbol: Reading, rest: Rest) -> int:
+        """The number of a terminal followed by a rest."""
+        found = self._edges.get((symbol, rest))
+        return self._enter_edge(symbol, rest) if found is None else found
+
+    def _enter_rest(self, rest: Rest) -> int:
+        with self._lock:
+            if rest in self._rests:
+                return self._rests[rest]
+            number = len(self.rests)
+            self._rest_table = _with_room(self._rest_table, number + 1, -1)
+            self.rests.append(rest)
+            self._rests[rest] = number
+            return number
+
+    def _enter_edge(self, symbol: Reading, rest: Rest) -> int:
+        with self._lock:
+            if (symbol, rest) in self._edges:
+                return self._edges[symbol, rest]
+            number = len(self.edges)
+            self._edge_table = _with_room(self._edge_table, number + 1, 0)
+            row = self._edge_table[number]
+            row[:] = self._symbol(symbol)
+            row[layout.LEAVE] = self._leaves_used
+            self._leaves_used += _slots(symbol)
+            self._leaves = _with_room(self._leaves, self._leaves_used, layout.UNKNOWN)
+            self.edges.append((symbol, rest))
+            self._edges[symbol, rest] = number
+            return number
+
+    def _symbol(self, symbol: Reading) -> tuple[int, ...]:
+        """The columns of an edge that depend on its symbol alone."""
+        found = self._symbols.get(symbol)
+        if found is None:
+            row = np.zeros(layout.EDGE, np.int64)
+            self._kept += _describe(symbol.automaton, row)
+            row[layout.STRIDE] = isinstance(symbol, Switch)
+            row[layout.SYMBOL] = len(self._symbols)
+            found = self._symbols[symbol] = tuple(row.tolist())
+        return found
+
+    # ------------------------------------------------------------------ what is missing
+
+    def behind(self, edge: int, label: int) -> int:
+        """The rest that follows a label of an edge."""
+        row = self._edge_table[edge]
+        slot = row[layout.LEAVE] + row[layout.STRIDE] * label
+        if self._leaves[slot] == layout.UNKNOWN:
+            self.fill(edge, label)
+        return int(self._leaves[slot])
+
+    def fill(self, rest_or_edge: int, label: int) -> None:
+        """What `net_walk` found missing: the fronts of a rest (label -1), or the rest behind a label of an edge.
+
+        A rest that is reached is about to be entered, so its fronts are found at once.
+        """
+        number = rest_or_edge
+        if label >= 0:
+            symbol, below = self.edges[rest_or_edge]
+            number = self.rest(leave(symbol, label, below))
+            row = self._edge_table[rest_or_edge]
+            self._leaves[row[layout.LEAVE] + row[layout.STRIDE] * label] = number
+        if self._rest_table[number, layout.FRONTS] < 0:
+            self._fill_fronts(number)
+
+    def _fill_fronts(self, number: int) -> None:
+        closure, flags = self._close(self.rests[number])
+        fronts = [self.edge(symbol, rest) for (symbol, _), rest in closure.configs.items()]
+        with self._lock:
+            first = self._fronts_used
+            self._fronts_used += len(fronts)
+            self._fronts = _with_room(self._fronts, self._fronts_used, 0)
+            self._fronts[first : self._fronts_used] = fronts
+            row = self._rest_table[number]
+            row[layout.COUNT], row[layout.FLAGS] = len(fronts), flags
+            row[layout.FRONTS] = first
+
+
+def _with_room(array: NDArray[Any], size: int, blank: int) -> NDArray[Any]:
+    """`array`, or a copy of twice the length if there is no room for `size`."""
+    if size <= len(array):
+        return array
+    larger = np.full((2 * size, *array.shape[1:]), blank, array.dtype)
+    larger[: len(array)] = array
+    return larger
+
+
+def _slots(symbol: Reading) -> int:
+    return symbol.automaton.labels_end if isinstance(symbol, Switch) else 1
+
+
+def _describe(automaton: Automaton, row: NDArray[np.int64]) -> list[NDArray[Any]]:
+    """Write an automaton's tables into the row (EDGE,) of an edge; the arrays that must be kept for it."""
+    extra: dict[int, NDArray[Any]] = {}
+    match automaton:
+        case Dfa():
+            dfa = automaton
+        case Counted(meter, low, high):
+            dfa = meter.dfa
+            row[layout.KIND], row[layout.LOW], row[layout.HIGH] = layout.COUNTED, low, high
+            extra = {layout.COST: meter.cost, layout.LEAST: meter.least, layout.MOST: meter.most}
+        case Chosen(among):
+            dfa = among.dfa
+            row[layout.KIND], row[layout.TEXTS] = layout.CHOSEN, len(among.texts)
+            extra = {layout.FIRST: among.first, layout.LAST: among.last, layout.BEFORE: automaton.before}
+    row[layout.ROWS], row[layout.COLUMNS] = dfa.step.shape
+    kept = {layout.CLASSES: dfa.classes, layout.STEP: dfa.step, layout.LABELS: dfa.labels, **extra}
+    for column, array in kept.items():
+        row[column] = address(array)
+    return list(kept.values())
