@@ -187,7 +187,9 @@ class ToolFormat:
     names      what a tool's name may be in this syntax (a regular expression)
     call_id    how the family names a call in the conversation, where it has a way: by {name} and {index}
     messages   the turn is made of messages; `forms` are those of its calls
-    instructions  what a system prompt must say, for models whose template knows no tools; {tools} one a line
+    instructions  what a system prompt must say, for models whose template knows no tools; {tools} one a line,
+               or {list}
+    examples   the conversation begins with examples, for models that were never trained to call
     """
 
     name: str
@@ -202,3 +204,4 @@ class ToolFormat:
     messages: MessageFormat | None = None
     call_id: str = ""
     instructions: str = ""
+    examples: bool = False

@@ -5,7 +5,9 @@
     instructions of its own          no tools
 
 Many templates show none, though their models were trained to call (DeepSeek R1, SmolLM3). A model that is
-not told about its tools can only guess their names.
+not told about its tools can only guess their names. A model that was never trained to call may call if it
+seems to have done so before: where the family asks for it, the conversation begins with two examples, one
+of an answer in words and one of a call.
 """
 
 import json
@@ -26,6 +28,9 @@ You may call functions to help with the user's request. They are listed within <
 
 This is how a function is called:
 {call}"""
+_WORDS = ("Hello!", "Hello! How can I help you?")
+_ASKED = "What time is it in Berlin?"
+_CALLED = WrittenCall("get_time", {"city": "Berlin"})
 _EXAMPLE = WrittenCall("function_name", {"argument": "value"})
 
 
@@ -47,6 +52,8 @@ def template_input(
         return TemplateInput(written, none)
     if conventions.shows_tools and not family.instructions:
         return TemplateInput(written, template_tools(tools, conventions))
+    if family.examples:
+        written = _with_examples(written, family)
     return TemplateInput(_with_instructions(written, instructions(tools, family), conventions), none)
 
 
@@ -60,6 +67,16 @@ def instructions(tools: Sequence[Tool], family: ToolFormat) -> str:
 def example(family: ToolFormat) -> str:
     """A call, as the family writes it."""
     return render_calls(family, [_EXAMPLE])
+
+
+def _with_examples(messages: list[Message], family: ToolFormat) -> list[Message]:
+    """The messages behind two that the model has answered already; not if the first is the assistant's own."""
+    first = next((place for place, message in enumerate(messages) if message["role"] != "system"), len(messages))
+    if messages[first:] and messages[first]["role"] != "user":
+        return messages
+    said = (*_WORDS, _ASKED, render_calls(family, [_CALLED]))
+    turns = [{"role": ("user", "assistant")[place % 2], "content": text} for place, text in enumerate(said)]
+    return [*messages[:first], *turns, *messages[first:]]
 
 
 def _with_instructions(messages: list[Message], text: str, conventions: Conventions) -> list[Message]:

@@ -60,10 +60,10 @@ please make the tool calls an empty list '[]'.
 ]</tool_call>"""
 
 
-def _tagged(name: str, opens: str, closes: str, instructions: str = "") -> ToolFormat:
+def _tagged(name: str, opens: str, closes: str, instructions: str = "", *, examples: bool = False) -> ToolFormat:
     """JSON objects, one per pair of tags."""
     form = CallForm((opens + _BEFORE_NAME, NAME, _AFTER_NAME, ARGUMENTS, "}" + closes), between="\n")
-    return ToolFormat(name, (form,), reasoning=THINK, gap="\n", instructions=instructions)
+    return ToolFormat(name, (form,), reasoning=THINK, gap="\n", instructions=instructions, examples=examples)
 
 
 def _function_xml(name: str, opens: str, line: str, closes: str, think: ReasoningFormat = THINK) -> ToolFormat:
@@ -197,7 +197,7 @@ _FORMATS = (
     # ------------------------------------------------------------------ JSON between tags
     _tagged("hermes", "<tool_call>\n", "\n</tool_call>"),
     _tagged("exaone", "<tool_call>", "</tool_call>"),
-    _tagged("generic", "<tool_call>\n", "\n</tool_call>", instructions=INSTRUCTIONS),
+    _tagged("generic", "<tool_call>\n", "\n</tool_call>", INSTRUCTIONS, examples=True),
     ToolFormat(
         "smollm2",
         (CallForm(_OBJECT, "<tool_call>[", ", ", "]</tool_call>"),),

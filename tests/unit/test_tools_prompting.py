@@ -34,8 +34,9 @@ def test_without_tools_nothing_is_said_of_them():
 def test_a_template_that_shows_none_gets_them_in_the_system_prompt(family: str):
     found = given([SYSTEM, USER], family, shows_tools=False)
     assert found.tools is None
-    (system, user) = found.messages
-    assert user == USER
+    system, *others = found.messages
+    assert others[-1] == USER
+    assert len(others) == (5 if FORMATS[family].examples else 1)
     assert system["content"].endswith("\n\nBe brief.")
     assert '"name": "now"' in system["content"]
     assert '"description": "The time."' in system["content"]
@@ -47,9 +48,19 @@ def test_instructions_show_a_call_in_the_format(family: str):
 
 
 def test_a_template_without_a_system_role_gets_them_before_the_first_question():
-    (user,) = given([USER], "generic", shows_tools=False, system=False).messages
+    (user,) = given([USER], "smollm2", shows_tools=False, system=False).messages
     assert user["role"] == "user"
     assert user["content"].endswith("\n\nhi")
+
+
+def test_a_model_that_was_never_trained_to_call_seems_to_have_called_before():
+    found = given([SYSTEM, USER], "generic", shows_tools=False).messages
+    assert [one["role"] for one in found] == ["system", "user", "assistant", "user", "assistant", "user"]
+    assert "<tool_call>" not in found[2]["content"]
+    assert found[4]["content"].startswith('<tool_call>\n{"name": "get_time"')
+    first, *_ = given([USER], "generic", shows_tools=False, system=False).messages
+    assert first["content"].endswith("\n\nHello!")
+    assert len(given([{"role": "assistant", "content": "Yes?"}, USER], "generic").messages) == 3
 
 
 def test_tools_of_smollm2_are_one_json_list():

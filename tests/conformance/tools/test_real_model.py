@@ -13,7 +13,11 @@ from constrained.errors import ModelError
 from constrained.runtime import LoadedModel, chat_ids, generate, load_model, vocabulary_of
 from constrained.runtime.packaged_model import find_gguf
 from grammars.tools.compile import compile_tools
+from grammars.tools.conventions import learn
+from grammars.tools.definitions import read_tools
+from grammars.tools.prompting import template_input
 from grammars.tools.tables import FORMATS
+from server.tool_call import renderer
 from tests.conformance.tools.walks import Told, told
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
@@ -49,6 +53,13 @@ QUESTIONS = [
     ("Email bob@example.com: the meeting is at noon.", "send_email"),
 ]
 
+WORDS = [
+    "Hello! How are you?",
+    "Tell me a short joke.",
+    "What is the capital of France?",
+    "Write one sentence about the sea.",
+]
+
 
 @pytest.fixture(scope="module")
 def loaded() -> LoadedModel:
@@ -61,12 +72,10 @@ def loaded() -> LoadedModel:
 
 def ask(loaded: LoadedModel, question: str, family: str, choice: str) -> Told:
     """What the model says to one question."""
-    listed = [json.dumps(entry["function"]) for entry in TOOLS]
-    separator = ", " if family == "smollm2" else "\n"
-    system = FORMATS[family].instructions.format(tools=separator.join(listed))
-    messages = [{"role": "system", "content": system}, {"role": "user", "content": question}]
+    asked = [{"role": "user", "content": question}]
+    given = template_input(asked, read_tools(TOOLS), learn(renderer(loaded.tokenizer)), FORMATS[family])
     grammar = compile_tools(TOOLS, vocabulary_of(*loaded), format=family, tool_choice=choice, parallel_tool_calls=False)
-    made = generate(*loaded, chat_ids(loaded.tokenizer, messages), grammar, max_tokens=120)
+    made = generate(*loaded, chat_ids(loaded.tokenizer, given.messages), grammar, max_tokens=120)
     framer = grammar.framer()
     events = [event for token in made.tokens for event in framer.feed_token(token.id)]
     return told([*events, *framer.finish(cut=made.finish_reason == "length")])
@@ -82,15 +91,23 @@ def test_most_questions_reach_the_right_tool(loaded: LoadedModel, family: str):
     assert right >= len(QUESTIONS) // 2
 
 
+def test_on_its_own_it_calls_a_tool_for_most_questions_that_need_one_and_for_few_others(loaded: LoadedModel):
+    called = sum(bool(ask(loaded, question, "generic", "auto").calls) for question, _ in QUESTIONS)
+    others = sum(bool(ask(loaded, question, "generic", "auto").calls) for question in WORDS)
+    assert called >= 6
+    assert others <= 2
+
+
 def main() -> None:
     """Print the table."""
     loaded = load_model()
     for family in ("smollm2", "generic"):
         for choice in ("required", "auto"):
-            for question, wanted in QUESTIONS:
+            nobody = [(question, "") for question in WORDS] if choice == "auto" else []
+            for question, wanted in [*QUESTIONS, *nobody]:
                 found = ask(loaded, question, family, choice)
                 said = "; ".join(f"{call.name} {call.arguments}" for call in found.calls) or repr(found.text[:60])
-                right = [call.name for call in found.calls] == [wanted]
+                right = [call.name for call in found.calls] == [wanted] * bool(wanted)
                 print(f"| {family} | {choice} | {question} | {'yes' if right else 'no'} | {said} |", flush=True)  # noqa: T201
 
 
