@@ -1,20 +1,23 @@
 """Random small grammars: the lowered one has the same texts, and the same prefixes of texts."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constrained.automata.algebra import literal
 from constrained.completion import Shortest, solve
-from constrained.errors import Unsatisfiable
+from constrained.errors import Unsatisfiable, UnsupportedFeature
 from constrained.finishing import Finishing, text_of
 from constrained.grammar import Terminal
 from constrained.states import States
 from grammars.context_free import lower
+from grammars.lark.compiler import compile_lark
 from grammars.without_marks import without_marks
+from tests.support.walks import BYTES
 
 NAMES = ["s", "t", "u", "v"]
 LETTERS = {text: Terminal(literal(text.encode()), text) for text in ("a", "b", "ab")}
-LENGTH = 7
+LENGTH = 8
 
 bodies = st.lists(st.sampled_from([*NAMES, *NAMES, *LETTERS]), max_size=3).map(tuple)
 productions = st.fixed_dictionaries({name: st.lists(bodies, max_size=3) for name in NAMES})
@@ -88,11 +91,44 @@ def test_without_marks_are_the_texts_that_hold_none_and_nothing_leads_astray(rul
     accepted, alive = texts_by_states(states)
     assert accepted == expected
     finishing = Finishing(states, Shortest())
-    for text in alive:  # each can be completed, so none is a dead end
+    for text in (text for text in alive if len(text) < 6):  # each can be completed, so none is a dead end
         state = states.read(states.start, text.encode())
         whole = text + text_of(finishing.of_state(state)).decode()
         assert not held(whole)
         assert states.read(states.start, whole.encode()).accepting
+
+
+@pytest.mark.parametrize("lexer", ["dynamic", "greedy"])
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(productions)
+def test_a_lark_grammar_has_the_texts_and_prefixes_of_its_definition(lexer, rules):
+    if lexer == "greedy":  # whose terminals are cut before rules are asked: single letters only
+        rules = {name: [split(body) for body in rules[name]] for name in NAMES}
+    rules = {name: bodies or [(name, "a")] for name, bodies in rules.items()}  # none, as Lark can write it
+    written = [f"{name}: {' | '.join(quoted(body) for body in dict.fromkeys(rules[name]))}" for name in NAMES]
+    expected = texts_by_definition(rules)["s"]
+    try:
+        states = compile_lark("\n".join(written), BYTES, start="s", lexer=lexer).states
+    except Unsatisfiable:
+        assert not expected
+        return
+    except UnsupportedFeature:
+        assert lexer == "greedy"
+        return
+    accepted, alive = texts_by_states(states)
+    assert accepted == expected
+    prefixes = {text[:n] for text in expected for n in range(len(text) + 1)}
+    assert prefixes <= alive
+    assert all(can_be_completed(rules, text) for text in alive - prefixes)
+
+
+def split(body):
+    """The body with single letters for "ab"."""
+    return tuple(one for item in body for one in (item if item in LETTERS else (item,)))
+
+
+def quoted(body):
+    return " ".join(f'"{item}"' if item in LETTERS else item for item in body)
 
 
 def can_be_completed(rules, prefix):
