@@ -5,7 +5,7 @@ processor.py   a grammar as a logits processor, for mlx-lm and its hosts
 decode.py      our own loop, one event per token (generated.py)
 answer.py      what is asked of one sequence, and the answer as it grows; stopping.py ends it
 batch.py       many sequences through one model: schedule.py decides, rows.py executes its plans (plan.py)
-slots.py       their keys and values; layers.py for other kinds of caches
+bank.py        their rows; slots.py keys and values, layers.py other kinds of caches
 selection.py   from logits, masks and penalties to tokens, for one sequence or a batch
 sampling.py    from log-probabilities to a token
 models.py      loading; packaged_model.py has one that needs no download

@@ -11,7 +11,7 @@ process has to tell the others when a model is spread over several.
     keep    prompts of which a copy is kept as an entry, as far as they are read
     join    prompts that are read become rows, in this order, behind those that are there; some leave
             their cache behind as an entry
-    passes  which rows read what, pass by pass
+    passes  which rows read what, pass by pass, each within one bank
 
 They happen in this order.
 """
@@ -55,10 +55,11 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """A prompt becomes a row; its cache is kept as `entry`."""
+    """A prompt becomes a row of a bank, which is made for it if there is none; its cache is kept as `entry`."""
 
     uid: int
     entry: int | None = None
+    bank: int = 0
 
 
 @dataclass(frozen=True, slots=True)

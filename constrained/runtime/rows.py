@@ -1,29 +1,27 @@
 """The model's side of a batch: caches and passes. It executes plans and decides nothing.
 
     a prompt   has a cache of its own (1, ...), and is read piece by piece
-    join       the cache is copied into the batch, layer by layer: see layers.py
-    a pass     some rows, or all, read their next tokens (b, T), shorter ones padded
+    join       the cache is copied into a row of a bank: see bank.py
+    a pass     some rows of a bank, or all, read their next tokens
     an entry   is a prompt's or a row's cache, kept for later prompts that begin alike
 
-Shapes: b rows of a pass, T tokens, V logits.
+Shapes: R places of which logits are wanted, V logits.
 """
 
 import copy
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import mlx.core as mx
 from mlx_lm.models.cache import make_prompt_cache
 
-from constrained.runtime.evaluation import finish, start
-from constrained.runtime.layers import LayerCache, batched, can_be_cut, first_tokens
+from constrained.runtime.bank import Bank, Cache
+from constrained.runtime.evaluation import finish
+from constrained.runtime.layers import batched, can_be_cut, first_tokens
 from constrained.runtime.models import LanguageModel
 from constrained.runtime.plan import Begin, Join, Leave, Piece, Plan
-from constrained.runtime.reading import Reading
-
-Cache = list[Any]  # one of mlx-lm's caches for every layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +31,14 @@ class Kept:
     entry: int
     nbytes: int
     trimmable: bool
+
+
+@dataclass(slots=True, eq=False)
+class Prompt:
+    """A prompt that is being read, so many tokens so far."""
+
+    cache: Cache
+    length: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,11 +82,10 @@ class Rows:
         """For one row at a time (`solo`), or several; ModelError if the model's caches allow only one."""
         self._model = model
         self._solo = solo
-        self._lengths: dict[int, int] = {}  # uid -> tokens in its cache
-        self._prompts: dict[int, Cache] = {}
-        self._uids: list[int] = []  # of the rows
+        self._prompts: dict[int, Prompt] = {}
+        self._banks: dict[int, Bank] = {}
         self._entries: dict[int, Entry] = {}
-        self._layers = self._new_layers()
+        self._new_bank()
 
     def execute(self, plan: Plan) -> Outcome:
         """Do what `plan` says. A prompt that cannot be read fails alone; a pass that fails raises."""
@@ -97,118 +102,86 @@ class Rows:
                 outcome.failed[piece.uid] = error
         for keep in plan.keep:
             if keep.uid not in outcome.failed:
-                self._keep(keep.entry, copy.deepcopy(self._prompts[keep.uid]), self._lengths[keep.uid], outcome)
+                prompt = self._prompts[keep.uid]
+                self._keep(keep.entry, copy.deepcopy(prompt.cache), prompt.length, outcome)
         for join in plan.join:
             if join.uid not in outcome.failed:
                 self._join(join, outcome)
-        logits: list[mx.array] = []
-        outcome.started = time.perf_counter()
-        for one in plan.passes:
-            pieces = {self._uids.index(piece.uid): piece for piece in one if piece.uid not in outcome.failed}
-            if pieces:
-                outcome.uids += [pieces[row].uid for row in sorted(pieces) for _ in range(pieces[row].wanted)]
-                logits.append(self._pass(pieces))
-        outcome.logits = mx.concatenate(logits) if logits else None
+        self._pass(plan, outcome)
         return outcome
 
     @property
-    def held(self) -> tuple[list[int], list[int], list[int]]:
-        """Whose caches there are: of prompts, of rows (in their order), and entries."""
-        return list(self._prompts), list(self._uids), list(self._entries)
+    def held(self) -> tuple[list[int], list[list[int]], list[int]]:
+        """Whose caches there are: of prompts, of the rows of each bank (in their order), and entries."""
+        return list(self._prompts), [bank.uids for bank in self._banks.values()], list(self._entries)
 
     def clear(self) -> None:
         """Forget everything."""
-        for place in (self._lengths, self._prompts, self._uids, self._entries):
+        for place in (self._prompts, self._banks, self._entries):
             place.clear()
-        self._layers = self._new_layers()
 
     # ------------------------------------------------------------------ prompts
 
     def _new_cache(self) -> Cache:
         return make_prompt_cache(cast("Any", self._model))
 
-    def _new_layers(self) -> list[LayerCache]:
-        return [batched(layer, solo=self._solo) for layer in self._new_cache()]
-
     def _begin(self, begin: Begin) -> None:
-        self._lengths[begin.uid] = begin.length
         if begin.entry is None:
-            self._prompts[begin.uid] = self._new_cache()
+            cache = self._new_cache()
         else:
             entry = self._entries[begin.entry]
-            self._prompts[begin.uid] = [first_tokens(layer, entry.length, begin.length) for layer in entry.cache]
+            cache = [first_tokens(layer, entry.length, begin.length) for layer in entry.cache]
+        self._prompts[begin.uid] = Prompt(cache, begin.length)
 
     def _read(self, piece: Piece) -> Spent:
-        cache, before = self._prompts[piece.uid], time.perf_counter()
-        self._model(mx.array([list(piece.tokens)]), cache=cache)
-        finish([layer.state for layer in cache])  # the cache alone: nobody needs these logits
-        self._lengths[piece.uid] += len(piece.tokens)
+        prompt, before = self._prompts[piece.uid], time.perf_counter()
+        self._model(mx.array([list(piece.tokens)]), cache=prompt.cache)
+        finish([layer.state for layer in prompt.cache])  # the cache alone: nobody needs these logits
+        prompt.length += len(piece.tokens)
         return Spent(len(piece.tokens), time.perf_counter() - before)
+
+    def _keep(self, number: int, cache: Cache, length: int, outcome: Outcome) -> None:
+        self._entries[number] = Entry(cache, length)
+        trimmable = all(map(can_be_cut, cache))
+        outcome.kept.append(Kept(number, sum(layer.nbytes for layer in cache), trimmable))
 
     # ------------------------------------------------------------------ rows
 
+    def _new_bank(self) -> Bank:
+        return Bank([batched(layer, solo=self._solo) for layer in self._new_cache()])
+
     def _join(self, join: Join, outcome: Outcome) -> None:
-        cache = self._prompts.pop(join.uid)
+        prompt = self._prompts.pop(join.uid)
         if join.entry is not None:
-            self._keep(join.entry, cache, self._lengths[join.uid], outcome)
-        for layer, prompt in zip(self._layers, cache, strict=True):
-            layer.join(len(self._uids), prompt, self._lengths[join.uid])
-        self._uids.append(join.uid)
+            self._keep(join.entry, prompt.cache, prompt.length, outcome)
+        bank = self._banks.get(join.bank)
+        if bank is None:
+            bank = self._banks[join.bank] = self._new_bank()
+        bank.join(join.uid, prompt.cache, prompt.length)
 
     def _leave(self, leaving: Sequence[Leave], outcome: Outcome) -> None:
-        gone = {one.uid for one in leaving}
         for one in leaving:
-            length = self._lengths.pop(one.uid)
-            cache = self._prompts.pop(one.uid, None)
+            prompt = self._prompts.pop(one.uid, None)
             if one.entry is not None:
-                self._keep(one.entry, cache or self._extract(self._uids.index(one.uid), length), length, outcome)
-        if gone.isdisjoint(self._uids):
-            return
-        order = [row for row, uid in enumerate(self._uids) if uid not in gone]
-        for target in range(len(order)):  # the last rows fill the gaps
-            if order[target] != target:
-                order.insert(target, order.pop())
-        self._uids = [self._uids[row] for row in order]
-        longest = max((self._lengths[uid] for uid in self._uids), default=0)
-        for layer in self._layers:
-            layer.keep(order)
-            layer.shrink(len(order), longest)
+                kept = (prompt.cache, prompt.length) if prompt else self._bank_of(one.uid).extract(one.uid)
+                self._keep(one.entry, *kept, outcome)
+        for number, bank in list(self._banks.items()):
+            gone = {one.uid for one in leaving}.intersection(bank.uids)
+            if len(gone) == len(bank.uids):
+                del self._banks[number]
+            elif gone:
+                bank.leave(gone)
 
-    def _extract(self, row: int, length: int) -> Cache:
-        """A copy of one row's cache, computed, so that it does not hold on to the batch."""
-        cache: Cache = [layer.extract(row, length) for layer in self._layers]
-        finish([layer.state for layer in cache])
-        return cache
+    def _bank_of(self, uid: int) -> Bank:
+        return next(bank for bank in self._banks.values() if uid in bank.uids)
 
-    def _keep(self, entry: int, cache: Cache, length: int, outcome: Outcome) -> None:
-        self._entries[entry] = Entry(cache, length)
-        trimmable = all(map(can_be_cut, cache))
-        outcome.kept.append(Kept(entry, sum(layer.nbytes for layer in cache), trimmable))
-
-    def _pass(self, pieces: Mapping[int, Piece]) -> mx.array:
-        """Start a pass over some rows; return the logits (R, V) that are wanted of each, in the order of rows."""
-        rows = sorted(pieces)
-        if all(len(piece.tokens) == 1 for piece in pieces.values()):
-            rows = list(range(rows[0], rows[-1] + 1))  # a token of padding costs less than a gap in the cache
-        fed = [pieces[row].tokens if row in pieces else () for row in rows]
-        before = [self._lengths[self._uids[row]] for row in rows]
-        reading = Reading(rows, len(self._uids), before, [len(tokens) for tokens in fed])
-        inputs = mx.array([[*tokens, *[0] * (reading.width - len(tokens))] for tokens in fed])  # (b, T)
-        cache = [layer.begin(reading) for layer in self._layers]
-        logits = self._model(inputs, cache=cache)  # (b, T, V)
-        for layer in self._layers:
-            layer.end(reading)
-        for piece in pieces.values():
-            self._lengths[piece.uid] += len(piece.tokens)
-        at = [
-            (place, column)
-            for place, row in enumerate(rows)
-            if row in pieces
-            for column in range(len(fed[place]) - pieces[row].wanted, len(fed[place]))
-        ]
-        if reading.width == 1 and len(at) == len(rows):
-            logits = logits[:, 0]
-        else:
-            logits = logits[mx.array([place for place, _ in at]), mx.array([column for _, column in at])]
-        start(logits)
-        return logits
+    def _pass(self, plan: Plan, outcome: Outcome) -> None:
+        outcome.started = time.perf_counter()
+        logits: list[mx.array] = []
+        for one in plan.passes:
+            pieces = {piece.uid: piece for piece in one if piece.uid not in outcome.failed}
+            if pieces:
+                uids, wanted = self._bank_of(next(iter(pieces))).read(self._model, pieces)
+                outcome.uids += uids
+                logits.append(wanted)
+        outcome.logits = mx.concatenate(logits) if logits else None

@@ -7,6 +7,7 @@ waiting   first come, first served; but while a prompt is being read, others tha
 reading   in turns: whoever was served longest ago gets up to `prefill_step` tokens of its prompt, and what is
           left of them goes to the next, so short prompts overtake long ones. While there are rows, a step
           reads no more than takes half a second, as far as that is known
+rows      in banks of similar length, since all rows of a bank have room for the longest
 leaving   what was read of a sequence is kept for later prompts, at the places where they may part from it: at
           the end of its prompt, at its own end, and where an earlier prompt parted from it
 """
@@ -23,6 +24,7 @@ from constrained.runtime.sequence import Running
 HOLD_UP = 0.5  # seconds for which the rows may wait in one step while prompts are read
 WORTH_WAITING = 64  # tokens of a prompt that is being read, and that another begins with too
 WORTH_KEEPING = 64  # tokens that two prompts begin with, and that no entry serves
+UNUSED = 8192  # tokens for which a bank may have room that it does not use, besides as many as it uses
 
 
 class Schedule:
@@ -159,22 +161,39 @@ class Schedule:
 
     def _join(self) -> list[Join]:
         joining = [sequence for sequence in self.reading if not sequence.unread]
-        for sequence in joining:
-            self.reading.remove(sequence)
-            sequence.join()
-            self.rows.append(sequence)
-        return [
-            Join(one.uid, self._new_entry(one.tokens[: one.done]) if one.done > one.known else None) for one in joining
-        ]
+        joins: list[Join] = []
+        for one in joining:
+            self.reading.remove(one)
+            one.join()
+            one.bank = self._bank_for(one.done)
+            self.rows.append(one)
+            entry = self._new_entry(one.tokens[: one.done]) if one.done > one.known else None
+            joins.append(Join(one.uid, entry, one.bank))
+        return joins
+
+    def _bank_for(self, length: int) -> int:
+        """A bank in which a row of so many tokens leaves not much more room unused than there is used."""
+        lengths: dict[int, list[int]] = {}
+        for row in self.rows:
+            lengths.setdefault(row.bank, []).append(row.done)
+        for bank, others in sorted(lengths.items()):
+            together = [*others, length]
+            if len(together) * max(together) <= 2 * sum(together) + UNUSED:
+                return bank
+        return max(lengths, default=-1) + 1
 
     def _passes(self) -> list[tuple[Piece, ...]]:
         passes: list[tuple[Piece, ...]] = []
-        for one in arrange([len(row.feed) for row in self.rows], self.costs.base):
-            fed = [(self.rows[row], count) for row, count in one]
-            passes.append(
-                tuple(Piece(row.uid, tuple(row.feed[:count]), count if row.unsaid else 1) for row, count in fed)
-            )
-            for row, count in fed:
-                row.done += count
-                del row.feed[:count]
+        for bank in sorted({row.bank for row in self.rows}):
+            rows = [row for row in self.rows if row.bank == bank]
+            arranged = arrange([len(row.feed) for row in rows], self.costs.base)
+            passes += [tuple(_next_piece(rows[row], count) for row, count in one) for one in arranged]
         return passes
+
+
+def _next_piece(row: Running, count: int) -> Piece:
+    """What a row reads next, noted as read."""
+    piece = Piece(row.uid, tuple(row.feed[:count]), count if row.unsaid else 1)
+    row.done += count
+    del row.feed[:count]
+    return piece

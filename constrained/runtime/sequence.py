@@ -55,16 +55,17 @@ class Running:
     done   tokens that are in its cache
     feed   tokens known but not read: once it is a row, its next passes read them
     fork   where an earlier prompt parts from its own: what holds so far is worth keeping; 0: nowhere
+    bank   where its row is
     unsaid the last tokens, as far as they had to follow and wait for the pass that tells their log-probabilities
     """
 
-    __slots__ = ("_beginning", "answer", "done", "feed", "fork", "known", "tokens", "uid", "unsaid")
+    __slots__ = ("_beginning", "answer", "bank", "done", "feed", "fork", "known", "tokens", "uid", "unsaid")
 
     def __init__(self, uid: int, answer: Answer) -> None:
         self.uid = uid
         self.answer = answer
         self.tokens = list(answer.request.prompt)
-        self.known = self.done = self.fork = 0
+        self.known = self.done = self.fork = self.bank = 0
         self.feed: list[int] = []
         self.unsaid: deque[Forced] = deque()
         self._beginning: NDArray[np.int64] | None = None

@@ -11,7 +11,7 @@ import pytest
 from mlx_lm.models.cache import ChunkedKVCache
 
 from constrained.errors import BudgetTooSmall, ModelError
-from constrained.runtime import batch, decode
+from constrained.runtime import batch, decode, schedule
 from constrained.runtime.answer import SequenceRequest
 from constrained.runtime.apply import apply_mask
 from constrained.runtime.batch import BatchEngine
@@ -422,6 +422,20 @@ def test_when_idle_nothing_but_kept_prompts_is_in_memory(model):
     assert mx.get_active_memory() - before <= 2 * engine.kept_bytes + 4096  # MLX gives out buffers up to twice as large
     engine.close()
     assert mx.get_active_memory() - before <= 4096
+
+
+def test_in_banks_of_their_own_sequences_say_what_they_say_alone(model, monkeypatch):
+    monkeypatch.setattr(schedule, "UNUSED", 0)
+    engine = BatchEngine(model, None, max_batch=6, prefix_cache_bytes=0)
+    long = [engine.add(request(1, prompt=list(range(2, 150)) * 8)) for _ in range(2)]
+    uids = {number: engine.add(request(number)) for number in range(6)}
+    events, banks = [], set()
+    while not engine.idle:
+        events += engine.step()
+        banks.add(len(engine._rows._banks))
+    assert banks == {0, 1, 2}
+    assert_as_alone(events, uids)
+    assert tokens_of(events, long[0]) == tokens_of(events, long[1])
 
 
 def test_without_kept_prompts_nothing_is_in_memory_when_idle(model):

@@ -34,6 +34,7 @@ class Company:
         self.model, self.rows, self.random = model, Rows(model), random.Random(seed)
         self.twins: dict[int, Alone] = {}
         self.last: dict[int, int] = {}  # the last token of prompts: their row reads it first
+        self.bank: dict[int, int] = {}
         self.count = 0
 
     def tokens(self, most: int) -> tuple[int, ...]:
@@ -48,13 +49,15 @@ class Company:
         reading = [uid for uid in reading if self.random.random() < 0.7 or uid in self.last]
         widest = self.random.choice([1, 1, 5])
         pieces = [Piece(uid, self.next(uid, widest)) for uid in reading]
-        where = self.random.randint(0, len(pieces))
+        passes = {}
+        for piece in pieces:
+            passes.setdefault((self.bank[piece.uid], self.random.random() < 0.5), []).append(piece)
         plan = Plan(
             leave=tuple(Leave(uid) for uid in leave),
             begin=tuple(Begin(uid) for uid, _ in new),
             read=tuple(Piece(uid, prompt) for uid, prompt in new if prompt),
-            join=tuple(Join(uid) for uid, _ in new),
-            passes=tuple(tuple(one) for one in (pieces[:where], pieces[where:]) if one),
+            join=tuple(Join(uid, bank=self.bank[uid]) for uid, _ in new),
+            passes=tuple(map(tuple, passes.values())),
         )
         outcome = self.rows.execute(plan)
         assert sorted(outcome.uids) == sorted(reading)
@@ -65,6 +68,7 @@ class Company:
     def begin(self) -> tuple[int, tuple[int, ...]]:
         uid, self.count = self.count, self.count + 1
         *prompt, last = self.tokens(20)
+        self.bank[uid] = self.random.choice([0, 0, 1])
         self.twins[uid] = Alone(self.model)
         if prompt:
             self.twins[uid].read(prompt)
@@ -115,7 +119,7 @@ def test_what_is_not_a_number_stays_in_its_row():
     rows.execute(
         Plan(begin=(Begin(0), Begin(1)), read=(Piece(0, (5, 6)), Piece(1, (7,) * 30)), join=(Join(0), Join(1)))
     )
-    for layer in rows._layers:  # as if the model had overflowed
+    for layer in rows._banks[0]._layers:  # as if the model had overflowed
         layer.keys[1], layer.values[1] = mx.nan, mx.nan
     rows.execute(Plan(leave=(Leave(1),)))
     rows.execute(Plan(begin=(Begin(2),), read=(Piece(2, (8, 9)),), join=(Join(2),)))

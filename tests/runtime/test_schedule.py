@@ -116,6 +116,22 @@ def test_where_caches_cannot_be_cut_the_place_where_prompts_part_is_kept():
         it.remove(uid)
 
 
+def test_a_long_row_does_not_make_all_others_as_long():
+    it = schedule(prefill_step=100_000, max_batch=9)
+    for uid, length in enumerate([300, 200, 100, 30_000, 250, 20_000, 100]):
+        add(it, uid, [uid, *range(length)])
+    execute(it)
+    assert {row.uid: row.bank for row in it.rows} == {0: 0, 1: 0, 2: 0, 3: 1, 4: 0, 5: 1, 6: 0}
+    for row in it.rows:
+        row.feed = [7]
+    assert sorted(len(one) for one in execute(it).passes) == [2, 5]
+    it.remove(3)
+    it.remove(5)
+    add(it, 9, [9, *range(40_000)])
+    execute(it)
+    assert it.rows[-1].bank == 1
+
+
 def test_it_is_idle_only_when_what_must_leave_has_left():
     it = schedule()
     assert it.idle

@@ -137,7 +137,7 @@ def test_a_plan_survives_the_wire():
         (Begin(5), Begin(6, 7, 12)),
         (Piece(5, (1, 2)),),
         (Keep(5, 9),),
-        (Join(6, 8),),
+        (Join(6, 8, 1),),
         ((Piece(6, (3,)), Piece(9, (4, 5))), (Piece(7, (8,)),)),
     )
     wire = Wire()
