@@ -24,6 +24,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -266,5 +267,6 @@ def _publish(partial: Path, home: Path) -> None:
 def _remove_abandoned(directory: Path) -> None:
     """Delete what interrupted conversions left behind."""
     for path in directory.glob(".partial-*"):
-        if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
-            shutil.rmtree(path, ignore_errors=True)
+        with suppress(FileNotFoundError):  # its owner has just published or removed it
+            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)

@@ -29,6 +29,7 @@ from grammars.json_schema.values import Value, parse_value
 if TYPE_CHECKING:
     from grammars.json_schema.nodes import Writer
 
+_MOST_COMPARED = 64  # items before a unique one that are looked at one by one: can they take a value from it?
 _MOST_NODES = 20_000  # interned per plan, before they are dropped
 
 
@@ -98,7 +99,13 @@ class ArrayPlan:
 
     def _varied(self, index: int) -> bool:
         """Is there always one more value for this item than others can have taken?"""
-        return not self.array.unique or self.writer.variety(self.array.item(index), index + 1) > index
+        if not self.array.unique:
+            return True
+        item, prefix = self.array.item(index), self.array.prefix[:index]
+        others = index
+        if len(prefix) <= _MOST_COMPARED:
+            others -= sum(not self.writer.alive(self.writer.shapes.both(item, one)) for one in prefix)
+        return self.writer.variety(item, others + 1) > others
 
     def _reach(self, index: int) -> int:
         """How many items there can be at most, if there are `index` already."""

@@ -16,8 +16,9 @@ from contextlib import suppress
 from functools import reduce
 from math import inf
 
-from constrained.automata.algebra import literal, union
+from constrained.automata.algebra import intersect, literal, union
 from constrained.automata.dfa import START, Dfa
+from constrained.automata.regex import compile_rust
 from constrained.automata.remembered import remembered
 from constrained.errors import LimitExceeded
 from constrained.grammar import Automaton, Node, Sequence, Terminal
@@ -36,6 +37,9 @@ NULL, TRUE, FALSE = (literal(text) for text in (b"null", b"true", b"false"))
 
 
 # Keywords that bring a second fact about the same string or number.
+# Of the spellings of a number, one: 1.5 and not 1.50 or 15e-1, 0 and not -0.
+_ONE_SPELLING = compile_rust(r"0|-?[1-9][0-9]*|-?(0|[1-9][0-9]*)\.[0-9]*[1-9]")
+
 _COMBINING = {"allOf", "anyOf", "oneOf", "not", "if", "$ref", "minLength", "maxLength", "multipleOf"}
 
 
@@ -285,7 +289,7 @@ class Writer:
         if not texts.is_empty(strings):
             automaton = texts.automaton(strings)
             found += count_texts(automaton, enough) if isinstance(automaton, Dfa) else enough
-        found += count_texts(numbers, enough) - (numbers.accepts(b"0") and numbers.accepts(b"-0"))
+        found += max(count_texts(intersect(numbers, _ONE_SPELLING), enough), not numbers.is_empty)
         for plan in self._structured(shape):
             if found >= enough:
                 break

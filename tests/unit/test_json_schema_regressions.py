@@ -149,6 +149,17 @@ def test_unique_items_may_be_numbers_with_exponents():
     assert not accepts(grammar, "[1e300, 1" + "0" * 300 + "]")
 
 
+@pytest.mark.parametrize("decimal", [False, True])
+def test_unique_items_are_counted_by_value_and_not_by_spelling(decimal: bool):
+    options = JsonSchemaOptions(decimal_integers=decimal)
+    grammar = compile_json_schema({"enum": [[0, 1], [0]], "uniqueItems": True}, byte_vocabulary(), options)
+    assert accepts(grammar, "[0, 1]")
+    assert accepts(grammar, "[0]")
+    twice = {"type": "array", "items": {"type": "number", "minimum": 1, "maximum": 1}, "uniqueItems": True}
+    with pytest.raises(Unsatisfiable):
+        compile_json_schema({**twice, "minItems": 2}, byte_vocabulary(), options)
+
+
 def test_an_open_object_inside_a_unique_item_is_closed():
     """Its key is captured, inside the captured item: an end of the key leaves the item to be ended."""
     matcher = compile_json_schema({"uniqueItems": True, "type": "array"}, byte_vocabulary(), TO_THE_LETTER).matcher()
