@@ -45,8 +45,19 @@ def test_it_knows_a_capital(loaded):
 
 def test_it_answers_in_the_form_that_it_is_given(loaded):
     grammar = CompiledGrammar(Terminal(compile_rust(ANSWER)), vocabulary_of(*loaded))
-    made = generate(*loaded, chat_ids(loaded.tokenizer, QUESTION), grammar, max_tokens=20)
+    made = generate(*loaded, chat_ids(loaded.tokenizer, QUESTION), grammar, max_tokens=20, fast_forward=False)
     assert made.text == '{"capital": "Paris"}'
+
+
+def test_forced_tokens_are_cut_as_the_tokenizer_cuts_the_text(loaded):
+    grammar = CompiledGrammar(Terminal(compile_rust(ANSWER)), vocabulary_of(*loaded))
+    prompt = chat_ids(loaded.tokenizer, QUESTION)
+    made = generate(*loaded, prompt, grammar, max_tokens=20)
+    assert made.text == '{"capital": "Paris"}'
+    assert [token.id for token in made.tokens[:-1]] == loaded.tokenizer.encode(made.text)
+    asked = [token.text for token in made.tokens if token.logprob is not None]
+    assert b"Paris" in asked
+    assert len(asked) < len(made.tokens) / 2
 
 
 def test_the_processor_does_the_same_in_mlx_lm(loaded):
