@@ -49,6 +49,16 @@ def canonical(classes: NDArray[np.uint8], step: NDArray[np.int32], labels: NDArr
     return Dfa(merged[classes], np.ascontiguousarray(step[:, chosen]), labels)
 
 
+def renumbered(classes: NDArray[np.uint8], step: NDArray[np.int32], labels: NDArray[np.int32]) -> Dfa:
+    """As `canonical`, for a table that is trim and minimal already, but for rows that cannot be reached."""
+    classes, used = tables.by_first_byte(classes, step.shape[1])
+    step = np.ascontiguousarray(step[:, used])
+    drawn.add(step.nbytes)
+    step, labels = tables.renumber(step, labels, np.arange(len(step), dtype=np.int32))
+    merged, chosen = tables.compress(step)
+    return Dfa(merged[classes], np.ascontiguousarray(step[:, chosen]), labels)
+
+
 def minimise(dfa: Dfa) -> Dfa:
     """The smallest automaton with the same labelled language."""
     return canonical(dfa.classes, dfa.step, dfa.labels)

@@ -185,10 +185,8 @@ def string_meter(decoded: Dfa) -> Meter:
     between[2 : 2 + decoded.rows] = ~mid_character
     merged, chosen = tables.compress(step)
     classes, step = merged[classes], np.ascontiguousarray(step[:, chosen])
-    dead = tables.distances(step, labels) < 0
-    step = np.where(dead[step], np.int32(DEAD), step)
-    marked = labels * 2 + np.where(dead, 0, between).astype(np.int32)
-    step, marked = tables.renumber(step, marked, tables.partition(step, marked))
+    marked = labels * 2 + between
+    step, marked = tables.renumber(step, marked, np.arange(len(step), dtype=np.int32))
     dfa = Dfa(classes, step, marked >> 1)
     cost = np.zeros(step.shape, np.uint8)
     cost[(marked & 1).astype(np.bool_)] = 1

@@ -61,9 +61,15 @@ class Format:
         return _compiled(self.superset_pattern)
 
 
+def known_format(name: str, draft: int = 2020) -> Format | None:
+    """The format of that name in a draft (4 to 2020), None for one that is not known (an annotation)."""
+    found = FORMATS.get(name)
+    return _HOSTNAME_BEFORE_7 if draft < 7 and found is _BY_NAME["hostname"] else found
+
+
 def format_dfa(name: str, reading: Reading = "common") -> Dfa | None:
-    """The automaton of a format, None for one that is not known (an annotation)."""
-    known = FORMATS.get(name)
+    """The automaton of a format in the latest draft, None for one that is not known."""
+    known = known_format(name)
     return known.dfa(reading) if known else None
 
 
@@ -212,6 +218,9 @@ _ALL = (
     _exactly("password", "OpenAPI", _ANY),
     _exactly("char", "OpenAPI format registry", "(?s:.)"),
     _same("color", "JSON Schema draft 3; CSS Color Module Level 3", _color, narrower="functional notation, rgb(...)"),
+)
+_HOSTNAME_BEFORE_7 = _same(
+    "hostname", "RFC 1034, section 3.1; RFC 1123, section 2.1", formats_net.ascii_hostname, _HOST_SUPERSET, _LENGTHS
 )
 _BY_NAME = {known.name: known for known in _ALL}
 # Names of older drafts and of common use.

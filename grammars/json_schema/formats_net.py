@@ -13,7 +13,8 @@ four long ones, fit; a name of more than eight labels is refused though RFC 1123
 
 A-labels.  `xn--...` is valid only if what follows is canonical Punycode of a valid internationalised
 label (RFC 5891): arithmetic, not a regular language. So in a hostname every label that starts with
-`xn--` is refused; the domain of a mailbox (RFC 5321) asks only for letters, digits and hyphens.
+`xn--` is refused; the domain of a mailbox (RFC 5321) asks only for letters, digits and hyphens, and so
+did "hostname" before draft 7 (RFC 1034).
 """
 
 from collections.abc import Iterator
@@ -52,14 +53,15 @@ def _host_ends(state: _HostState) -> bool:
 
 
 @cache
-def _any_hostname() -> Dfa:
+def ascii_hostname() -> Dfa:
+    """RFC 1123 names; no trailing dot."""
     return walked((0, 0, False), _host_edges, _host_ends)
 
 
 @cache
 def hostname() -> Dfa:
-    """RFC 1123 names without A-labels; no trailing dot."""
-    return algebra.difference(_any_hostname(), compile_rust(r"(?:[^.]*\.)*[xX][nN]--(?s:.*)"))
+    """The same without A-labels."""
+    return algebra.difference(ascii_hostname(), compile_rust(r"(?:[^.]*\.)*[xX][nN]--(?s:.*)"))
 
 
 # Where one stands in hexadecimal groups: places 1 to 4 are digits of a group.
@@ -121,7 +123,7 @@ def _address_literal() -> Dfa:
 
 @cache
 def _mail_domain() -> Dfa:
-    return algebra.union(_any_hostname(), _address_literal())
+    return algebra.union(ascii_hostname(), _address_literal())
 
 
 @cache

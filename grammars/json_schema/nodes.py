@@ -36,11 +36,12 @@ from grammars.json_schema.shapes import Shapes
 NULL, TRUE, FALSE = (literal(text) for text in (b"null", b"true", b"false"))
 
 
-# Keywords that bring a second fact about the same string or number.
 # Of the spellings of a number, one: 1.5 and not 1.50 or 15e-1, 0 and not -0.
 _ONE_SPELLING = compile_rust(r"0|-?[1-9][0-9]*|-?(0|[1-9][0-9]*)\.[0-9]*[1-9]")
 
-_COMBINING = {"allOf", "anyOf", "oneOf", "not", "if", "$ref", "minLength", "maxLength", "multipleOf"}
+# Keywords that bring several facts about the same string or number; and those that do beside others.
+_COMBINING = {"allOf", "anyOf", "oneOf", "not", "if"}
+_COMBINED = {"$ref", "minLength", "maxLength", "multipleOf"}
 
 
 class Circular(Exception):
@@ -178,8 +179,10 @@ class Writer:
     def _combines(self, literal: Literal) -> bool:
         if not isinstance(literal, Says):
             return False
-        facts = self.shapes.facts(literal.location)
-        return len(facts) > 1 and not _COMBINING.isdisjoint(facts)
+        location = literal.location
+        while (facts := self.shapes.facts(location)) and set(facts) == {"$ref"}:
+            location = location.reference("$ref")
+        return not _COMBINING.isdisjoint(facts) or (len(facts) > 1 and not _COMBINED.isdisjoint(facts))
 
     # ------------------------------------------------------------------ writing
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from typing import Any, Final, overload
 
 from constrained.automata.ecma import pattern_dfa
-from constrained.errors import GrammarError, Where
+from constrained.errors import GrammarError
 from grammars.json_schema.dialects import Kind, Verdict, subschemas
 from grammars.json_schema.documents import Document, Location
-from grammars.json_schema.formats import FORMATS, NUMBER_FORMATS
+from grammars.json_schema.formats import FORMATS, NUMBER_FORMATS, known_format
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.nodes import Writer
 
@@ -178,7 +178,7 @@ class _Walk:
         if kind is not Kind.CONSTRAINT:
             return Verdict.ANNOTATION, location.dialect.note(keyword)
         idle = self._idle(location, keyword, value)
-        return (Verdict.ANNOTATION, idle) if idle else (Verdict.ENFORCED, self._how(keyword, value, location.where))
+        return (Verdict.ANNOTATION, idle) if idle else (Verdict.ENFORCED, self._how(keyword, value, location))
 
     def _idle(self, location: Location, keyword: str, value: Any) -> str:
         """Why a constraint restricts nothing here; empty when it does."""
@@ -202,15 +202,15 @@ class _Walk:
             return ""
         return "every number is one" if value in NUMBER_FORMATS else f"unknown format {value!r}"
 
-    def _how(self, keyword: str, value: Any, where: Where) -> str:
+    def _how(self, keyword: str, value: Any, location: Location) -> str:
         """How a constraint is enforced, where that says more than the keyword."""
         if keyword == "pattern":
             try:
                 return f"an automaton of {pattern_dfa(value).rows} rows"
             except GrammarError as error:  # below a branch that was left out before it was compiled
                 return error.message
-        if keyword == "format" and value in FORMATS:
-            known = FORMATS[value]
+        known = known_format(value, location.dialect.number) if keyword == "format" else None
+        if known is not None:
             return known.source + (f"; never written: {known.narrower}" if known.narrower else "")
         return ""
 

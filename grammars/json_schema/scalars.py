@@ -20,7 +20,7 @@ from constrained.automata.dfa import Dfa
 from constrained.errors import GrammarError
 from grammars.json_schema import numbers, texts
 from grammars.json_schema.documents import Location
-from grammars.json_schema.formats import FORMATS, NUMBER_FORMATS, base64_dfa
+from grammars.json_schema.formats import NUMBER_FORMATS, base64_dfa, known_format
 from grammars.json_schema.options import Formats, JsonSchemaOptions
 from grammars.json_schema.texts import Texts
 from grammars.json_schema.values import Flag, Null, Number, Text, Value, value_of
@@ -57,8 +57,9 @@ class Scalar(Generic[L]):
         """In exactly one of the parts, each given in the rounding wanted and in the opposite one."""
         one, some = self.nothing, self.nothing
         for part, opposite in zip(narrow, wide, strict=True):
-            one = self.either(self.both(one, self.other(opposite)), self.both(part, self.other(some)))
-            some = self.either(some, opposite)
+            kept = one if self.is_empty(one) else self.both(one, self.other(opposite))
+            fresh = part if self.is_empty(some) else self.both(part, self.other(some))
+            one, some = self.either(kept, fresh), self.either(some, opposite)
         return one
 
 
@@ -111,7 +112,7 @@ _SINCE = {
 
 
 def _format(location: Location, name: str, formats: Formats, wide: bool) -> Texts:
-    known = FORMATS.get(name)
+    known = known_format(name, location.dialect.number)
     if known is None or (wide and location.dialect.number < _SINCE.get(name, 9999)):
         return texts.ANY_TEXT
     return Texts(dfa=known.superset() if wide else known.dfa("standard" if formats == "standard" else "common"))

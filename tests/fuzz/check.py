@@ -30,7 +30,7 @@ from tests.fuzz.schemas import instance
 TO_THE_LETTER = JsonSchemaOptions(
     key_order="any", additional_properties="schema", formats="annotate", decimal_integers=True
 )
-LIMITS = CompileLimits(seconds=20)
+LIMITS = CompileLimits(seconds=5)
 WALKS, STEPS = 4, 40
 INSTANCES, MUTATIONS = 20, 5
 LONG = 400  # characters; longer texts are not changed

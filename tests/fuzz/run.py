@@ -18,7 +18,7 @@ from tests.fuzz.check import Failure, Refused, check
 from tests.fuzz.schemas import document
 from tests.fuzz.shrink import shrink
 
-SECONDS = 30  # a schema that takes longer hangs
+SECONDS = 60  # a schema that takes longer hangs
 MEMORY = 6 << 30  # bytes; one that takes more is a MemoryError
 
 

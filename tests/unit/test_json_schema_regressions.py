@@ -101,9 +101,14 @@ def test_a_schema_that_refers_to_itself_below_a_property_is_refused_when_compili
 
 def test_scalars_that_are_too_large_together_are_refused_when_compiling():
     """Also where null, which is looked at first, shows that something is left."""
-    schema = {"if": {"pattern": "b$", "format": "email"}, "else": {"maxLength": 300}}
-    with pytest.raises(LimitExceeded, match="rows"):
-        compile_json_schema(schema, byte_vocabulary())
+    long = {"pattern": "(?:ab|ba)+$", "maxLength": 5000}
+    for schema in (
+        {"if": {"pattern": "b$", "format": "email"}, "else": {"maxLength": 300}},
+        {"anyOf": [{"oneOf": [long, {"minLength": 6000}]}]},
+    ):
+        with pytest.raises(LimitExceeded):
+            compile_json_schema(schema, byte_vocabulary())
+    assert compile_json_schema({"anyOf": [{"oneOf": [long]}]}, byte_vocabulary())
 
 
 @pytest.mark.parametrize("name", ["date", "email", "uuid", "ipv6"])
