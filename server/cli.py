@@ -212,7 +212,11 @@ def run_serve(options: argparse.Namespace) -> int:
         serve(settings, say)
     except OSError as error:
         raise CommandError(f"cannot listen at {settings.host}:{settings.port}: {error.strerror}") from error
-    return 0
+    # Everything is closed. What is left to the interpreter is to unload MLX, whose own threads sometimes end in
+    # `terminate called without an active exception` when they have served another thread than the main one.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def run_check(options: argparse.Namespace) -> int:

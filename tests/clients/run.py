@@ -2,7 +2,8 @@
 
     python/NAME_client.py   in a virtual environment of its own, from requirements/NAME.txt
     node/NAME/*.mjs         with its own node_modules, from its package.json
-    node/cli.py             agents that are programs, driven as a user would
+    cli.py                  agents that are programs, driven as a user would
+    description.py          requests made from the server's own description
 
 Environments lie in .clients/ and are made again when their requirements change. Every check is one line;
 the exit code says whether all passed.
@@ -20,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.clients import cli
+from tests.clients import cli, description
 from tests.support.http_server import Server
 from tests.support.shared_data import CHECKOUT
 
@@ -41,7 +42,8 @@ class Client:
 
 def clients() -> list[Client]:
     """Those that check themselves."""
-    found = [_python(file.stem) for file in sorted((HERE / "requirements").glob("*.txt"))]
+    scripts = sorted((HERE / "python").glob("*_client.py"))
+    found = [_python(file.stem.removesuffix("_client")) for file in scripts]
     return found + [_node(file.parent) for file in sorted((HERE / "node").glob("*/package.json"))]
 
 
@@ -50,7 +52,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="clients; default: all")
     parser.add_argument("--list", action="store_true", help="only say which there are")
     options = parser.parse_args()
-    known = [*(one.name for one in clients()), *cli.NAMES]
+    known = [*(one.name for one in clients()), *cli.NAMES, *description.NAMES]
     if options.list:
         print("\n".join(known))
         return 0
@@ -65,6 +67,10 @@ def main() -> int:
                 one.install()
             with Server("--max-tokens", "200", "--temperature", "0", log=Path(folder, "server.log")) as server:
                 failed += [one.name for one in chosen if not _passes(one, server)]
+        for name in description.NAMES:
+            if name in wanted:
+                _python(name).install()
+                failed += description.run(ENVIRONMENTS / name / "bin" / name, Path(folder))
         failed += cli.run([name for name in cli.NAMES if name in wanted], Path(folder), ENVIRONMENTS)
     print(f"failed: {', '.join(failed)}" if failed else "all clients passed")
     return bool(failed)
