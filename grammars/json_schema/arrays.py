@@ -19,7 +19,7 @@ from grammars.json_schema.documents import Location, Scope
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.scalars import Facts, chosen, types
 from grammars.json_schema.shapes import Shapes
-from grammars.json_schema.values import Items, Value
+from grammars.json_schema.values import Items, Value, canonical
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,8 +96,7 @@ class Arrays:
 
     def among(self, values: frozenset[Value]) -> list[Arr]:
         """The arrays among `values`."""
-        arrays = [value.values for value in values if isinstance(value, Items)]
-        return [self._exactly(items) for items in arrays]
+        return [self._exactly(items) for items in _arrays(values)]
 
     def _exactly(self, items: tuple[Value, ...]) -> Arr:
         prefix = tuple(self._shapes.among(frozenset({item})) for item in items)
@@ -109,7 +108,7 @@ class Arrays:
         A tree over the positions: the item here is none of theirs, or is that of some of them, and
         then the rest must differ from those. Its size is that of `values`.
         """
-        return self._differ([value.values for value in values if isinstance(value, Items)], ())
+        return self._differ(_arrays(values), ())
 
     def _differ(self, arrays: list[tuple[Value, ...]], before: tuple[Shape, ...]) -> list[Arr]:
         shapes, index = self._shapes, len(before)
@@ -119,8 +118,8 @@ class Arrays:
         if not any(len(items) == index for items in arrays):
             found.append(Arr(before, shapes.nothing, index, index))
         longer = [items for items in arrays if len(items) > index]
-        here = frozenset(items[index] for items in longer)
-        found.append(Arr((*before, shapes.among(here, False)), shapes.anything, low=index + 1))
+        here = dict.fromkeys(items[index] for items in longer)
+        found.append(Arr((*before, shapes.among(frozenset(here), False)), shapes.anything, low=index + 1))
         for value in here:
             same = [items for items in longer if items[index] == value]
             found += self._differ(same, (*before, shapes.among(frozenset({value}))))
@@ -263,3 +262,8 @@ class Arrays:
 
     def _disjoint(self, a: Arr, b: Arr) -> bool:
         return max(a.low, b.low) > min(a.high, b.high)
+
+
+def _arrays(values: frozenset[Value]) -> list[tuple[Value, ...]]:
+    """The items of the arrays among `values`."""
+    return [value.values for value in sorted((one for one in values if isinstance(one, Items)), key=canonical)]

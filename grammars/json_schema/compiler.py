@@ -152,7 +152,7 @@ def blame(writer: Writer, shape: Shape, above: frozenset[Shape] = frozenset()) -
     Where that comes back to a shape `above`, it is empty because it would have no end.
     """
     here: Where | str = "#"
-    for literal in shape.literals:
+    for literal in writer.shapes.in_order(shape):
         if isinstance(literal, Says):
             here = literal.location.where
     for plan in writer.ways_of_objects(shape):

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from constrained.errors import InvalidGrammar
 from grammars.json_schema.documents import Document, Location, Scope
 from grammars.json_schema.limits import Allowance, CompileLimits
-from grammars.json_schema.literals import Among, Either, Literal, Says, Shape, cheapest_first
+from grammars.json_schema.literals import Among, Either, Literal, Says, Shape
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.json_schema.scalars import NARROW, Facts, Scalar
 from grammars.json_schema.shape_table import ShapeTable
@@ -46,7 +46,7 @@ class Languages(ShapeTable):
 
     def _language(self, domain: Scalar[L], shape: Shape, wide: bool) -> L:
         found = domain.everything
-        for literal in sorted(shape.literals, key=cheapest_first):
+        for literal in self.in_order(shape):
             found = domain.both(found, self._literal(domain, literal, wide))
             if domain.is_empty(found):
                 break
@@ -59,7 +59,7 @@ class Languages(ShapeTable):
                     return domain.among(values, wide or self.options.decimal_integers)
                 return domain.other(domain.among(values, not wide))
             case Either(shapes):
-                return domain.any_of([self.language(domain, shape, wide) for shape in shapes])
+                return domain.any_of([self.language(domain, shape, wide) for shape in self.shapes_in_order(shapes)])
             case Says(location, positive, scope):
                 key = (id(domain), Says(location, True, scope), wide == positive)
                 if key not in self._languages:

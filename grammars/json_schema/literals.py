@@ -44,10 +44,11 @@ Literal = Says | Among | Either
 class Shape:
     """A set of literals that must all hold, with what has been found out about it. Interned by `Shapes`."""
 
-    __slots__ = ("alive", "arrays", "literals", "node", "objects", "scalars")
+    __slots__ = ("alive", "arrays", "literals", "node", "objects", "ordered", "scalars")
 
     def __init__(self, literals: frozenset[Literal]) -> None:
         self.literals: Final = literals
+        self.ordered: tuple[Literal, ...] | None = None  # see ShapeTable.in_order
         self.scalars: dict[tuple[int, bool], Any] = {}
         self.arrays: Sequence[Any] | None = None
         self.objects: Sequence[Any] | None = None

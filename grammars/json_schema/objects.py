@@ -24,7 +24,7 @@ from grammars.json_schema.scalars import TEXTS, WIDE, Facts, chosen, placed, typ
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.telling_apart import apart, plainly_empty, telling_values
 from grammars.json_schema.texts import ANY_TEXT, Texts
-from grammars.json_schema.values import Members, Value
+from grammars.json_schema.values import Members, Value, canonical
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +139,7 @@ class Objects:
 
     def among(self, values: frozenset[Value]) -> list[Obj]:
         """The objects among `values`."""
-        return [self._exactly(dict(value.pairs)) for value in values if isinstance(value, Members)]
+        return [self._exactly(members) for members in _objects(values)]
 
     def _exactly(self, members: Mapping[str, Value]) -> Obj:
         properties = {name: self._shapes.among(frozenset({value})) for name, value in members.items()}
@@ -151,7 +151,7 @@ class Objects:
         A tree over the keys: the value here is none of theirs, or the key is missing, or the value is
         that of some of them, and then the rest must differ from those. Its size is that of `values`.
         """
-        objects = [dict(value.pairs) for value in values if isinstance(value, Members)]
+        objects = _objects(values)
         keys = sorted({key for members in objects for key in members})
         return self._differ(objects, keys, Obj())
 
@@ -164,11 +164,11 @@ class Objects:
             extra = Exists(texts.other(Texts(chosen=same)), shapes.anything)
             return [replace(so_far, exists=(*so_far.exists, extra))]
         key, *later = keys
-        here = frozenset(members[key] for members in objects if key in members)
+        here = dict.fromkeys(members[key] for members in objects if key in members)
         found = self._differ(
             [m for m in objects if key not in m], later, self._with(so_far, key, shapes.nothing, False)
         )
-        found += [self._with(so_far, key, shapes.among(here, False), True)]
+        found += [self._with(so_far, key, shapes.among(frozenset(here), False), True)]
         for value in here:
             same_value = [members for members in objects if members.get(key) == value]
             narrowed = self._with(so_far, key, shapes.among(frozenset({value})), True)
@@ -272,8 +272,8 @@ class Objects:
             return one
         anything = self._shapes.anything
         spared = Clause(
-            dict.fromkeys(one.evaluated.names, anything),
-            tuple((dfa, anything) for dfa in one.evaluated.patterns),
+            dict.fromkeys(sorted(one.evaluated.names), anything),
+            tuple((dfa, anything) for dfa in _patterns(one) if dfa in one.evaluated.patterns),
             left,
             True,
         )
@@ -288,11 +288,9 @@ class Objects:
     def negated(self, location: Location, facts: Facts, scope: Scope) -> list[Obj]:
         """The ways to violate one of the object keywords of a schema."""
         shapes, anything = self._shapes, self._anything
-        required = frozenset(facts.get("required", ()))
-        found = [
-            self._with(anything, name, shapes.nothing, False) for name in required - {*facts.get("properties", ())}
-        ]
-        for name in facts.get("properties", ()):
+        required, properties = dict.fromkeys(facts.get("required", ())), facts.get("properties", {})
+        found = [self._with(anything, name, shapes.nothing, False) for name in required if name not in properties]
+        for name in properties:
             wrong = shapes.of(location.child("properties", name), scope, False)
             # a required key is missing or wrong: if it is there, it is wrong
             found.append(self._with(anything, name, wrong, name not in required))
@@ -316,7 +314,7 @@ class Objects:
             found.append(Obj(low=int(facts["maxProperties"]) + 1))
         for name, needed in self._dependent(facts):
             there = self._with(anything, name, shapes.anything, True)
-            found += [self._with(there, one, shapes.nothing, False) for one in needed]
+            found += [self._with(there, one, shapes.nothing, False) for one in sorted(needed)]
         for name, at in self._dependent_schemas(location, facts):
             there = self._with(anything, name, shapes.anything, True)
             found += shapes.cross(self, [there], shapes.alternatives(self, shapes.of(at, scope, False)))
@@ -327,13 +325,10 @@ class Objects:
         """Violate `unevaluatedProperties`: some key that was not evaluated has a wrong value."""
         wrong = self._shapes.of(location.child("unevaluatedProperties"), scope, False)
         ways = self._shapes.told_apart(self, location, scope)
+        left = [(way, Exists(_unevaluated(way), wrong)) for way in ways if not way.evaluated.all]
         if len({way.evaluated for way in ways}) == 1:  # what has been evaluated does not depend on the way
-            ways = [replace(self._anything, evaluated=ways[0].evaluated)]
-        return [
-            replace(way, exists=(*way.exists, Exists(_unevaluated(way.evaluated), wrong)))
-            for way in ways
-            if not way.evaluated.all
-        ]
+            left = [(replace(self._anything, evaluated=way.evaluated), some) for way, some in left[:1]]
+        return [replace(way, exists=(*way.exists, some)) for way, some in left]
 
     # ------------------------------------------------------------------ exclusion
 
@@ -381,9 +376,20 @@ class Objects:
         )
 
 
-def _unevaluated(evaluated: EvaluatedKeys) -> Texts:
+def _unevaluated(one: Obj) -> Texts:
     """The keys that were not evaluated."""
-    spared = Texts(chosen=evaluated.names)
-    for pattern in evaluated.patterns:
-        spared = texts.either(spared, Texts(dfa=pattern))
+    spared = Texts(chosen=one.evaluated.names)
+    for pattern in _patterns(one):
+        if pattern in one.evaluated.patterns:
+            spared = texts.either(spared, Texts(dfa=pattern))
     return texts.other(spared)
+
+
+def _patterns(one: Obj) -> list[Dfa]:
+    """The patterns that an object knows, each once. Those that it has evaluated are among them."""
+    return list(dict.fromkeys(dfa for clause in one.clauses for dfa, _ in clause.patterns))
+
+
+def _objects(values: frozenset[Value]) -> list[dict[str, Value]]:
+    """The members of the objects among `values`."""
+    return [dict(value.pairs) for value in sorted((one for one in values if isinstance(one, Members)), key=canonical)]

@@ -1,12 +1,16 @@
-"""The shapes of one document, each once: interned, so that recursion is a shape that meets itself."""
+"""The shapes of one document, each once: interned, so that recursion is a shape that meets itself.
+
+A shape is a set, and whoever goes through its literals goes by an order that the document alone decides
+(`in_order`): with the same options, a schema has the same grammar in every process.
+"""
 
 from typing import Final
 
 from grammars.json_schema.dialects import Kind, Role
 from grammars.json_schema.documents import Document, Location, Scope
-from grammars.json_schema.literals import Among, Either, Literal, Says, Shape
+from grammars.json_schema.literals import Among, Either, Literal, Says, Shape, cheapest_first
 from grammars.json_schema.scalars import Facts
-from grammars.json_schema.values import Value
+from grammars.json_schema.values import Value, canonical
 
 
 class ShapeTable:
@@ -22,7 +26,8 @@ class ShapeTable:
         }
         self._facts: dict[Location, Facts] = {}
         self._spokesmen: dict[Location, Location] = {}
-        self._first: dict[tuple[str, str], Location] = {}
+        self._first: dict[str, Location] = {}
+        self._words: dict[Location, str] = {}  # of a spokesman: what it says
 
     def facts(self, location: Location) -> Facts:
         """The keywords that restrict at `location`, by its dialect."""
@@ -69,7 +74,9 @@ class ShapeTable:
             rules = location.dialect.rules
             if any(keyword in rules and rules[keyword].role not in (Role.PLAIN, Role.SIZE) for keyword in facts):
                 return None
-            found = self._first.setdefault((location.dialect.name, repr(sorted(facts.items()))), location)
+            words = f"{location.dialect.name} {sorted(facts.items())!r}"
+            found = self._first.setdefault(words, location)
+            self._words[found] = words
             self._spokesmen[location] = found
         return found
 
@@ -106,3 +113,39 @@ class ShapeTable:
         if len(chosen) <= 1:
             return next(iter(chosen), self.nothing)
         return self.intern(frozenset({Either(chosen)}))
+
+    # ------------------------------------------------------------------ order
+
+    def in_order(self, shape: Shape) -> tuple[Literal, ...]:
+        """The literals of a shape: cheapest first, and those of equal cost by what they say."""
+        found = shape.ordered
+        if found is None:
+            alike: dict[int, list[Literal]] = {}
+            for literal in shape.literals:
+                alike.setdefault(cheapest_first(literal), []).append(literal)
+            groups = [alike[cost] for cost in sorted(alike)]
+            found = tuple(one for group in groups for one in (group if len(group) == 1 else self._sorted(group)))
+            shape.ordered = found
+        return found
+
+    def shapes_in_order(self, shapes: frozenset[Shape]) -> list[Shape]:
+        """Several shapes, by what they say."""
+        return sorted(shapes, key=self._name)
+
+    def _sorted(self, literals: list[Literal]) -> list[Literal]:
+        return sorted(literals, key=self._spelled)
+
+    def _name(self, shape: Shape) -> str:
+        return f"({' and '.join(map(self._spelled, self.in_order(shape)))})"
+
+    def _spelled(self, literal: Literal) -> str:
+        """A literal in words that no other literal of the document has."""
+        match literal:
+            case Says(location, positive, scope):
+                words = self._words.get(location)
+                entered = [str(resource.root.where) for resource in scope]
+                return repr((not positive, str(location.where) if words is None else words, entered))
+            case Among(values, positive):
+                return repr((not positive, sorted(map(canonical, values))))
+            case Either(shapes):
+                return repr([self._name(shape) for shape in self.shapes_in_order(shapes)])

@@ -27,7 +27,7 @@ from constrained.errors import LimitExceeded
 from grammars.json_schema.documents import Document, Location, Scope
 from grammars.json_schema.languages import Languages
 from grammars.json_schema.limits import CompileLimits
-from grammars.json_schema.literals import Among, Either, Literal, Says, Shape, cheapest_first
+from grammars.json_schema.literals import Among, Either, Literal, Says, Shape
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.json_schema.structures import Structure
 
@@ -68,7 +68,7 @@ class Shapes(Languages):
         self.allowance.check()
         before, self._context_decided = self._context_decided, False
         found: list[A] = [domain.anything]
-        for literal in sorted(shape.literals, key=cheapest_first):
+        for literal in self.in_order(shape):
             if isinstance(literal, Says) and not literal.positive:
                 found = self._refute(domain, found, literal)
             else:
@@ -96,7 +96,7 @@ class Shapes(Languages):
             case Among(values, positive):
                 return domain.among(values) if positive else domain.not_among(values)
             case Either(shapes):
-                return _each([self.alternatives(domain, shape, context) for shape in shapes])
+                return _each([self.alternatives(domain, shape, context) for shape in self.shapes_in_order(shapes)])
             case Says(location, _, scope):
                 with self.progress(domain, literal):
                     found = self.applied(domain, location, scope, context)
@@ -222,7 +222,7 @@ class Shapes(Languages):
         if shape is self.anything:
             return list(given)
         left = given
-        for literal in shape.literals:
+        for literal in self.in_order(shape):
             left = self._refute(domain, left, literal) if isinstance(literal, Says) else []
         return list(left)
 

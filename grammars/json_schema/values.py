@@ -78,6 +78,23 @@ def value_of(data: Any) -> Value:
     return Members(tuple(sorted((name, value_of(value)) for name, value in data.items())))
 
 
+def canonical(value: Value) -> str:
+    """One JSON text per value: equal values have equal texts. For an order of values that hashes do not decide."""
+    match value:
+        case Null():
+            return "null"
+        case Flag(flag):
+            return "true" if flag else "false"
+        case Number():
+            return min(value.texts())
+        case Text(text):
+            return json.dumps(text)
+        case Items(values):
+            return f"[{','.join(map(canonical, values))}]"
+        case Members(pairs):
+            return "{" + ",".join(f"{json.dumps(name)}:{canonical(one)}" for name, one in pairs) + "}"
+
+
 def parse_value(text: bytes) -> Value:
     """The value of a JSON text."""
     return value_of(json.loads(text, parse_float=Decimal))
