@@ -16,9 +16,9 @@ from typing import TypeVar
 from constrained.errors import BudgetTooSmall, GrammarError, LimitExceeded
 from constrained.runtime.constraint import Constraint
 from grammars.tools.compile import ToolGrammar
+from grammars.tools.conversation import count_calls
 from grammars.tools.definitions import read_choice, read_tools
 from grammars.tools.formats import ToolFormat
-from grammars.tools.history import count_calls
 from server.compilation import Compiler, GrammarCache
 from server.errors import NOT_FOUND, Problem, RequestError, invalid
 from server.jobs import Job, Sampling

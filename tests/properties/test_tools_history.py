@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from constrained.errors import GrammarError, InvalidGrammar
 from grammars.tools.conventions import Conventions
+from grammars.tools.conversation import DEPTH
 from grammars.tools.definitions import read_tools
 from grammars.tools.detection import detect_format
-from grammars.tools.history import DEPTH, template_messages, template_tools
+from grammars.tools.history import template_messages, template_tools
 from tests.conformance.tools.requests import WIDE
 from tests.conformance.tools.templates import NAMES, conventions, render, template
 

@@ -8,7 +8,8 @@ import pytest
 
 from constrained.errors import GrammarError, InvalidGrammar, UnsupportedFeature
 from grammars.tools.conventions import Conventions
-from grammars.tools.history import count_calls, template_messages
+from grammars.tools.conversation import count_calls
+from grammars.tools.history import template_messages
 from grammars.tools.tables import FORMATS
 
 HERMES = FORMATS["hermes"]
