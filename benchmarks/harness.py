@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -56,7 +57,16 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
+        **_gpu(),
     }
+
+
+def _gpu() -> dict[str, str]:
+    """The GPU that MLX used, if it used one."""
+    mlx = sys.modules.get("mlx.core")
+    if mlx is None or mlx.default_device() != mlx.gpu:
+        return {}
+    return {"gpu": str(mlx.device_info().get("device_name"))}
 
 
 def publish(name: str, rows: list[Row]) -> None:
