@@ -105,7 +105,8 @@ def masks() -> Iterator[Row]:
     guides = Guides()
 
     def ask() -> None:
-        answers = guides.start(rows).wait()
+        guides.ask(rows)
+        answers = guides.collect(rows)
         pack([answers[uid].mask for uid in rows], vocabulary.size)
 
     ask()

@@ -8,7 +8,9 @@
     |   `-- LimitExceeded       it costs more time, states or memory than allowed
     |-- TokenRefused            a matcher was given a token that its mask forbids
     |-- VocabularyError         a tokenizer whose tokens cannot be turned into bytes
-    |-- ModelError              a model that cannot be found, converted or loaded
+    |-- ModelError              a model that cannot be found, converted or loaded, or computes nonsense
+    |   `-- PromptError         a conversation that the model's chat template refuses
+    |-- ShardingError           ranks that cannot work together
     `-- BudgetTooSmall          max_tokens cannot hold the shortest valid output
 
 A `GrammarError` knows its place (`where`: a JSON pointer, or line and column) and may carry a
@@ -89,7 +91,11 @@ class VocabularyError(ConstrainedError):
 
 
 class ModelError(ConstrainedError):
-    """A model cannot be found, converted or loaded."""
+    """A model cannot be found, converted or loaded, or its logits are not numbers."""
+
+
+class PromptError(ModelError):
+    """A conversation that the model's chat template refuses: the input's fault, as the model sees it."""
 
 
 class ShardingError(ConstrainedError):

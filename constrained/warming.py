@@ -4,6 +4,8 @@ A kernel is compiled once per machine (a few seconds for all of them) and loaded
 tens of milliseconds). `warm_up` calls each of them on something tiny, the way the engine does.
 """
 
+from functools import cache
+
 import numpy as np
 
 from constrained.automata import algebra
@@ -23,14 +25,24 @@ def warm_up(vocabulary: Vocabulary | None = None) -> None:
 
     With a vocabulary, also the pieces of masks that most JSON grammars share are made for it.
     """
+    _load_kernels()
+    if vocabulary is not None:
+        _visit_vocabulary(vocabulary)
+
+
+@cache
+def _load_kernels() -> None:
+    """Once is enough for a process."""
     _visit_algebra()
     _visit_kinds()
     spellings = [*(bytes((byte,)) for byte in range(256)), b"aa", b'a"', b"aa", None]
-    bytes_ = Vocabulary.from_spellings(spellings, [len(spellings) - 1])
-    for one in (bytes_, vocabulary) if vocabulary else (bytes_,):
-        grammar = CompiledGrammar(_grammar(), one)
-        for text in (b"", b"a", b'"', b'"a', b'"a"'):
-            _visit(grammar, text)
+    _visit_vocabulary(Vocabulary.from_spellings(spellings, [len(spellings) - 1]))
+
+
+def _visit_vocabulary(vocabulary: Vocabulary) -> None:
+    grammar = CompiledGrammar(_grammar(), vocabulary)
+    for text in (b"", b"a", b'"', b'"a', b'"a"'):
+        _visit(grammar, text)
 
 
 def _visit(grammar: CompiledGrammar, text: bytes) -> None:

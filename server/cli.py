@@ -19,7 +19,7 @@ import constrained
 from constrained.errors import BudgetTooSmall, ConstrainedError, GrammarError
 from constrained.ranks.place import place_from
 from server.formats import add_formats, named_format
-from server.inputs import CommandError, Form, add_forms, read_json, read_text, say, text, to_json
+from server.inputs import CommandError, Form, add_forms, load_kernels, read_json, read_text, say, text, to_json
 from server.settings import add_flags, read_settings
 
 if TYPE_CHECKING:
@@ -209,14 +209,14 @@ def run_serve(options: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise CommandError(f"the server needs {error.name}: pip install 'constrained-mlx[server]'") from error
     try:
-        serve(settings, say)
+        code = serve(settings, say)
     except OSError as error:
         raise CommandError(f"cannot listen at {settings.host}:{settings.port}: {error.strerror}") from error
-    # Everything is closed. What is left to the interpreter is to unload MLX, whose own threads sometimes end in
-    # `terminate called without an active exception` when they have served another thread than the main one.
+    # Everything is closed, but worker threads may be busy with grammars that nobody waits for any more. The
+    # interpreter would wait for them, and whoever sent SIGTERM would not.
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(code)
 
 
 def run_check(options: argparse.Namespace) -> int:
@@ -224,6 +224,7 @@ def run_check(options: argparse.Namespace) -> int:
     from grammars import compile_json_schema, compile_lark
     from grammars.lark.report import control_tokens
 
+    load_kernels(say)
     try:
         if options.schema.suffix == ".lark":
             text = read_text(options.schema)
@@ -271,6 +272,7 @@ def _entry(finding: Any) -> dict[str, str]:
 def _load(options: argparse.Namespace) -> "LoadedModel":
     from constrained.runtime import load_model
 
+    load_kernels(say)
     if (place := place_from()) is None:
         return load_model(options.model, report=say)
     from server.sharded import Ranks

@@ -6,7 +6,12 @@
                                      BatchEngine.step  -- one post a step --> sink(event) for every event
 
 Commands are taken between steps, so a cancelled sequence is gone within one. A sequence that fails takes
-nobody along; if the engine itself fails, all that are in it are told so, and it begins anew.
+nobody along; if the engine itself fails, all that are in it are told so, and it begins anew. If that fails too,
+`on_death` is called, and whoever comes later is told why.
+
+The thread never ends: it is parked when it is stopped. What MLX has compiled in a thread is freed by the thread's
+native end, which is after `Thread.join`, and takes Python's lock for it: in an interpreter that is
+ending by then, that is `terminate called without an active exception`.
 """
 
 import itertools
@@ -48,20 +53,33 @@ _Command = _Submit | _Cancel | _Stop
 class EngineThread:
     """Runs a batch engine in a thread of its own.
 
-    `make` creates the engine, there; `post` gives what a step brought to whoever listens; `after` is called
-    when the engine has been closed.
+    make      creates the engine, there
+    post      gives what a step brought to whoever listens
+    after     is called when the engine has been closed
+    on_death  is called, in the thread, if there is no engine any more and cannot be one
     """
 
-    def __init__(self, make: Callable[[], BatchEngine], post: Post, after: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        make: Callable[[], BatchEngine],
+        post: Post,
+        after: Callable[[], None] = lambda: None,
+        on_death: Callable[[], None] = lambda: None,
+    ) -> None:
         self._make = make
         self._after = after
         self._post = post
+        self._on_death = on_death
         self._commands: SimpleQueue[_Command] = SimpleQueue()
         self._tickets = itertools.count(1)
         self._sinks: dict[int, tuple[int, Sink]] = {}  # uid -> ticket and sink; the engine thread's alone
         self._uids: dict[int, int] = {}  # ticket -> uid
         self._ready: Future[None] = Future()
         self._abandoned: Exception | None = None
+        self._submitting = threading.Lock()  # nobody submits what `abandon` would miss
+        self._ended = threading.Event()
+        self.mask_seconds = 0.0  # that masks took, in worker threads
+        self.waiting = 0  # sequences that wait for room
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     # ------------------------------------------------------------------ for other threads
@@ -74,10 +92,11 @@ class EngineThread:
     def submit(self, request: SequenceRequest, sink: Sink) -> int:
         """Begin a sequence; its events go to `sink`, the last one has a finish_reason or is a failure."""
         ticket = next(self._tickets)
-        if self._abandoned is not None:
-            self._post([(sink, SequenceFailed(0, self._abandoned))])
-        else:
-            self._commands.put(_Submit(ticket, request, sink))
+        with self._submitting:
+            if self._abandoned is None:
+                self._commands.put(_Submit(ticket, request, sink))
+                return ticket
+        self._post([(sink, SequenceFailed(0, self._abandoned))])
         return ticket
 
     def cancel(self, ticket: int) -> None:
@@ -85,26 +104,30 @@ class EngineThread:
         self._commands.put(_Cancel(ticket))
 
     def stop(self) -> None:
-        """End all sequences and the thread."""
+        """End all sequences and the engine."""
         self._commands.put(_Stop())
-        if self._thread.is_alive() and self._abandoned is None:
-            self._thread.join()
+        if self._abandoned is None and self._thread.ident is not None:
+            self._ended.wait()
 
     def abandon(self, error: Exception) -> None:
         """Tell all sequences that they fail, now: the thread may hang for ever, and takes no more."""
-        self._abandoned = error
-        known = list(self._sinks.items())
-        self._post([(sink, SequenceFailed(uid, error)) for uid, (_, sink) in known])
+        with self._submitting:
+            self._abandoned = error
+        failed: list[tuple[Sink, SequenceEvent]] = []
+        failed += [(sink, SequenceFailed(uid, error)) for uid, (_, sink) in list(self._sinks.items())]
+        while True:
+            try:
+                command = self._commands.get_nowait()
+            except Empty:
+                break
+            if isinstance(command, _Submit):
+                failed.append((command.sink, SequenceFailed(0, error)))
+        self._post(failed)
 
     @property
     def is_alive(self) -> bool:
         """Does the thread run, and take sequences?"""
-        return self._thread.is_alive() and self._abandoned is None
-
-    @property
-    def load(self) -> int:
-        """Sequences in the engine: waiting, reading or generating."""
-        return len(self._sinks)
+        return not self._ended.is_set() and self._abandoned is None
 
     # ------------------------------------------------------------------ the thread
 
@@ -114,8 +137,13 @@ class EngineThread:
         # Whatever it is, `start` raises it in the thread that waits there.
         except BaseException as error:  # noqa: BLE001
             self._ready.set_exception(error)
-            return
-        self._ready.set_result(None)
+        else:
+            self._ready.set_result(None)
+            self._step_until_stopped(engine)
+        self._ended.set()
+        threading.Event().wait()  # for ever: see above
+
+    def _step_until_stopped(self, engine: BatchEngine) -> None:
         try:
             while self._take_commands(engine):
                 try:
@@ -125,6 +153,11 @@ class EngineThread:
                     engine = self._begin_anew(engine, error)
                 else:
                     self._hand_out(events)
+                self.mask_seconds, self.waiting = engine.mask_seconds, engine.waiting
+        except Exception as error:
+            log.exception("there is no engine any more")
+            self.abandon(error)
+            self._on_death()
         finally:
             engine.close()
             self._after()

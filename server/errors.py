@@ -16,6 +16,7 @@ from constrained.errors import (
     ConstrainedError,
     GrammarError,
     ModelError,
+    PromptError,
     ShardingError,
     UnsupportedFeature,
 )
@@ -115,8 +116,10 @@ def problem_of(error: Exception) -> Problem:
             return Problem(BAD_REQUEST, str(error), error.where or None, code)
         case BudgetTooSmall():
             return Problem(BAD_REQUEST, str(error), "max_tokens", "budget_too_small")
-        case ModelError():
+        case PromptError():
             return Problem(BAD_REQUEST, str(error), "messages", "template_error")
+        case ModelError():
+            return Problem(FAILED, str(error), code="model_failed")
         case ShardingError():
             return Problem(FAILED, str(error), code="rank_lost")
         case _:

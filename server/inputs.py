@@ -7,6 +7,8 @@ content the input's (`GrammarError`, exit code 1).
 import argparse
 import json
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,8 @@ from constrained.errors import GrammarError, InvalidGrammar
 
 if TYPE_CHECKING:
     from constrained import CompiledGrammar, Vocabulary
+
+UNEXPLAINED = 1.5  # seconds of silence on a terminal
 
 
 class CommandError(Exception):
@@ -23,6 +27,19 @@ class CommandError(Exception):
 def say(line: str) -> None:
     """Progress and errors go to stderr."""
     print(f"constrained: {line}", file=sys.stderr)
+
+
+def load_kernels(report: Callable[[str], None]) -> None:
+    """Have the engine's kernels ready, and say so where that takes long: the first command compiles them."""
+    from constrained import warm_up
+
+    told = threading.Timer(UNEXPLAINED, report, ["compiling the engine's kernels: once on a machine, about a minute"])
+    told.daemon = True
+    told.start()
+    try:
+        warm_up()
+    finally:
+        told.cancel()
 
 
 def to_json(value: object) -> str:

@@ -19,7 +19,7 @@ from constrained.notebook import labels
 from constrained.notebook.style import WORDS
 from constrained.observation import Alternative, Origin
 from constrained.ranks.place import place_from
-from server.inputs import CommandError, Form, read_json, say, to_json
+from server.inputs import CommandError, Form, load_kernels, read_json, say, to_json
 
 if TYPE_CHECKING:
     from constrained import CompiledGrammar, Vocabulary
@@ -43,6 +43,7 @@ def run_inspect(options: argparse.Namespace) -> int:
         raise CommandError("inspect looks at one process; it does not run under mlx.launch")
     tools = read_json(options.tools) if options.tools else None
     form = Form(options) if tools is None else None
+    load_kernels(say)
     loaded = load_model(options.model, report=say)
     prompt, grammar = _question(options.prompt, tools, form, loaded)
     say(f"reading a prompt of {len(prompt)} tokens, then generating")

@@ -34,6 +34,11 @@ class Metrics:
         self._forced = self._counter("forced_tokens", "Tokens about which the grammar left no choice.")
         self._steered = self._counter("answers_steered", "Answers whose ending the token budget shaped.")
         self._grammars = self._counter("grammar_lookups", "Look-ups of compiled grammars.", "result")
+        self._waiting = Gauge(
+            "constrained_answers_waiting", "Answers that wait for their turn in the batch.", registry=self._registry
+        )
+        self._masks = self._counter("mask_seconds", "Time that worker threads spent on masks.")
+        self._mask_seconds = 0.0  # of the engine that counts now
         self._compile = Histogram(
             "constrained_grammar_seconds",
             "Time to get the grammar of a request.",
@@ -61,6 +66,13 @@ class Metrics:
         finally:
             self._compile.observe(time.monotonic() - began)
             self._grammars.labels("hit" if known else "miss").inc()
+
+    def engine(self, mask_seconds: float, waiting: int) -> None:
+        """What the engine has counted since it began, and who waits now."""
+        more = mask_seconds - self._mask_seconds
+        self._masks.inc(more if more >= 0 else mask_seconds)  # less than before: it has begun anew
+        self._mask_seconds = mask_seconds
+        self._waiting.set(waiting)
 
     def text(self) -> bytes:
         """All of it, in Prometheus's format."""

@@ -87,15 +87,19 @@ class Preparation:
         with _placed(job):
             return await loop.run_in_executor(self._renderers, self._render, job)
 
-    async def prepare(self, job: Job) -> Prepared:
-        """Find out whether and how a job can be answered; raises as `prompt`, and for its grammar and limits."""
+    async def prepare(self, job: Job, within: float | None = None) -> Prepared:
+        """Find out whether and how a job can be answered; raises as `prompt`, and for its grammar and limits.
+
+        `within`: seconds for each step of compiling, where the setting does not apply.
+        """
         self._check_sampling(job)
+        seconds = within or self._settings.compile_timeout
         prompt = await self.prompt(job)
-        grammar = await self._grammar(job, prompt)
+        grammar = await self._grammar(job, prompt, seconds)
         limit = self._limit(job, prompt)
         try:
             made = self._compiler.constraints(grammar, limit, job.thinking.budget, job.choices)
-            constraints = await self._in_time(job, asyncio.wrap_future(made))
+            constraints = await _in_time(job, asyncio.wrap_future(made), seconds)
         except BudgetTooSmall as error:
             raise self._too_small(job, prompt, error) from error
         return Prepared(job, prompt, grammar, constraints, limit)
@@ -118,21 +122,12 @@ class Preparation:
             message = f"there is no model {job.model!r}; this server has {self.model.names[0]!r}"
             raise RequestError(Problem(NOT_FOUND, message, "model", "model_not_found"))
 
-    async def _grammar(self, job: Job, prompt: Prompt) -> ToolGrammar:
+    async def _grammar(self, job: Job, prompt: Prompt, seconds: float) -> ToolGrammar:
         calls = count_calls(job.messages) if self._compiler.is_numbered else 0
         key = self._compiler.key(job, prompt.reasoning, calls)
         with _placed(job), self._metrics.compiling(known=key in self._grammars):
             made = self._grammars.get(key, lambda: self._compiler.submit(job, prompt.reasoning, calls))
-            return await self._in_time(job, asyncio.shield(asyncio.wrap_future(made)))
-
-    async def _in_time(self, job: Job, work: Awaitable[T]) -> T:
-        """The result of `work` on the grammar of a job. Raises RequestError if it takes too long."""
-        try:
-            async with asyncio.timeout(self._settings.compile_timeout):
-                return await work
-        except TimeoutError:
-            message = f"the grammar of this request costs more than {self._settings.compile_timeout:g} seconds"
-            raise invalid(message, "tools" if job.tools else "response_format", "grammar_too_expensive") from None
+            return await _in_time(job, asyncio.shield(asyncio.wrap_future(made)), seconds)
 
     def _limit(self, job: Job, prompt: Prompt) -> int:
         """How many tokens the answer may have. Raises RequestError if the prompt leaves no room."""
@@ -151,6 +146,16 @@ class Preparation:
             message += f" (the prompt leaves {room} of {self.model.context})"
             return invalid(message, "messages", "context_length_exceeded")
         return invalid(message, job.limited_by, "budget_too_small")
+
+
+async def _in_time(job: Job, work: Awaitable[T], seconds: float) -> T:
+    """The result of `work` on the grammar of a job. Raises RequestError if it takes longer."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await work
+    except TimeoutError:
+        message = f"the grammar of this request costs more than {seconds:g} seconds"
+        raise invalid(message, "tools" if job.tools else "response_format", "grammar_too_expensive") from None
 
 
 # ---------------------------------------------------------------- places

@@ -12,7 +12,7 @@ from typing import Any, cast
 from jinja2 import TemplateError
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 
-from constrained.errors import InvalidGrammar, ModelError
+from constrained.errors import InvalidGrammar, PromptError
 from grammars.tools.conventions import Conventions, learn
 from grammars.tools.definitions import Tool
 from grammars.tools.formats import ToolFormat
@@ -51,7 +51,7 @@ class Prompts:
     def prompt(self, messages: Sequence[Message], tools: Sequence[Tool], thinking: Thinking) -> Prompt:
         """The prompt of a conversation.
 
-        Raises GrammarError with the place of a message that is wrong, ModelError for a conversation that
+        Raises GrammarError with the place of a message that is wrong, PromptError for a conversation that
         the template refuses.
         """
         given = template_input(messages, tools, self._conventions, self._family)
@@ -77,11 +77,11 @@ class Prompts:
             return self._render(given.messages, given.tools, extra)
         except TemplateError as error:
             reason = " ".join(str(error).split())[:REASON_LENGTH]
-            raise ModelError(f"the model's chat template refuses the conversation: {reason}") from error
+            raise PromptError(f"the model's chat template refuses the conversation: {reason}") from error
         # Templates are programs: with data that they did not expect they raise anything.
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"[:REASON_LENGTH]
-            raise ModelError(f"the model's chat template fails on the conversation: {reason}") from error
+            raise PromptError(f"the model's chat template fails on the conversation: {reason}") from error
 
     def _render(
         self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] | None, extra: Mapping[str, Any]
@@ -95,5 +95,5 @@ class Prompts:
         with self._lock:
             tokens = self._tokenizer.encode(text, add_special_tokens=add_start)
         if not tokens:
-            raise ModelError("the prompt is empty: a model needs at least one token to start from")
+            raise PromptError("the prompt is empty: a model needs at least one token to start from")
         return tuple(tokens)

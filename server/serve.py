@@ -1,7 +1,8 @@
 """`constrained serve`: from settings to a process that answers, and back to exit code 0.
 
 bind  ->  engine thread loads the model  ->  warm-up: one answer  ->  listen, and say so
-SIGTERM  ->  new requests get 503  ->  those that run have `drain` seconds  ->  cancelled  ->  exit 0
+SIGTERM  ->  new requests get 503  ->  those that run have `drain` seconds  ->  told so, and ended  ->  exit 0
+engine lost, and cannot be made again  ->  those that run are told so  ->  exit 70
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from typing import Any, cast
 
 import uvicorn
 
+from constrained.ranks.channel import EXIT
 from constrained.ranks.place import Place, place_from
 from constrained.runtime import BatchEngine, LoadedModel, SequenceEvent, load_model, vocabulary_of
 from constrained.runtime.packaged_model import NAME
@@ -28,6 +30,7 @@ from grammars.tools.tables import FORMATS
 from server.app import create_app
 from server.compilation import Compiler
 from server.engine import EngineThread, Sink
+from server.inputs import load_kernels
 from server.jobs import Job, Sampling
 from server.metrics import Metrics
 from server.preparation import Model, Preparation
@@ -37,6 +40,7 @@ from server.settings import Settings
 from server.sharded import Ranks
 
 CONTEXT = 32_768  # of a model that does not say
+WARM_UP = 600.0  # seconds for the first answer, in which whatever is compiled once on a machine is compiled
 
 Report = Callable[[str], None]
 
@@ -50,14 +54,17 @@ class _Loading:
     ranks: Ranks | None = None
 
 
-def serve(settings: Settings, report: Report) -> None:
-    """Serve until told to stop. Raises ConstrainedError if the model cannot be loaded, OSError for the address."""
+def serve(settings: Settings, report: Report) -> int:
+    """Serve until told to stop, or until there is no engine any more; return the exit code.
+
+    Raises ConstrainedError if the model cannot be loaded, OSError for the address.
+    """
     place = place_from()
     if place is not None and not place.leads:
         Ranks(place, settings.model, settings.sharding, report)  # follows, and does not return
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with _bound(settings) as listener:
-        asyncio.run(_serve(settings, listener, report, place))
+        return asyncio.run(_serve(settings, listener, report, place))
 
 
 @contextmanager
@@ -72,22 +79,31 @@ def _bound(settings: Settings) -> Generator[socket.socket]:
         listener.close()
 
 
-async def _serve(settings: Settings, listener: socket.socket, report: Report, place: Place | None) -> None:
+async def _serve(settings: Settings, listener: socket.socket, report: Report, place: Place | None) -> int:
     began = time.monotonic()
-    engine, service = await start_service(settings, report, place)
+    await asyncio.to_thread(load_kernels, report)
+    dead = asyncio.Event()
+    engine, service = await start_service(settings, report, place, dead)
     try:
         await _warm_up(service)
-        server = _Server(settings, service, listener)
+        server = _Server(settings, service, dead)
         report(f"ready after {time.monotonic() - began:.1f} s")
         server.on_started = lambda: _greet(settings, listener, service)
         await server.serve(sockets=[listener])
+        return EXIT if dead.is_set() else 0
     finally:
         service.close()
         await asyncio.to_thread(engine.stop)
 
 
-async def start_service(settings: Settings, report: Report, place: Place | None = None) -> tuple[EngineThread, Service]:
-    """Load the model in the engine's thread and build the service around it; `place`: this is rank 0 of several."""
+async def start_service(
+    settings: Settings, report: Report, place: Place | None = None, dead: asyncio.Event | None = None
+) -> tuple[EngineThread, Service]:
+    """Load the model in the engine's thread and build the service around it.
+
+    place  this is rank 0 of several
+    dead   is set if there is no engine any more
+    """
     loop = asyncio.get_running_loop()
     left = _Loading()
 
@@ -102,6 +118,7 @@ async def start_service(settings: Settings, report: Report, place: Place | None 
             *left.loaded,
             max_batch=settings.max_concurrency,
             prefix_cache_bytes=settings.prefix_cache_mb << 20,
+            mask_seconds=settings.compile_timeout,
             rows=left.ranks and left.ranks.rows(),
         )
 
@@ -116,7 +133,11 @@ async def start_service(settings: Settings, report: Report, place: Place | None 
         if left.ranks is not None:
             left.ranks.close()
 
-    engine = EngineThread(make, post, close)
+    def die() -> None:
+        if dead is not None:
+            loop.call_soon_threadsafe(dead.set)
+
+    engine = EngineThread(make, post, close, die)
     await asyncio.to_thread(engine.start)
     assert left.loaded is not None
     assert left.vocabulary is not None
@@ -194,8 +215,8 @@ async def _warm_up(service: Service) -> None:
         parallel=False,
         max_tokens=64,
     )
-    prepared = await service.prepare(job)
-    async for _ in service.events(prepared, asyncio.get_running_loop().time() + 600):
+    prepared = await service.prepare(job, within=WARM_UP)
+    async for _ in service.events(prepared, asyncio.get_running_loop().time() + WARM_UP):
         pass
 
 
@@ -205,23 +226,30 @@ async def _warm_up(service: Service) -> None:
 class _Server(uvicorn.Server):
     """uvicorn, with our own way to stop: drain, then exit code 0."""
 
-    def __init__(self, settings: Settings, service: Service, listener: socket.socket) -> None:
+    def __init__(self, settings: Settings, service: Service, dead: asyncio.Event) -> None:
         config = uvicorn.Config(
             create_app(service, settings),
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=max(1, round(settings.drain)),
+            timeout_graceful_shutdown=max(1, round(settings.drain)) + 2,
             lifespan="off",
         )
         super().__init__(config)
         self._service = service
+        self._drain = settings.drain
+        self._dead = dead
         self.on_started: Callable[[], None] = lambda: None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
         await super().startup(sockets)
+        self._watch = asyncio.create_task(self._stop_when_dead())
         self.on_started()
+
+    async def _stop_when_dead(self) -> None:
+        await self._dead.wait()
+        self._told_to_stop()
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -239,6 +267,7 @@ class _Server(uvicorn.Server):
         self.force_exit = self.should_exit
         self.should_exit = True
         self._service.is_draining = True
+        asyncio.get_running_loop().call_later(self._drain, self._service.end)
 
 
 def _greet(settings: Settings, listener: socket.socket, service: Service) -> None:

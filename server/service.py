@@ -15,7 +15,14 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from constrained.runtime import Adjustments, GeneratedToken, Sampler, SequenceEvent, SequenceRequest
+from constrained.runtime import (
+    Adjustments,
+    GeneratedToken,
+    Sampler,
+    SequenceEvent,
+    SequenceFailed,
+    SequenceRequest,
+)
 from server.engine import EngineThread
 from server.errors import OVERLOADED, TIMED_OUT, UNAVAILABLE, Problem, RequestError
 from server.events import Event, Failed, Measured, Silent, Watched
@@ -26,6 +33,8 @@ from server.settings import Settings
 from server.turn import TurnReader
 
 _Queue = asyncio.Queue[tuple[int, SequenceEvent]]
+
+SHUTTING_DOWN = Problem(UNAVAILABLE, "the server is shutting down", code="shutting_down", retry_after=5)
 
 
 class Service:
@@ -42,6 +51,7 @@ class Service:
         self._room = settings.max_concurrency + settings.max_queue
         self._pending = 0
         self._seconds = 1.0  # of a recent answer, for Retry-After
+        self._queues: set[_Queue] = set()  # of the answers that are being generated
         self.is_draining = False
 
     @property
@@ -58,13 +68,23 @@ class Service:
         """Stop the workers."""
         self._preparation.close()
 
+    def metrics_text(self) -> bytes:
+        """What /metrics answers."""
+        self.metrics.engine(self._engine.mask_seconds, self._engine.waiting)
+        return self.metrics.text()
+
+    def end(self) -> None:
+        """Tell all answers that are being generated that they end here: the server has waited long enough."""
+        for queue in self._queues:
+            queue.put_nowait((0, SequenceFailed(0, RequestError(SHUTTING_DOWN))))
+
     # ------------------------------------------------------------------ room
 
     @asynccontextmanager
     async def admitted(self, count: int) -> AsyncGenerator[None]:
         """Hold room for so many answers. Raises RequestError when there is none: come again later."""
         if self.is_draining:
-            raise RequestError(Problem(UNAVAILABLE, "the server is shutting down", code="shutting_down", retry_after=5))
+            raise RequestError(SHUTTING_DOWN)
         if self._pending + count > self._room:
             waiting = max(self._pending - self._settings.max_concurrency, 0) + 1
             wait = math.ceil(waiting * self._seconds / self._settings.max_concurrency)
@@ -98,6 +118,7 @@ class Service:
             self._engine.submit(request, functools.partial(_put, queue, choice))
             for choice, request in enumerate(requests)
         ]
+        self._queues.add(queue)
         try:
             while not all(reader.is_over for reader in readers):
                 try:
@@ -118,6 +139,7 @@ class Service:
                 if readers[choice].is_over:
                     self._engine.cancel(tickets[choice])
         finally:
+            self._queues.discard(queue)
             for ticket in tickets:
                 self._engine.cancel(ticket)
 

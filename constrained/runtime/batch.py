@@ -9,6 +9,7 @@ One step, in this order:
     2  worker threads begin to compute the masks of all rows                        (guides.py)
     3  the pass over what every row said last is started, and the model runs        (rows.py)
     4  one upload of the masks, one selection, one reading of the tokens            (selection.py)
+       a row whose mask is late keeps its logits, and is chosen for when the mask is there (guides.py)
     5  every row takes its token, and those that are forced to follow: the next passes read them   (passes.py)
 
 The token of a row is chosen from its own logits with its own sampler, whose randomness depends on seed
@@ -23,7 +24,7 @@ import mlx.core as mx
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 from mlx_lm.utils import maybe_set_recommended_wired_limit
 
-from constrained.errors import ModelError
+from constrained.errors import LimitExceeded, ModelError
 from constrained.runtime.answer import Answer, Forced, SequenceRequest
 from constrained.runtime.constraint import Guide
 from constrained.runtime.generated import GeneratedToken
@@ -44,13 +45,25 @@ from constrained.runtime.sequence import (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """What the logits of one place are for: the choice of a sequence's next token, or a forced one that waits."""
+    """What the logits of one place are for: the choice of a sequence's next token, or a forced one that waits.
+
+    The place is one of this step's, or an earlier step's: `kept` (1, V).
+    """
 
     place: int
     sequence: Running
     guide: Guide | Exception | None
     row: Row
     forced: Forced | None = None
+    kept: mx.array | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Late:
+    """A row that waits for its mask: its logits (1, V), and since when."""
+
+    logits: mx.array
+    since: float
 
 
 class BatchEngine:
@@ -59,6 +72,7 @@ class BatchEngine:
     max_batch           sequences that are read or generated at the same time; others wait
     prefill_step        prompt tokens read in one step, so that a long prompt does not hold up the others
     prefix_cache_bytes  keys and values kept for prompts that begin like earlier ones; 0 keeps none
+    mask_seconds        for one mask; a grammar that takes longer ends its sequence with LimitExceeded
 
     rows                who executes the passes; by default this process, alone
 
@@ -73,6 +87,7 @@ class BatchEngine:
         max_batch: int = 8,
         prefill_step: int = 512,
         prefix_cache_bytes: int = 1 << 30,
+        mask_seconds: float = 20.0,
         rows: Rows | None = None,
     ) -> None:
         if max_batch < 1 or prefill_step < 1 or prefix_cache_bytes < 0:
@@ -81,6 +96,8 @@ class BatchEngine:
         self._schedule = Schedule(max_batch=max_batch, prefill_step=prefill_step, prefix_cache_bytes=prefix_cache_bytes)
         self._rows = rows or Rows(model, solo=max_batch == 1)
         self._guides = Guides()
+        self._late: dict[int, Late] = {}
+        self._mask_seconds = mask_seconds
         self._next_uid = 0
         self._new: list[Running] = []  # added since the last step
         self._wired_limit = maybe_set_recommended_wired_limit()
@@ -103,6 +120,11 @@ class BatchEngine:
         return len(self._schedule.waiting)
 
     @property
+    def mask_seconds(self) -> float:
+        """Seconds that worker threads have spent on masks."""
+        return self._guides.seconds
+
+    @property
     def kept_bytes(self) -> int:
         """Keys and values that are kept for later prompts."""
         return self._schedule.kept_bytes
@@ -120,7 +142,7 @@ class BatchEngine:
 
     def cancel(self, uid: int) -> None:
         """Forget a sequence, whatever it is doing: the next step does not know it. Unknown uids are ignored."""
-        self._schedule.remove(uid)
+        self._remove(uid)
         self._new = [sequence for sequence in self._new if sequence.uid != uid]
 
     def close(self) -> None:
@@ -141,18 +163,23 @@ class BatchEngine:
             return []
         opened = self._open()
         plan = self._schedule.plan()
-        asked = self._guides.start({row.uid: row.answer.constraint for row in self._schedule.rows if row.chooses})
+        asked = {row.uid: row.answer.constraint for row in self._schedule.rows if row.chooses}
+        fresh = [uid for uid, one in asked.items() if one is not None and uid not in self._late]
         try:
+            self._guides.ask(asked)
             outcome = self._rows.execute(plan)
-            guides = asked.wait()
-            events = opened + self._progress(plan, outcome) + self._generate(outcome, guides)
+            guides = self._guides.collect(fresh, idle=outcome.logits is None and not plan.read) if asked else {}
+            events = opened + self._progress(plan, outcome) + self._generate(outcome, guides) + self._give_up()
             self._measure(plan, outcome)
         except Exception as error:  # noqa: BLE001  a pass that fails takes all its rows with it, and nothing else
-            asked.wait()
             events = opened + self._fail_active(error)
         if self.idle:
             mx.clear_cache()
         return events
+
+    def _remove(self, uid: int, *, keep: bool = False) -> None:
+        self._schedule.remove(uid, keep=keep)
+        self._late.pop(uid, None)
 
     def _open(self) -> list[SequenceEvent]:
         """Say what new sequences must begin with: it is read with the prompt, and nobody has to wait for it."""
@@ -162,7 +189,7 @@ class BatchEngine:
             try:
                 events += self._events(sequence, sequence.take_forced())
             except Exception as error:  # noqa: BLE001  its constraint's own failure
-                self._schedule.remove(sequence.uid)
+                self._remove(sequence.uid)
                 events.append(SequenceFailed(sequence.uid, error))
         return events
 
@@ -171,7 +198,7 @@ class BatchEngine:
         for kept in outcome.kept:
             self._schedule.kept(kept.entry, kept.nbytes, trimmable=kept.trimmable)
         for uid in outcome.failed:
-            self._schedule.remove(uid)
+            self._remove(uid)
         moved = {one.uid for one in (*plan.begin, *plan.read, *plan.join)}
         sequences = [one for one in (*self._schedule.reading, *self._schedule.rows) if one.uid in moved and one.done]
         failed: list[SequenceEvent] = [SequenceFailed(uid, error) for uid, error in outcome.failed.items()]
@@ -179,20 +206,19 @@ class BatchEngine:
 
     def _generate(self, outcome: Outcome, guides: Mapping[int, Guide | Exception]) -> list[SequenceEvent]:
         """Ask for the tokens of all rows that have read what they knew, with one reading, and take them."""
-        questions = list(self._questions(outcome, guides))
-        if outcome.logits is None or not questions:
+        questions = [*self._questions(outcome, guides), *self._overdue(guides)]
+        if not questions:
             return []
-        places = [question.place for question in questions]
-        logits = outcome.logits if len(places) == len(outcome.uids) else outcome.logits[mx.array(places)]
+        logits, rows = _gathered(questions, outcome), [question.row for question in questions]
         events: list[SequenceEvent] = []
         lost: set[int] = set()
-        for question, picked in zip(questions, select(logits, [one.row for one in questions]).read_each(), strict=True):
+        for question, picked in zip(questions, select(logits, rows).read_each(), strict=True):
             uid = question.sequence.uid
             try:
                 events += self._tell(question, picked) if uid not in lost else []
             except Exception as error:  # noqa: BLE001  a row's own failure
                 lost.add(uid)
-                self._schedule.remove(uid)
+                self._remove(uid)
                 events.append(SequenceFailed(uid, error))
         return events
 
@@ -205,9 +231,26 @@ class BatchEngine:
             if forced is not None and forced.row is not None:
                 yield Question(place, sequence, forced.guide, forced.row, forced)
             elif sequence.chooses:
-                guide = guides.get(uid)
-                row = sequence.answer.row(None if isinstance(guide, Exception) else guide)
-                yield Question(place, sequence, guide, row)
+                if uid not in guides and sequence.answer.constraint is not None:
+                    assert outcome.logits is not None
+                    self._late[uid] = Late(outcome.logits[place : place + 1], time.monotonic())
+                else:
+                    yield _choice(place, sequence, guides.get(uid))
+
+    def _overdue(self, guides: Mapping[int, Guide | Exception]) -> list[Question]:
+        """The choices of earlier steps for which the masks are there now."""
+        rows = {row.uid: row for row in self._schedule.rows}
+        there = [uid for uid in self._late if uid in guides]
+        return [_choice(-1, rows[uid], guides[uid], self._late.pop(uid).logits) for uid in there]
+
+    def _give_up(self) -> list[SequenceEvent]:
+        """End the sequences whose grammars have been thinking for too long."""
+        until = time.monotonic() - self._mask_seconds
+        late = [uid for uid, one in self._late.items() if one.since < until]
+        for uid in late:
+            self._remove(uid)
+        message = f"the grammar takes more than {self._mask_seconds:g} seconds for one token"
+        return [SequenceFailed(uid, LimitExceeded(message)) for uid in late]
 
     def _tell(self, question: Question, picked: Picked | ModelError) -> list[TokenEvent]:
         """Say a token of a sequence: one that was chosen, with those that must follow it, or one that waited."""
@@ -231,7 +274,7 @@ class BatchEngine:
         stops = sequence.answer.stops
         told = [token for one in said if stops.found is None for token in stops.feed(one)]
         if stops.found is not None or (sequence.answer.why is not None and not sequence.unsaid):
-            self._schedule.remove(sequence.uid, keep=True)
+            self._remove(sequence.uid, keep=True)
         return [TokenEvent(sequence.uid, token) for token in told]
 
     def _measure(self, plan: Plan, outcome: Outcome) -> None:
@@ -243,4 +286,21 @@ class BatchEngine:
 
     def _fail_active(self, error: Exception) -> list[SequenceEvent]:
         self._rows.clear()
+        self._late.clear()
         return [SequenceFailed(sequence.uid, error) for sequence in self._schedule.reset()]
+
+
+def _choice(place: int, sequence: Running, guide: Guide | Exception | None, kept: mx.array | None = None) -> Question:
+    """The choice of a sequence's next token."""
+    row = sequence.answer.row(None if isinstance(guide, Exception) else guide)
+    return Question(place, sequence, guide, row, kept=kept)
+
+
+def _gathered(questions: Sequence[Question], outcome: Outcome) -> mx.array:
+    """(Q, V): the logits of all questions. Those of this step come first, in the order of their places."""
+    kept = [one.kept for one in questions if one.kept is not None]
+    places = [one.place for one in questions if one.kept is None]
+    if not places or outcome.logits is None:
+        return mx.concatenate(kept)
+    new = outcome.logits if len(places) == len(outcome.uids) else outcome.logits[mx.array(places)]
+    return mx.concatenate([new, *kept]) if kept else new

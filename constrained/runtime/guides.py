@@ -1,56 +1,93 @@
 """What the grammars of a batch say about the next position, found by worker threads while the model runs.
 
-rows      0 1 2 3 4 ...       one list for all workers: each takes the next row that nobody has taken
+todo      0 1 2 3 4 ...       one list for all workers: each takes the next row that nobody has taken
 worker a  0   2 3 4           so known masks (microseconds) are one worker's, and a slow one (a
-worker b    1                 millisecond) holds up nobody
+worker b    1 . . . . .       millisecond) holds up nobody
+
+A mask that takes longer than `PATIENCE` is late: the others of the batch go on without it, and its row gets
+its token when it is there. Threads that are busy with late ones are replaced, so that a grammar that thinks for
+seconds costs its neighbours processor time, and not their turns.
 """
 
 import os
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+import time
+from collections import deque
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from threading import Condition
 
 from constrained.runtime.constraint import Constraint, Guide, guide_of
 
 WORKERS = max(1, min(4, os.cpu_count() or 1))
+MOST_THREADS = 256  # those that are busy with late masks included; a thread is only made when it is needed
+PATIENCE = 0.05  # seconds: a slow mask of an honest grammar takes a tenth of that
 
 Answers = dict[int, Guide | Exception]  # uid -> guide, or what its constraint raised
 
 
 class Guides:
-    """Worker threads that ask constraints."""
+    """Worker threads that ask constraints. `ask` and `collect` are called in one thread.
+
+    seconds  that workers have spent on masks
+    """
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(WORKERS, "masks")
+        self._pool = ThreadPoolExecutor(MOST_THREADS, "masks")
+        self._todo: deque[tuple[int, Constraint]] = deque()
+        self._asked: set[int] = set()  # those that have not been collected
+        self._answers: Answers = {}
+        self._changed = Condition()
+        self.seconds = 0.0
 
-    def start(self, constraints: Mapping[int, Constraint | None]) -> "Asked":
-        """Begin to ask; nobody else may touch the constraints until the answers are there."""
-        rows = [(uid, constraint) for uid, constraint in constraints.items() if constraint is not None]
-        answers: Answers = {}
-        left = iter(rows)  # shared: `next` on a list's iterator is atomic
-        return Asked(answers, [self._pool.submit(_ask, left, answers) for _ in range(min(WORKERS, len(rows)))])
+    def ask(self, constraints: Mapping[int, Constraint | None]) -> None:
+        """Begin to ask those that are not being asked; nobody else may touch a constraint until its answer is there."""
+        rows = [(uid, one) for uid, one in constraints.items() if one is not None and uid not in self._asked]
+        self._asked.update(uid for uid, _ in rows)
+        self._todo.extend(rows)
+        self._work(min(WORKERS, len(rows)))
+
+    def collect(self, uids: Collection[int], *, idle: bool = False) -> Answers:
+        """The answers that are there. Waits for those of `uids`, or for any if there is nothing else to do (`idle`).
+
+        Not for long: see PATIENCE.
+        """
+        with self._changed:
+            there = self._changed.wait_for(lambda: self._has(uids, idle), PATIENCE)
+            found, self._answers = self._answers, {}
+        self._asked.difference_update(found)
+        if not there and self._todo:  # all workers are busy with late ones
+            self._work(WORKERS)
+        return found
 
     def close(self) -> None:
-        """Stop the workers."""
-        self._pool.shutdown()
+        """Stop the workers; one that is busy ends with its mask."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _has(self, uids: Collection[int], idle: bool) -> bool:
+        if idle and not uids:
+            return bool(self._answers) or not self._asked
+        return all(uid in self._answers or uid not in self._asked for uid in uids)
+
+    def _work(self, workers: int) -> None:
+        for _ in range(workers):
+            self._pool.submit(self._take)
+
+    def _take(self) -> None:
+        while True:
+            try:
+                uid, constraint = self._todo.popleft()
+            except IndexError:
+                return
+            began = time.perf_counter()
+            answer = _ask(constraint)
+            with self._changed:
+                self._answers[uid] = answer
+                self.seconds += time.perf_counter() - began
+                self._changed.notify()
 
 
-class Asked:
-    """Answers on their way, one for every row that has a constraint."""
-
-    def __init__(self, answers: Answers, workers: list[Future[None]]) -> None:
-        self._answers = answers
-        self._workers = workers
-
-    def wait(self) -> Answers:
-        """All answers."""
-        for worker in self._workers:
-            worker.result()
-        return self._answers
-
-
-def _ask(left: Iterator[tuple[int, Constraint]], answers: Answers) -> None:
-    for uid, constraint in left:
-        try:
-            answers[uid] = guide_of(constraint)
-        except Exception as error:  # noqa: BLE001  a constraint that fails is the end of its row, not of the batch
-            answers[uid] = error
+def _ask(constraint: Constraint) -> Guide | Exception:
+    try:
+        return guide_of(constraint)
+    except Exception as error:  # noqa: BLE001  a constraint that fails is the end of its row, not of the batch
+        return error

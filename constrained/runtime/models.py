@@ -11,7 +11,7 @@ import mlx_lm.utils
 from jinja2 import TemplateError
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 
-from constrained.errors import ModelError
+from constrained.errors import ModelError, PromptError
 from constrained.runtime.packaged_model import packaged_model
 from constrained.vocabulary.vocabulary import Vocabulary
 
@@ -117,7 +117,7 @@ def chat_ids(
     """Token ids of a conversation, ready for the assistant's turn; without a chat template, of its text alone.
 
     `tools` (OpenAI's shape) are for the template to show; one that knows no tools ignores them.
-    Raises ModelError if the model's template refuses the conversation (some know no system message).
+    Raises PromptError if the model's template refuses the conversation (some know no system message).
     """
     if not tokenizer.has_chat_template:
         return prompt_ids(tokenizer, "\n\n".join(str(message["content"]) for message in messages))
@@ -125,5 +125,5 @@ def chat_ids(
         render = cast("Any", tokenizer.apply_chat_template)
         rendered = cast("list[int]", render(messages, tools=tools, add_generation_prompt=True))
     except TemplateError as error:
-        raise ModelError(f"the model's chat template refuses the conversation: {error}") from error
+        raise PromptError(f"the model's chat template refuses the conversation: {error}") from error
     return list(rendered)

@@ -185,7 +185,7 @@ class Schedule:
     def _passes(self) -> list[tuple[Piece, ...]]:
         passes: list[tuple[Piece, ...]] = []
         for bank in sorted({row.bank for row in self.rows}):
-            rows = [row for row in self.rows if row.bank == bank]
+            rows = [row for row in self.rows if row.bank == bank and row.feed]  # without: one whose mask is late
             arranged = arrange([len(row.feed) for row in rows], self.costs.base)
             passes += [tuple(_next_piece(rows[row], count) for row, count in one) for one in arranged]
         return passes

@@ -12,7 +12,6 @@ the schema at all is answered. All else happens where a matcher goes.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any
 
 from constrained.automata.ecma import pattern_dfa
@@ -58,15 +57,9 @@ def compile_json_schema(
     return CompiledGrammar(writer.node(writer.shapes.root()), vocabulary, fingerprint, Report(writer))
 
 
-@cache
-def _kernels() -> None:
-    """Load the engine's kernels once, before the clock of a limit runs: the first process compiles them."""
-    warm_up()
-
-
 def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits) -> Writer:
     """The writer of a checked document; raises as `compile_json_schema`."""
-    _kernels()
+    warm_up()  # before the clock of a limit runs: the first process compiles the kernels
     shapes = Shapes(document, options, limits)
     writer = Writer(shapes)
     try:

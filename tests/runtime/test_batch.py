@@ -2,6 +2,7 @@
 
 import random
 import re
+import threading
 from dataclasses import replace
 from functools import cache
 
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 from mlx_lm.models.cache import ChunkedKVCache
 
-from constrained.errors import BudgetTooSmall, ModelError
-from constrained.runtime import batch, decode, schedule
+from constrained.budget import Budgeted
+from constrained.errors import BudgetTooSmall, LimitExceeded, ModelError
+from constrained.runtime import batch, decode, guides, schedule
 from constrained.runtime.answer import SequenceRequest
 from constrained.runtime.apply import apply_mask
 from constrained.runtime.batch import BatchEngine
@@ -325,6 +327,54 @@ class Broken:
             if self._after < 0:
                 raise RuntimeError(f"{name} is broken")
         return getattr(self._inner, name)
+
+
+class Slow(Budgeted):
+    """The constraint of a request that thinks about its `after`-th mask until it may go on."""
+
+    def __init__(self, number: int, after: int) -> None:
+        pattern = PATTERNS[number % len(PATTERNS)]
+        assert pattern is not None
+        super().__init__(tiny.grammar(pattern).matcher(), request(number).max_tokens)
+        self._after = after
+        self.may_go_on = threading.Event()
+
+    def bitmask(self):
+        self._after -= 1
+        if self._after < 0:
+            self.may_go_on.wait()
+        return super().bitmask()
+
+
+def test_nobody_waits_for_a_slow_grammar_and_it_says_what_it_says_alone(model, monkeypatch):
+    monkeypatch.setattr(guides, "WORKERS", 2)
+    engine = BatchEngine(model, None, max_batch=8)
+    slow = {number: Slow(number, after=2) for number in (2, 6, 14, 18, 22)}
+    slow_uids = {number: engine.add(request(number, constraint=one)) for number, one in slow.items()}
+    uids = {number: engine.add(request(number)) for number in (1, 3, 4)}
+    events = []
+    while len([event for event in events if isinstance(event, TokenEvent) and event.token.finish_reason]) < len(uids):
+        events += engine.step()
+    assert_as_alone(events, uids)
+    assert engine.active == len(slow)
+    for one in slow.values():
+        one.may_go_on.set()
+    assert_as_alone(events + run(engine), slow_uids)
+
+
+def test_a_grammar_that_thinks_for_too_long_is_given_up(model):
+    engine = BatchEngine(model, None, mask_seconds=0.2)
+    slow = [Slow(2, after=0), Slow(2, after=1)]
+    cancelled, uid = (engine.add(request(2, constraint=one)) for one in slow)
+    while not engine.active:
+        engine.step()
+    engine.cancel(cancelled)
+    failed = run(engine)[-1]
+    assert (failed.uid, type(failed.error)) == (uid, LimitExceeded)
+    other = engine.add(request(3))
+    assert_as_alone(run(engine), {3: other})
+    for one in slow:
+        one.may_go_on.set()
 
 
 @pytest.mark.parametrize("method", ["bitmask", "advance", "is_finished", "forced_bytes"])

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,11 +40,17 @@ class Answer:
 class Server:
     """A process that serves. Close it, or use it in a `with`."""
 
-    def __init__(self, *flags: str, log: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *flags: str,
+        log: Path,
+        environment: dict[str, str] | None = None,
+        program: Sequence[str] = ("-m", "server.cli"),
+    ) -> None:
         self.log = log
         self.tokens: list[str] = []  # of the model, where a fixture knows them
         self.key = (environment or {}).get("CONSTRAINED_API_KEY", "")
-        command = [sys.executable, "-m", "server.cli", "serve", "--port", "0", *flags]
+        command = [sys.executable, *program, "serve", "--port", "0", *flags]
         variables = {**os.environ, "PYTHONPATH": str(CHECKOUT), **(environment or {})}
         with log.open("wb") as errors:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=variables, text=True)

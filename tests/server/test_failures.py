@@ -1,0 +1,157 @@
+"""What clients are told when a server is stopped or breaks while it answers them, and how the process ends."""
+
+import contextlib
+import json
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from constrained.ranks.channel import EXIT
+from tests.support.http_server import Server, read_events
+
+CHAT, RESPONSES, MESSAGES = "/v1/chat/completions", "/v1/responses", "/v1/messages"
+USER = {"role": "user", "content": "hi"}
+ENDLESS = {"type": "array", "items": {"enum": ["a", "b"]}, "minItems": 5000}
+SHORT = {"messages": [USER], "max_tokens": 2}
+
+# A server that breaks when it is told to: by what the file at sys.argv[1] says, once.
+BREAKING = """
+import sys
+from pathlib import Path
+from constrained.runtime import batch
+from constrained.runtime.rows import Rows
+from server import cli
+
+order = Path(sys.argv.pop(1))
+execute, step, make = Rows.execute, batch.BatchEngine.step, batch.BatchEngine.__init__
+broken = False
+
+def told(what):
+    if not order.exists() or order.read_text() != what:
+        return False
+    order.unlink()
+    return True
+
+def breaking_execute(self, plan):
+    if told("pass"):
+        raise RuntimeError("the pass broke")
+    return execute(self, plan)
+
+def breaking_step(self):
+    global broken
+    broken = broken or told("for good")
+    if broken or told("engine"):
+        raise RuntimeError("the engine broke")
+    return step(self)
+
+def breaking_make(self, *given, **named):
+    if broken:
+        raise RuntimeError("no engine can be made")
+    make(self, *given, **named)
+
+Rows.execute, batch.BatchEngine.step, batch.BatchEngine.__init__ = breaking_execute, breaking_step, breaking_make
+sys.exit(cli.main())
+"""
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> Path:
+    return tmp_path / "order"
+
+
+@pytest.fixture
+def fragile(tiny_model: Path, order: Path, tmp_path: Path) -> Iterator[Server]:
+    program = ("-c", BREAKING, str(order))
+    flags = ("--model", str(tiny_model), "--context", "50000", "--drain", "1.5")
+    with Server(*flags, log=tmp_path / "log", program=program) as server:
+        yield server
+
+
+def endless(path: str) -> dict[str, Any]:
+    """A streamed request whose answer takes a minute."""
+    match path:
+        case "/v1/chat/completions":
+            form = {"type": "json_schema", "json_schema": {"name": "a", "schema": ENDLESS}}
+            return {"messages": [USER], "max_tokens": 40_000, "stream": True, "response_format": form}
+        case "/v1/responses":
+            form = {"format": {"type": "json_schema", "name": "a", "schema": ENDLESS}}
+            return {"input": "hi", "max_output_tokens": 40_000, "stream": True, "text": form}
+        case _:
+            form = {"type": "json_schema", "schema": ENDLESS}
+            return {"messages": [USER], "max_tokens": 40_000, "stream": True, "output_format": form}
+
+
+def begin(server: Server, stack: contextlib.ExitStack, path: str) -> Any:
+    """An answer that has begun to come."""
+    connection = stack.enter_context(contextlib.closing(server.connection()))
+    connection.request("POST", path, json.dumps(endless(path)))
+    response = connection.getresponse()
+    assert response.status == 200
+    for _ in range(40):
+        response.readline()
+    return response
+
+
+def rest(response: Any) -> list[tuple[str | None, Any]]:
+    return list(read_events(response.read().decode().splitlines()))
+
+
+@pytest.mark.parametrize("what", ["pass", "engine"])
+def test_a_failure_is_told_in_every_stream_and_the_server_goes_on(fragile: Server, order: Path, what: str) -> None:
+    with contextlib.ExitStack() as stack:
+        streams = [begin(fragile, stack, path) for path in (CHAT, RESPONSES, MESSAGES)]
+        order.write_text(what)
+        chat, responses, messages = map(rest, streams)
+    error = chat[-1][1]["error"]
+    assert (error["type"], error["code"], error["message"]) == (
+        "server_error",
+        "internal_error",
+        "the server failed: RuntimeError",
+    )
+    assert not any(data == "[DONE]" for _, data in chat)  # it would mean that the answer is whole
+    name, failed = responses[-1]
+    assert (name, failed["response"]["status"]) == ("response.failed", "failed")
+    assert failed["response"]["error"]["message"] == "the server failed: RuntimeError"
+    assert messages[-1][0] == "error"
+    assert messages[-1][1]["error"]["type"] == "api_error"
+    assert fragile.post(CHAT, SHORT).status == 200
+    assert fragile.get("/health").body == {"status": "ok", "pending": 0}
+    assert fragile.stop() == 0
+
+
+def test_without_an_engine_everybody_is_told_and_the_process_ends_with_an_error(fragile: Server, order: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        stream = begin(fragile, stack, CHAT)
+        order.write_text("for good")
+        error = rest(stream)[-1][1]["error"]
+    assert error["type"] == "server_error"
+    assert fragile.process.wait(30) == EXIT
+    assert "there is no engine any more" in fragile.log.read_text()
+
+
+def test_what_is_short_is_finished_when_the_server_is_told_to_stop_and_what_is_long_is_told(fragile: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        long = begin(fragile, stack, CHAT)
+        began = time.monotonic()
+        fragile.process.send_signal(signal.SIGTERM)
+        events = rest(long)
+        took = time.monotonic() - began
+    error = events[-1][1]["error"]
+    assert error["code"] == "shutting_down"
+    assert len(events) > 10  # it was given time
+    assert fragile.process.wait(30) == 0
+    assert took < 30
+
+
+def test_a_second_signal_does_not_wait(tiny_model: Path, tmp_path: Path) -> None:
+    flags = ("--model", str(tiny_model), "--context", "50000", "--drain", "600")
+    with Server(*flags, log=tmp_path / "log") as server, contextlib.ExitStack() as stack:
+        begin(server, stack, CHAT)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(20) == 0
