@@ -1,1 +1,1 @@
-"""Benchmarks: one question a file, one claim each. `make bench` runs them all and prints the tables."""
+"""Benchmarks: one question a file, one claim each. README.md says how they run and how one registers."""

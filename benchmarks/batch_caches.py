@@ -6,7 +6,7 @@ Claim: with a slot for each row it costs nothing; where rows are aligned, all of
 import time
 from collections.abc import Callable, Iterator
 
-from benchmarks.harness import Row, measure, publish, row
+from benchmarks.harness import Row, Size, measure, row
 from constrained.runtime.reading import Reading
 from constrained.runtime.slots import SlotCache
 
@@ -16,8 +16,9 @@ from mlx_lm.models.cache import BatchKVCache  # isort: skip
 ROWS = 8
 
 
-def rows() -> Iterator[Row]:
+def rows(size: Size) -> Iterator[Row]:
     """One layer's keys and values, eight rows of 900 tokens, of which one reads eight tokens and seven one."""
+    runs = size.of(small=2, full=15)
     shape, lengths = (ROWS, 3, 900, 64), [1] * (ROWS - 1) + [ROWS]
     held, fresh = mx.zeros(shape), mx.zeros((ROWS, 3, max(lengths), 64))
     mx.eval(held, fresh)
@@ -51,9 +52,9 @@ def rows() -> Iterator[Row]:
     def slots() -> None:
         mx.eval(ours.begin(Reading(range(ROWS), ROWS, [900] * ROWS, lengths)).update_and_fetch(fresh, fresh))
 
-    yield row("mlx-lm's batch cache, rows padded and moved up", [timed(padded, theirs()) for _ in range(15)])
-    yield row("mlx-lm's batch cache, a row leaves and comes back", [timed(apart, theirs()) for _ in range(15)])
-    yield measure("slots", slots, runs=15)
+    yield row("mlx-lm's batch cache, rows padded and moved up", [timed(padded, theirs()) for _ in range(runs)])
+    yield row("mlx-lm's batch cache, a row leaves and comes back", [timed(apart, theirs()) for _ in range(runs)])
+    yield measure("slots", slots, runs=runs)
 
 
 def timed(run: Callable[[BatchKVCache], None], cache: BatchKVCache) -> float:
@@ -61,12 +62,3 @@ def timed(run: Callable[[BatchKVCache], None], cache: BatchKVCache) -> float:
     before = time.perf_counter_ns()
     run(cache)
     return (time.perf_counter_ns() - before) / 1000
-
-
-def main() -> None:
-    """Measure and publish."""
-    publish("batch_caches", list(rows()))
-
-
-if __name__ == "__main__":
-    main()

@@ -9,29 +9,24 @@ import json
 import statistics
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-from benchmarks.harness import Row, measure, publish, row
+from benchmarks.harness import Row, Size, measure, row
+from benchmarks.model_folder import model_folder, random_model
 from constrained import CompiledGrammar, Vocabulary
 from constrained.runtime import BatchEngine, SequenceRequest, TokenEvent, batch, chat_ids, load_model, vocabulary_of
 from constrained.runtime.costs import Costs
 from constrained.runtime.guides import Guides
 from constrained.runtime.selection import pack
 from grammars import compile_json_schema
-from tests.runtime import tiny
 from tests.soak.schemas import TOOLS
 from tests.support.tokenizers import tokenizer_path
 
-from mlx_lm.models import llama  # isort: skip  # after constrained.runtime, which loads a BLAS first
-
 ROWS = 8
-STEPS = 40
-CALLS = 12
 
 
 def long_answers(vocabulary: Vocabulary) -> list[CompiledGrammar]:
-    """Eight grammars that nothing ends within STEPS tokens: texts, numbers, choices."""
+    """Eight grammars that nothing ends within the steps measured: texts, numbers, choices."""
     kinds: list[dict[str, Any]] = [
         {"type": "array", "items": {"type": "string"}, "minItems": 200},
         {"type": "array", "items": {"type": "integer"}, "minItems": 200},
@@ -45,10 +40,10 @@ def long_answers(vocabulary: Vocabulary) -> list[CompiledGrammar]:
 
 
 class Loaded:
-    """The packaged model, and engines on it."""
+    """The packaged model (small: random weights), and engines on it."""
 
-    def __init__(self) -> None:
-        self.model, self.tokenizer = load_model()
+    def __init__(self, size: Size) -> None:
+        self.model, self.tokenizer = load_model(str(model_folder(size)))
         self.vocabulary = vocabulary_of(self.model, self.tokenizer)
 
     def engine(self, **settings: Any) -> BatchEngine:
@@ -58,23 +53,25 @@ class Loaded:
         return chat_ids(self.tokenizer, [{"role": "user", "content": text}])
 
 
-def overhead(loaded: Loaded) -> Iterator[Row]:
+def overhead(loaded: Loaded, steps: int) -> Iterator[Row]:
     """The packaged model, eight rows."""
     prompts = [loaded.prompt(f"Tell me a very long story about {n + 2} travellers, as JSON.") for n in range(ROWS)]
-    yield from compared("packaged model", [loaded.engine() for _ in range(2)], prompts, loaded.vocabulary)
+    yield from compared("packaged model", [loaded.engine() for _ in range(2)], prompts, loaded.vocabulary, steps)
 
 
-def random_weights() -> Iterator[Row]:
+def random_weights(steps: int) -> Iterator[Row]:
     """A model that is nearly nothing but its 128,256 logits."""
     vocabulary = Vocabulary.from_tokenizer_file(tokenizer_path("llama3_1"))
-    model = llama.Model(replace(tiny.ARGUMENTS, vocab_size=vocabulary.size))
+    model = random_model(vocabulary.size)
     batch.vocabulary_of = lambda model, tokenizer: vocabulary
     engines = [BatchEngine(model, None) for _ in range(2)]
-    yield from compared("random weights, 128,256 tokens", engines, [[5, 6, n] for n in range(ROWS)], vocabulary)
+    yield from compared("random weights, 128,256 tokens", engines, [[5, 6, n] for n in range(ROWS)], vocabulary, steps)
     batch.vocabulary_of = vocabulary_of
 
 
-def compared(what: str, engines: list[BatchEngine], prompts: list[list[int]], vocabulary: Vocabulary) -> Iterator[Row]:
+def compared(
+    what: str, engines: list[BatchEngine], prompts: list[list[int]], vocabulary: Vocabulary, steps: int
+) -> Iterator[Row]:
     """Two batches that take turns, step by step: one constrained, one free."""
     for prompt, grammar in zip(prompts, long_answers(vocabulary), strict=True):
         for engine, constraint in zip(engines, (grammar.matcher(), None), strict=True):
@@ -83,7 +80,7 @@ def compared(what: str, engines: list[BatchEngine], prompts: list[list[int]], vo
         while len([event for event in engine.step() if isinstance(event, TokenEvent)]) < ROWS:
             pass  # the prompts
     times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(STEPS):
+    for _ in range(steps):
         for engine, spent in zip(engines, times, strict=True):
             before = time.perf_counter()
             said = engine.step()
@@ -97,7 +94,7 @@ def compared(what: str, engines: list[BatchEngine], prompts: list[list[int]], vo
         engine.close()
 
 
-def masks() -> Iterator[Row]:
+def masks(runs: int) -> Iterator[Row]:
     """What the host does for the masks of one step, at 128,256 tokens."""
     vocabulary = Vocabulary.from_tokenizer_file(tokenizer_path("llama3_1"))
     matchers = [compile_json_schema(schema, vocabulary).matcher() for schema in TOOLS.values()]
@@ -110,7 +107,7 @@ def masks() -> Iterator[Row]:
         pack([answers[uid].mask for uid in rows], vocabulary.size)
 
     ask()
-    yield measure("masks of 32 rows, met before", ask, runs=200)
+    yield measure("masks of 32 rows, met before", ask, runs=runs)
     guides.close()
 
 
@@ -133,12 +130,12 @@ WAYS: dict[str, tuple[bool, Costs | None]] = {
 }
 
 
-def calls(loaded: Loaded, *, fast_forward: bool, costs: Costs | None) -> tuple[float, str]:
+def calls(loaded: Loaded, count: int, *, fast_forward: bool, costs: Costs | None) -> tuple[float, str]:
     """All tools called, eight at a time: microseconds of processor time, and how that came about."""
     engine = loaded.engine()
     if costs is not None:
         engine._schedule.costs = costs
-    for name, schema in list(TOOLS.items())[:CALLS]:
+    for name, schema in list(TOOLS.items())[:count]:
         grammar = compile_json_schema(schema, loaded.vocabulary)
         prompt = loaded.prompt(f"Arguments for {name}, please.")
         engine.add(
@@ -155,16 +152,17 @@ def calls(loaded: Loaded, *, fast_forward: bool, costs: Costs | None) -> tuple[f
     return spent * 1e6, note
 
 
-def fast_forward(loaded: Loaded) -> Iterator[Row]:
+def fast_forward(loaded: Loaded, size: Size) -> Iterator[Row]:
     """Forced tokens asked for or not, in a batch of eight: all tools, short prompts included."""
+    count = size.of(small=2, full=12)
     found: dict[str, list[tuple[float, str]]] = {way: [] for way in WAYS}
-    for _ in range(3):
+    for _ in range(size.of(small=1, full=3)):
         for way, runs in found.items():
             on, costs = WAYS[way]
-            runs.append(calls(loaded, fast_forward=on, costs=costs))
+            runs.append(calls(loaded, count, fast_forward=on, costs=costs))
     for way, runs in found.items():
         times = [spent for spent, _ in runs]
-        yield row(f"{CALLS} tool calls, forced tokens {way}", times, note=f"processor time; {runs[-1][1]}")
+        yield row(f"{count} tool calls, forced tokens {way}", times, note=f"processor time; {runs[-1][1]}")
 
 
 def conversation(loaded: Loaded, *, prefix_cache_bytes: int) -> float:
@@ -191,21 +189,22 @@ def conversation(loaded: Loaded, *, prefix_cache_bytes: int) -> float:
     return spent
 
 
-def prefixes(loaded: Loaded) -> Iterator[Row]:
+def prefixes(loaded: Loaded, rounds: int) -> Iterator[Row]:
     """A conversation of four turns, prompts kept or not."""
     found: dict[int, list[float]] = {0: [], 1 << 30: []}
-    for _ in range(3):
+    for _ in range(rounds):
         for size, times in found.items():
             times.append(conversation(loaded, prefix_cache_bytes=size) * 1e6)
     for size, times in found.items():
         yield row(f"four turns to their first tokens, prompts {'kept' if size else 'not kept'}", times)
 
 
-def main() -> None:
-    """Measure and publish."""
-    loaded = Loaded()
-    publish("batching", [*masks(), *random_weights(), *overhead(loaded), *prefixes(loaded), *fast_forward(loaded)])
-
-
-if __name__ == "__main__":
-    main()
+def rows(size: Size) -> Iterator[Row]:
+    """All of them."""
+    steps = size.of(small=3, full=40)
+    yield from masks(size.of(small=2, full=200))
+    yield from random_weights(steps)
+    loaded = Loaded(size)
+    yield from overhead(loaded, steps)
+    yield from prefixes(loaded, size.of(small=1, full=3))
+    yield from fast_forward(loaded, size)

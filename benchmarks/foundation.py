@@ -11,8 +11,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from typing import Any
 
-from benchmarks.harness import Row, measure, publish, row
+from benchmarks.harness import Row, Size, measure, row
 from constrained import CompiledGrammar, Vocabulary
 from grammars import compile_json_schema
 from tests.soak.schemas import TOOLS
@@ -29,9 +30,9 @@ print((time.perf_counter() - begin) * 1e6)
 """
 
 
-def vocabularies() -> Iterator[Row]:
+def vocabularies(models: dict[str, str]) -> Iterator[Row]:
     """Cold: read the tokenizer and build the trie. Cached: both from disk."""
-    for name, key in MODELS.items():
+    for name, key in models.items():
         path = tokenizer_path(key)
         with tempfile.TemporaryDirectory() as cache:
             before = os.environ.get("XDG_CACHE_HOME")
@@ -45,13 +46,13 @@ def vocabularies() -> Iterator[Row]:
                     os.environ["XDG_CACHE_HOME"] = before
 
 
-def warm_up() -> Row:
+def warm_up(starts: int) -> Row:
     """A new process: imports, kernels from numba's cache."""
     times = [
         float(subprocess.run([sys.executable, "-c", _START], capture_output=True, text=True, check=True).stdout)
-        for _ in range(4)
+        for _ in range(starts)
     ]
-    return row("process start: import and kernels", times[1:], note="the first run may compile them")
+    return row("process start: import and kernels", times[-3:], note="the first run may compile them")
 
 
 def walk(grammar: CompiledGrammar, tokens: list[int]) -> tuple[list[float], list[float]]:
@@ -69,14 +70,14 @@ def walk(grammar: CompiledGrammar, tokens: list[int]) -> tuple[list[float], list
     return masks, moves
 
 
-def masks(vocabulary: Vocabulary) -> Iterator[Row]:
+def masks(vocabulary: Vocabulary, tools: list[Any]) -> Iterator[Row]:
     """The tools of the soak test: compile to first mask, then a shortest call, cold and again."""
     assert vocabulary.encode is not None
     compile_json_schema({"type": "object", "properties": {"a": {"type": ["string", "number"]}}}, vocabulary)
     first: list[float] = []
     cold: list[float] = []
     warm: list[float] = []
-    for schema in TOOLS.values():
+    for schema in tools:
         text = json.dumps(schema)
         begin = time.perf_counter_ns()
         grammar = compile_json_schema(json.loads(text), vocabulary)
@@ -87,16 +88,14 @@ def masks(vocabulary: Vocabulary) -> Iterator[Row]:
         for times in (cold, warm):
             masked, moved = walk(grammar, tokens)
             times.extend(a + b for a, b in zip(masked, moved, strict=True))
-    yield row("schema text to first mask", first, note=f"{len(TOOLS)} tool schemas, Llama 3.1")
+    yield row("schema text to first mask", first, note=f"{len(tools)} tool schemas, Llama 3.1")
     yield row("mask and advance, cold", cold, note="tokens of each tool's shortest call")
     yield row("mask and advance, warm", warm)
 
 
-def main() -> None:
-    """Measure and publish."""
+def rows(size: Size) -> Iterator[Row]:
+    """All of them; small: one tokenizer, one start, two tools."""
+    yield from vocabularies(dict(list(MODELS.items())[: size.of(small=1, full=3)]))
+    yield warm_up(size.of(small=1, full=4))
     llama = Vocabulary.from_tokenizer_file(tokenizer_path("llama3_1"))
-    publish("foundation", [*vocabularies(), warm_up(), *masks(llama)])
-
-
-if __name__ == "__main__":
-    main()
+    yield from masks(llama, list(TOOLS.values())[: size.of(small=2, full=None)])

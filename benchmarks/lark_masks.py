@@ -16,12 +16,11 @@ import llguidance
 import llguidance.numpy
 import numpy as np
 
-from benchmarks.harness import Row, publish, row
+from benchmarks.harness import Row, Size, row
 from constrained import Vocabulary, warm_up
 from grammars.lark.compiler import compile_lark
 from tests.support.tokenizers import tokenizer_path
 
-ROUNDS = 3
 FOLDER = Path(__file__).parent.parent / "tests" / "conformance" / "lark"
 TEXTS = {
     "json": '{"name": "Ada", "born": 1815, "tags": ["x", "y", {"deep": [true, null, -1.5e3]}], "note": "a\\nb"}',
@@ -71,14 +70,15 @@ def _each(tokens: list[int], mask: Callable[[], object], advance: Callable[[int]
         yield (time.thread_time_ns() - begin) / 1000
 
 
-def rows() -> Iterator[Row]:
+def rows(size: Size) -> Iterator[Row]:
+    """Every grammar in turns; small: one of them once."""
     path = tokenizer_path("llama3_1")
     tokenizer = llguidance.LLTokenizer(path.read_text())
     warm_up()
-    for name, text in TEXTS.items():
+    for name, text in list(TEXTS.items())[: size.of(small=1, full=None)]:
         grammar = (FOLDER / f"{name}.lark").read_text()
         found: dict[str, list[float]] = {}
-        for _ in range(ROUNDS):
+        for _ in range(size.of(small=1, full=3)):
             vocabulary = Vocabulary.from_tokenizer_file(path)
             assert vocabulary.encode is not None
             tokens = list(vocabulary.encode(text))
@@ -91,12 +91,3 @@ def rows() -> Iterator[Row]:
                     found.setdefault(f"{name}: {what}, {who}", []).extend(each)
         for what, each in found.items():
             yield row(what, each, note=f"mean {np.mean(each):.1f} of {len(each)}")
-
-
-def main() -> None:
-    """Measure and publish."""
-    publish("lark_masks", list(rows()))
-
-
-if __name__ == "__main__":
-    main()

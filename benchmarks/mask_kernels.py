@@ -12,9 +12,8 @@ to a pass of a real model it is nothing.
 All are compiled, as a step is on a GPU; each begins with the packed mask in host memory and ends with the tokens there.
 """
 
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any
 
@@ -22,12 +21,11 @@ import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.harness import Row, publish, row
+from benchmarks.harness import Row, Size, row
 from constrained.runtime.apply import LANES, masked
 
 WIDTHS = (128_256, 262_144)  # logits
 BATCHES = (1, 8, 32)  # rows
-ROUNDS = 40  # each way in turn; the first ten are left out
 
 Words = NDArray[np.uint32]  # (B, W) packed masks
 Upload = Callable[[Words, int], Any]
@@ -75,8 +73,8 @@ WAYS: dict[str, tuple[Upload, Step]] = {
 }
 
 
-def measured(rows: int, width: int) -> list[Row]:
-    """Every way for one size, in turn."""
+def measured(rows: int, width: int, rounds: int) -> list[Row]:
+    """Every way for one size, in turn; the first quarter of the rounds is left out."""
     random = np.random.default_rng(rows + width)
     logits = mx.random.normal((rows, width)).astype(mx.bfloat16)
     words = random.integers(0, 2**32, size=(rows, -(-width // LANES)), dtype=np.uint32)
@@ -84,11 +82,11 @@ def measured(rows: int, width: int) -> list[Row]:
     times: dict[str, list[float]] = {name: [] for name in WAYS}
     answers: dict[str, list[int]] = {}
     mx.eval(logits)
-    for number in range(ROUNDS):
+    for number in range(rounds):
         for name, (upload, step) in steps.items():
             before = time.perf_counter()
             answers[name] = step(logits, mx.array(upload(words, width))).tolist()
-            if number >= 10:
+            if number >= rounds // 4:
                 times[name].append((time.perf_counter() - before) * 1e6)
     assert all(answers[name] == answers["shift"] for name in WAYS if name != "nothing")
     bare = median(times["nothing"])
@@ -98,12 +96,8 @@ def measured(rows: int, width: int) -> list[Row]:
     ]
 
 
-def main() -> None:
-    """Measure and publish; `quick` leaves out all sizes but the smallest."""
-    quick = "quick" in sys.argv
-    sizes = [(rows, width) for width in WIDTHS for rows in BATCHES]
-    publish("mask_kernels", [one for size in (sizes[:1] if quick else sizes) for one in measured(*size)])
-
-
-if __name__ == "__main__":
-    main()
+def rows(size: Size) -> Iterator[Row]:
+    """Every number of rows and of logits. Small: one."""
+    sizes = [(batch, width) for width in WIDTHS for batch in BATCHES]
+    for batch, width in size.of(small=sizes[:1], full=sizes):
+        yield from measured(batch, width, size.of(small=4, full=40))

@@ -12,25 +12,22 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
-import mlx.core as mx
-from mlx_lm.models import llama
-
-from benchmarks.harness import Row, publish, row
+from benchmarks.harness import Row, Size, row
+from benchmarks.model_folder import model_folder, random_model
 from constrained import Vocabulary
 from constrained.runtime import GeneratedToken, chat_ids, load_model, stream, vocabulary_of
 from grammars import compile_json_schema
 from tests.support.tokenizers import tokenizer_path
 
-STEPS = 60
 COLOURS = {"type": "array", "minItems": 300, "items": {"enum": ["red", "green", "blue", "greenish"]}}
 CHOICES = {"type": "object", "properties": {"colours": COLOURS}, "required": ["colours"]}
 TEXT = {"type": "object", "properties": {"text": {"type": "string", "minLength": 900}}, "required": ["text"]}
 
 
-def steps(streams: list[Iterator[GeneratedToken]]) -> tuple[list[float], list[float]]:
+def steps(streams: list[Iterator[GeneratedToken]], count: int) -> tuple[list[float], list[float]]:
     """Microseconds of the steps of two sequences that take turns, the first ten left out."""
     times: tuple[list[float], list[float]] = ([], [])
-    for number in range(STEPS):
+    for number in range(count):
         for one, spent in zip(streams, times, strict=True):
             before = time.perf_counter()
             next(one)
@@ -39,49 +36,35 @@ def steps(streams: list[Iterator[GeneratedToken]]) -> tuple[list[float], list[fl
     return times
 
 
-def overhead(name: str, model: Any, tokenizer: Any, prompt: list[int], vocabulary: Vocabulary) -> Iterator[Row]:
+def overhead(
+    name: str, model: Any, tokenizer: Any, prompt: list[int], vocabulary: Vocabulary, size: Size
+) -> Iterator[Row]:
     """In a list of choices, then in a text."""
     for kind, schema in (("a list of choices", CHOICES), ("a text", TEXT)):
         grammar = compile_json_schema(schema, vocabulary)
         ratios: list[float] = []
         spent: tuple[list[float], list[float]] = ([], [])
-        for turn in range(4):
+        for turn in range(size.of(small=2, full=4)):
             streams = [
                 stream(model, tokenizer, prompt, one, max_tokens=4000, fast_forward=False) for one in (grammar, None)
             ]
-            times = steps(streams)
+            times = steps(streams, size.of(small=12, full=60))
             if turn:  # the first computes the masks
                 ratios += [ours / free for ours, free in zip(*times, strict=True)]
                 for all_times, some in zip(spent, times, strict=True):
                     all_times.extend(some)
-        yield row(f"{name}, a free step", spent[1])
+        yield row(f"{name}, a free step beside {kind}", spent[1])
         note = f"{median(ratios):.4f} times the free step next to it (median)"
         yield row(f"{name}, a step in {kind}", spent[0], note=note)
 
 
-def random_model(size: int) -> Any:
-    """Two layers, and logits as wide as a real model's."""
-    arguments = llama.ModelArgs(
-        model_type="llama", hidden_size=64, num_hidden_layers=2, intermediate_size=128, num_attention_heads=2,
-        num_key_value_heads=1, rms_norm_eps=1e-5, vocab_size=size, tie_word_embeddings=False,
-    )  # fmt: skip
-    mx.random.seed(3)
-    model = llama.Model(arguments)
-    mx.eval(model.parameters())
-    return model
-
-
-def main() -> None:
-    """Measure and publish."""
-    model, tokenizer = load_model()
+def rows(size: Size) -> Iterator[Row]:
+    """The packaged model, then the large vocabularies; small: random weights, few steps."""
+    model, tokenizer = load_model(str(model_folder(size)))
     prompt = chat_ids(tokenizer, [{"role": "user", "content": "Tell me a very long story about a fox and a crow."}])
-    rows = list(overhead("SmolLM2", model, tokenizer, prompt, vocabulary_of(model, tokenizer)))
-    for name, key in (("128,256 tokens", "llama3_1"), ("200,019 tokens", "gptoss")):
+    yield from overhead("SmolLM2", model, tokenizer, prompt, vocabulary_of(model, tokenizer), size)
+    large_ones = (("128,256 tokens", "llama3_1"), ("200,019 tokens", "gptoss"))
+    for name, key in size.of(small=(), full=large_ones):
         vocabulary = Vocabulary.from_tokenizer_file(tokenizer_path(key))
         large = random_model(vocabulary.size)
-        rows += overhead(name, large, tokenizer, [1, 2, 3], vocabulary)
-    publish("mask_overhead", rows)
-
-
-if __name__ == "__main__":
-    main()
+        yield from overhead(name, large, tokenizer, [1, 2, 3], vocabulary, size)

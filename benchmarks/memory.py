@@ -18,13 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import Row, publish, row
+from benchmarks.harness import Row, Size, row
 from constrained import Budgeted, CompiledGrammar, Vocabulary, warm_up
 from grammars import compile_json_schema
 from tests.soak.schemas import TOOLS
 from tests.support.tokenizers import tokenizer_path
 
-SCHEMAS = 10_000
 KEPT = 50
 LIKES = [tool for tool in TOOLS.values() if "properties" in tool and "$defs" not in tool]
 PATTERNS = ["^[a-z]{%d,9}$", "^[A-Z]{%d}-[0-9]+$", "^(a|b|cd){%d,}$"]
@@ -58,29 +57,21 @@ def resident() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
-def growth() -> Iterator[Row]:
-    """Ten thousand schemas; memory after every thousand."""
+def rows(size: Size) -> Iterator[Row]:
+    """Ten thousand schemas; memory after every thousand. Small: twenty."""
+    schemas = size.of(small=20, full=10_000)
     vocabulary = Vocabulary.from_tokenizer_file(tokenizer_path("llama3_1"))
     warm_up(vocabulary)
     random = Random(4)
     kept: deque[CompiledGrammar] = deque(maxlen=KEPT)
     memory = [resident()]
     times: list[float] = []
-    for number in range(1, SCHEMAS + 1):
+    for number in range(1, schemas + 1):
         before = time.perf_counter()
         kept.append(compile_json_schema(schema(number, random), vocabulary))
         write(kept[-1], random)
         times.append((time.perf_counter() - before) * 1e6)
-        if number % 1000 == 0:
+        if number % (schemas // 10) == 0:
             memory.append(resident())
-    note = "MB resident at the start and after every thousand: " + ", ".join(f"{one:.0f}" for one in memory)
+    note = "MB resident at the start and after every tenth: " + ", ".join(f"{one:.0f}" for one in memory)
     yield row("a new schema: compiled, a text written within a budget", times, note=note)
-
-
-def main() -> None:
-    """Measure and publish."""
-    publish("memory", list(growth()))
-
-
-if __name__ == "__main__":
-    main()

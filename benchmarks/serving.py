@@ -24,15 +24,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.harness import Row, publish, row
-from constrained.runtime.packaged_model import packaged_model
+from benchmarks.harness import Row, Size, row
+from benchmarks.model_folder import model_folder
 from grammars.tools.definitions import read_tools
 from grammars.tools.prompting import instructions
 from grammars.tools.tables import FORMATS
 from tests.support.http_server import Server
 
 CONCURRENCY = (1, 4, 16)
-ROUNDS = 3
 TOKENS = 48
 TOOL = {
     "type": "function",
@@ -145,11 +144,11 @@ def question(kind: str, number: int) -> list[dict[str, Any]]:
     return [{"role": "user", "content": f"Put meeting number {number} with the whole team into my calendar."}]
 
 
-def rounds(kind: str, clients: int, ours: int, theirs: int) -> tuple[list[Timed], list[Timed]]:
+def rounds(kind: str, clients: int, turns: int, ours: int, theirs: int) -> tuple[list[Timed], list[Timed]]:
     """Ask both in turns; in a call, theirs says as many tokens as ours did."""
     our_times: list[Timed] = []
     their_times: list[Timed] = []
-    for turn in range(ROUNDS):
+    for turn in range(turns):
         asked = [question(kind, 100 * clients + 20 * turn + place) for place in range(clients)]
         if kind == "text":
             mine = ask_all(ours, [{"messages": said, "max_tokens": TOKENS} for said in asked])
@@ -184,10 +183,10 @@ def rows_of(kind: str, clients: int, ours: list[Timed], theirs: list[Timed]) -> 
     return found
 
 
-def main() -> None:
-    model = packaged_model()
+def rows(size: Size) -> Iterator[Row]:
+    """Both kinds of question, from few clients to many. Small: one of each, random weights."""
+    model = model_folder(size)
     flags = ("--model", str(model), "--max-concurrency", "16", "--max-queue", "64")
-    rows: list[Row] = []
     with (
         tempfile.TemporaryDirectory() as folder,
         Server(*flags, log=Path(folder, "ours.log")) as server,
@@ -196,10 +195,6 @@ def main() -> None:
         ask(theirs, {"messages": question("text", 0), "max_tokens": 4})
         ask(server.port, {"messages": question("text", 0), "max_tokens": 4})
         for kind in ("text", "call"):
-            for clients in CONCURRENCY:
-                rows += rows_of(kind, clients, *rounds(kind, clients, server.port, theirs))
-    publish("serving", rows)
-
-
-if __name__ == "__main__":
-    main()
+            for clients in size.of(small=CONCURRENCY[:1], full=CONCURRENCY):
+                turns = size.of(small=1, full=3)
+                yield from rows_of(kind, clients, *rounds(kind, clients, turns, server.port, theirs))

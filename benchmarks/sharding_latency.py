@@ -13,9 +13,11 @@ import json
 import sys
 import threading
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from benchmarks.harness import RESULTS, machine
+from benchmarks.harness import Row, Size, row
+from benchmarks.model_folder import model_folder
 from constrained.ranks.place import place_from
 from constrained.runtime import BatchEngine, SequenceRequest, vocabulary_of
 from constrained.runtime.plan import Plan
@@ -28,7 +30,6 @@ from tests.soak.schemas import TOOLS
 from tests.support.ranks import Ranks as Processes
 
 WAYS_MS = (0, 1, 5, 20)
-CALLS = 6
 
 
 @dataclass(frozen=True)
@@ -92,19 +93,19 @@ class Counting(LeadingRows):
     passes = 0
 
     def execute(self, plan: Plan) -> Outcome:
-        self.passes += len(plan.read) + bool(plan.feed)
+        self.passes += len(plan.read) + len(plan.passes)
         return super().execute(plan)
 
 
-def run_rank() -> None:
+def run_rank(model: str, count: int) -> None:
     """One rank: rank 0 measures and prints, with and without fast-forward in turn."""
     place = place_from()
     assert place is not None
-    ranks = Ranks(place, None, "pipeline", lambda line: None)
+    ranks = Ranks(place, model, "pipeline", lambda line: None)
     vocabulary = vocabulary_of(*ranks.loaded)
     rows = Counting(ranks.loaded.model, ranks.channel)
     engine = BatchEngine(*ranks.loaded, rows=rows, prefix_cache_bytes=0)
-    calls = [(name, compile_json_schema(TOOLS[name], vocabulary)) for name in list(TOOLS)[:CALLS]]
+    calls = [(name, compile_json_schema(TOOLS[name], vocabulary)) for name in list(TOOLS)[:count]]
     made: dict[bool, list[float]] = {}
     for fast_forward in (True, True, False):  # the first time warms up
         passes, tokens, seconds = rows.passes, 0, 0.0
@@ -138,41 +139,37 @@ def _run(engine: BatchEngine) -> int:
 # ---------------------------------------------------------------- all of it
 
 
-def measure(way_ms: int) -> list[Measured]:
+def measure(model: str, way_ms: int, calls: int) -> list[Measured]:
     """Start the ranks behind relays, and read what rank 0 measured."""
     relays = Relays(way_ms)
-    with Processes(2, ["-m", "benchmarks.sharding_latency", "rank"], relays.reached) as processes:
+    with Processes(2, ["-m", "benchmarks.sharding_latency", model, str(calls)], relays.reached) as processes:
         done = processes.finish(1200)
     assert [code for code, _, _ in done] == [0, 0], done
     return [
-        Measured(way_ms, fast_forward, CALLS, int(tokens), int(passes), seconds)
+        Measured(way_ms, fast_forward, calls, int(tokens), int(passes), seconds)
         for fast_forward, tokens, passes, seconds in json.loads(done[0][1])
     ]
 
 
-def predicted(row: Measured, base: Measured) -> float:
+def predicted(measured: Measured, base: Measured) -> float:
     """Seconds by the cost model: what the passes cost without a network, and two ways for each."""
-    return base.seconds / base.passes * row.passes + 2 * row.passes * row.way_ms / 1000
+    return base.seconds / base.passes * measured.passes + 2 * measured.passes * measured.way_ms / 1000
 
 
-def main() -> None:
-    """Measure and publish."""
-    rows = [row for way_ms in WAYS_MS for row in measure(way_ms)]
-    base = {row.fast_forward: row for row in rows if row.way_ms == 0}
-    lines = [json.dumps({"machine": machine()})]
-    for row in rows:
-        model = predicted(row, base[row.fast_forward])
-        kind = "fast-forward" if row.fast_forward else "mask only"
-        per_call = row.seconds / row.calls * 1000
-        print(f"{row.way_ms:3} ms  {kind:12}  {row.passes:4} passes  {row.tokens} tokens  {per_call:7.0f} ms a call"
-              f"  (model {model / row.calls * 1000:7.0f})")  # fmt: skip
-        lines.append(json.dumps({**asdict(row), "predicted_seconds": round(model, 3)}))
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "sharding_latency.jsonl").write_text("\n".join(lines) + "\n")
+def rows(size: Size) -> Iterator[Row]:
+    """Every delay, with fast-forward and without. Small: no delay, one call, random weights."""
+    found: list[Measured] = []
+    for way_ms in size.of(small=WAYS_MS[:1], full=WAYS_MS):
+        found += measure(str(model_folder(size)), way_ms, size.of(small=1, full=6))
+    base = {one.fast_forward: one for one in found if one.way_ms == 0}
+    for one in found:
+        model = 1e6 * predicted(one, base[one.fast_forward]) / one.calls
+        kind = "fast-forward" if one.fast_forward else "masks only"
+        note = f"{one.passes} passes, {one.tokens} tokens in {one.calls} calls; by the model {model:,.0f} us"
+        facts = {"way_ms": one.way_ms, "fast_forward": one.fast_forward, "passes": one.passes, "tokens": one.tokens}
+        call = [1e6 * one.seconds / one.calls]
+        yield row(f"a call, {one.way_ms} ms a way, {kind}", call, note=note, **facts, predicted_us=round(model, 1))
 
 
-if __name__ == "__main__":
-    if sys.argv[1:] == ["rank"]:
-        run_rank()
-    else:
-        main()
+if __name__ == "__main__":  # a rank
+    run_rank(sys.argv[1], int(sys.argv[2]))

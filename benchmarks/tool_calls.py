@@ -21,7 +21,8 @@ from typing import Any
 import mlx.core as mx
 from mlx_lm.generate import generate_step
 
-from benchmarks.harness import Row, publish, row
+from benchmarks.harness import Row, Size, row
+from benchmarks.model_folder import model_folder
 from constrained.errors import GrammarError
 from constrained.runtime import Generation, LoadedModel, chat_ids, generate, load_model, vocabulary_of
 from grammars.tools.compile import ToolGrammar, compile_tools
@@ -111,9 +112,9 @@ def canonical_runs(made: Generation) -> tuple[int, int]:
     return sum(runs), len(runs)
 
 
-def workload(blas: str, rounds: int, step: int) -> Iterator[Row]:
+def workload(blas: str, size: Size, rounds: int, step: int) -> Iterator[Row]:
     """All calls, each way, `rounds` times in turn."""
-    model, tokenizer = load_model()
+    model, tokenizer = load_model(str(model_folder(size)))
     loaded = LoadedModel(Counting(model), tokenizer)
     free_s: list[float] = []
     ways: dict[str, list[float]] = {"masks only": [], "masks and fast-forward": []}
@@ -147,22 +148,20 @@ def workload(blas: str, rounds: int, step: int) -> Iterator[Row]:
         yield row(f"a call, {name}, {blas}", times, note=note + (shares if forced and name != "masks only" else ""))
 
 
-def main() -> None:
-    """Measure and publish; the reference BLAS in a process of its own, with fewer tools."""
-    if REFERENCE in sys.argv:
-        rows = list(workload(REFERENCE, 1, 4))
-        print(json.dumps([asdict(one) for one in rows]))
+def rows(size: Size) -> Iterator[Row]:
+    """The reference BLAS in a process of its own, with fewer tools. Small: OpenBLAS, two tools, random weights."""
+    yield from workload("OpenBLAS", size, size.of(small=1, full=2), size.of(small=30, full=1))
+    if size is Size.SMALL:
         return
-    rows = list(workload("OpenBLAS", 2, 1))
     child = subprocess.run(
-        [sys.executable, "-m", "benchmarks.tool_calls", REFERENCE],
+        [sys.executable, "-m", "benchmarks.tool_calls"],
         env={**os.environ, "CONSTRAINED_BLAS": "off"},
         capture_output=True,
         text=True,
         check=True,
     )
-    publish("tool_calls", rows + [Row(**one) for one in json.loads(child.stdout.splitlines()[-1])])
+    yield from (Row(**one) for one in json.loads(child.stdout.splitlines()[-1]))
 
 
-if __name__ == "__main__":
-    main()
+if __name__ == "__main__":  # the process with the reference BLAS
+    print(json.dumps([asdict(one) for one in workload(REFERENCE, Size.FULL, 1, 4)]))
