@@ -4,11 +4,16 @@
              |  `-- beyond: what follows decides
              `-- an exit: a node of the trie at which the terminal ends
 
-That depends on an automaton and a row alone. It is found by one walk over the trie, and shared by
-every grammar over the vocabulary that uses the automaton.
+That depends on an automaton, a row, and the trie nodes below which it is read (the root, but for a symbol
+that is reached in the middle of a token). It is found by one walk over the trie, and shared by every
+grammar over the vocabulary that uses the automaton.
+
+Tokens come as *pieces*, and there is one object for a content that is small. So masks made of the same
+pieces are known to be the same without being made.
 """
 
 import threading
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from weakref import WeakKeyDictionary
@@ -16,28 +21,39 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata import walk
+from constrained.automata import walk, walk_each
 from constrained.automata.chosen import Chosen
 from constrained.automata.counted import Counted, Meter
 from constrained.automata.dfa import START, Dfa
 from constrained.grammar import Automaton, Control
-from constrained.reaching import KindWalker
+from constrained.reaching import KindWalker, NodeSet, Tokens
 from constrained.refusals import FlatTexts
 from constrained.vocabulary.trie import ROOT
 from constrained.vocabulary.vocabulary import Vocabulary
 
 Words = NDArray[np.uint32]  # (W,) bit t % 32 of word t // 32 is token t
 Nodes = NDArray[np.int32]  # (M,) trie nodes
-Exits = tuple[tuple[int, Nodes], ...]  # label, nodes at which the automaton ends with that label
+Exits = tuple[tuple[int, NodeSet], ...]  # label, nodes at which the automaton ends with that label
+
+FEW = 512  # tokens at most that are listed one by one
+MOST_PIECES = 6  # that are kept apart
 
 INNER_BYTES = 256 << 20  # of inner pieces kept per vocabulary, before all are dropped
+_ENTRY_BYTES = 500  # of a piece without its tokens, roughly
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Piece:
+    """Tokens, as a list where they are at most `FEW`, else as bits. Do not write to them."""
+
+    tokens: Tokens
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Inner:
-    """The tokens that stay inside an automaton, and where others leave it. Do not write to `words`."""
+    """The tokens that stay inside an automaton, if any do, and where others leave it."""
 
-    words: Words  # (W,)
+    pieces: frozenset[Piece]  # none or one
     exits: Exits
 
 
@@ -49,6 +65,7 @@ class Profile:
     """
 
     words: Words  # (W,) all of `tokens`
+    pieces: frozenset[Piece]  # the same
     tokens: NDArray[np.int32]
     cheapest: NDArray[np.int32]
     dearest: NDArray[np.int32]
@@ -59,7 +76,9 @@ class Profile:
 class Scratch(threading.local):
     """Buffers of one thread, large enough for nearly any walk over the trie."""
 
-    def __init__(self, nodes: int, depth: int) -> None:
+    def __init__(self, nodes: int, depth: int, words: int = 0) -> None:
+        self.words = np.zeros(words, np.uint32)  # (W,) all zero between walks
+        self.few = np.zeros(FEW, np.int32)
         self.path = np.zeros(depth + 2, np.int32)
         self.counts = np.zeros(depth + 2, np.int32)
         self._room = nodes + 64
@@ -101,12 +120,15 @@ class Walker:
         self.words = vocabulary.words
         trie = vocabulary.trie
         self.trie = (trie.byte, trie.depth, trie.skip, trie.token)
-        self.scratch = Scratch(len(trie.byte), trie.max_depth)
+        self.scratch = Scratch(len(trie.byte), trie.max_depth, vocabulary.words)
         self.spellings = vocabulary.spellings
         self.ends = np.array(vocabulary.eos_token_ids, np.int32)
         self.by_kind = KindWalker(trie, vocabulary.words)
         self._duplicates = trie.duplicates
-        self._inner: dict[tuple[Dfa, int], Inner] = {}
+        self._inner: dict[tuple[Dfa, int, NodeSet], Inner] = {}
+        self._node_sets: dict[bytes, NodeSet] = {}
+        self._pieces: dict[bytes, frozenset[Piece]] = {}
+        self.root = NodeSet(np.array([ROOT], np.int32))
         self._profiles: dict[tuple[Meter, int], Profile] = {}
         self._bytes = 0
         self._parts: dict[int, frozenset[bytes]] = {}
@@ -135,15 +157,6 @@ class Walker:
     def is_inside(self, text: bytes) -> bool:
         """Is `text` a part of some token?"""
         return not text or text in self.parts_from(text[0])
-
-    def inside(self, automaton: Automaton) -> list[bytes]:
-        """The texts of `automaton` that are a part of some token."""
-        return [
-            part
-            for first in automaton.reads(int(START))
-            for part in self.parts_from(first)
-            if isinstance(automaton, Dfa) and automaton.accepts(part)
-        ]
 
     def equate(self, words: Words) -> None:
         """Allow of several ids with the same bytes all or none, as the lowest of them."""
@@ -177,51 +190,144 @@ class Walker:
         found = np.empty(len(nodes) * (len(texts[1]) - 1), np.int32)
         return found[: walk.find_below(byte, skip, nodes, *texts, found)]
 
+    def ends_below(self, automaton: Dfa, nodes: Nodes) -> Nodes:
+        """The nodes below `nodes` at which a text of `automaton` is complete that begins there."""
+        byte, depth, skip, _ = self.trie
+        dfa, scratch = automaton, self.scratch
+        while (
+            found := walk_each.ends_below(
+                byte, depth, skip, nodes, dfa.classes, dfa.step, dfa.labels, scratch.path, scratch.exits
+            )
+        ) == walk.FULL:
+            scratch.make_room_for_exits()
+        return scratch.exits[:found].copy()
+
+    # ------------------------------------------------------------------ one object for one content
+
+    def node_set(self, nodes: Nodes) -> NodeSet:
+        """The set of `nodes`, which are ascending."""
+        key = nodes.tobytes()
+        found = self._node_sets.get(key)
+        if found is None:
+            self._keep(2 * len(key))
+            found = self._node_sets.setdefault(key, NodeSet(nodes))
+        return found
+
+    def union(self, sets: Iterable[NodeSet]) -> NodeSet:
+        """The nodes of all of `sets`, at least one."""
+        one, *others = dict.fromkeys(sets)
+        return self.node_set(np.unique(np.concatenate([part.nodes for part in (one, *others)]))) if others else one
+
+    def _few(self, tokens: NDArray[np.int32]) -> frozenset[Piece]:
+        """The piece of a short list of tokens, ascending."""
+        key = tokens.tobytes()
+        found = self._pieces.get(key)
+        if found is None:
+            self._keep(2 * len(key))
+            found = self._pieces.setdefault(key, frozenset((Piece(tokens.copy()),)) if key else frozenset())
+        return found
+
     # ------------------------------------------------------------------ inner pieces
 
     def inner(self, automaton: Automaton, row: int) -> Inner:
         """The tokens that stay inside `automaton` from `row`."""
-        match automaton:
-            case Counted():
-                return self._counted(automaton, *automaton.split(row))
-            case Chosen():
-                return self._chosen(automaton, row)
-            case Dfa():
-                found = self._inner.get((automaton, row))
-                if found is None:
-                    found = self._plain(automaton, row)
-                    self._keep(found.words.nbytes)
-                    self._inner[automaton, row] = found
+        if isinstance(automaton, Counted):
+            return self._counted(automaton, *automaton.split(row))
+        return self._below(automaton, row, self.root)
+
+    def below(self, automaton: Automaton, nodes: NodeSet) -> Inner:
+        """The tokens that, below nodes, stay inside `automaton` from its start."""
+        return self._below(automaton, int(START), nodes)
+
+    def _below(self, automaton: Automaton, row: int, nodes: NodeSet) -> Inner:
+        if not isinstance(automaton, Dfa):  # not kept: hardly ever asked for again
+            return self._taken(self._walk(automaton, row, nodes.nodes))
+        key = automaton, row, nodes
+        found = self._inner.get(key)
+        if found is None:
+            found = self._taken(self._walk(automaton, row, nodes.nodes))
+            self._keep(_ENTRY_BYTES + sum(piece.tokens.nbytes for piece in found.pieces))
+            self._inner[key] = found
+        return found
+
+    def _walk(self, automaton: Automaton, row: int, nodes: Nodes) -> int:
+        """Walk below nodes, into the scratch arrays; the number of exits. A counted automaton is begun."""
+        scratch, found = self.scratch, walk.FULL
+        while True:
+            match automaton:
+                case Dfa():
+                    found = walk_each.plain(
+                        *self.trie, nodes, automaton.classes, automaton.step, automaton.labels, row,
+                        scratch.words, scratch.path, scratch.exits, scratch.labels,
+                    )  # fmt: skip
+                case Chosen(among):
+                    found = walk_each.chosen(
+                        *self.trie, nodes, among.dfa.classes, among.dfa.step, among.dfa.labels,
+                        among.first, among.last, automaton.before, row,
+                        scratch.words, scratch.path, scratch.exits, scratch.labels,
+                    )  # fmt: skip
+                case Counted(meter, low, high):
+                    found = walk_each.counted(
+                        *self.trie, nodes, meter.dfa.classes, meter.dfa.step, meter.dfa.labels,
+                        meter.cost, meter.least, meter.most, low, high,
+                        scratch.words, scratch.path, scratch.counts, scratch.exits, scratch.labels,
+                    )  # fmt: skip
+            if found != walk.FULL:
                 return found
+            scratch.make_room_for_exits()
 
-    def _plain(self, dfa: Dfa, row: int) -> Inner:
-        words, scratch = np.zeros(self.words, np.uint32), self.scratch
-        found = walk.below(
-            *self.trie, ROOT, dfa.classes, dfa.step, dfa.labels, row,
-            words, scratch.path, scratch.exits, scratch.labels, 0,
-        )  # fmt: skip
-        return self._inner_of(words, found)
-
-    def _chosen(self, chosen: Chosen, row: int) -> Inner:
-        """Not kept: it is quickly found, and hardly ever asked for again."""
-        words, scratch, among = np.zeros(self.words, np.uint32), self.scratch, chosen.among
-        found = walk.below_chosen(
-            *self.trie, ROOT, among.dfa.classes, among.dfa.step, among.dfa.labels,
-            among.first, among.last, chosen.before, row,
-            words, scratch.path, scratch.exits, scratch.labels, 0,
-        )  # fmt: skip
-        return self._inner_of(words, found)
-
-    def _inner_of(self, words: Words, found: int) -> Inner:
-        self.equate(words)
+    def _taken(self, found: int) -> Inner:
+        """What a walk has left in the scratch arrays, `found` exits among it."""
         scratch = self.scratch
-        return Inner(words, _by_label(scratch.exits[:found], scratch.labels[:found]))
+        return Inner(self._take(), self._by_label(scratch.exits[:found], scratch.labels[:found]))
+
+    def _take(self) -> frozenset[Piece]:
+        """The tokens in the scratch words, which are cleared."""
+        scratch = self.scratch
+        count = walk_each.take_bits(scratch.words, scratch.few)
+        if count != walk.FULL:
+            return self._few(scratch.few[:count])
+        words = scratch.words.copy()
+        scratch.words[:] = 0
+        self.equate(words)
+        return frozenset((Piece(words),))
+
+    def packed(self, pieces: Collection[Piece]) -> frozenset[Piece]:
+        """The tokens of `pieces`, in few of them."""
+        if len(pieces) <= MOST_PIECES:
+            return frozenset(pieces)
+        self.fill(self.scratch.words, pieces)
+        return self._take()
+
+    def fill(self, words: Words, pieces: Iterable[Piece]) -> None:
+        """Set the bits of all tokens of `pieces`."""
+        self.by_kind.fill(words, [piece.tokens for piece in pieces])
+
+    def no_tokens(self) -> Words:
+        """(W,) zeros."""
+        return np.zeros(self.words, np.uint32)
+
+    def _by_label(self, nodes: Nodes, labels: NDArray[np.int32]) -> Exits:
+        """The exits of each label."""
+        if not len(nodes):
+            return ()
+        first = int(labels[0])
+        if (labels == first).all():
+            return ((first, self._exits(nodes)),)
+        return tuple((int(label), self._exits(nodes[labels == label])) for label in np.unique(labels))
+
+    def _exits(self, nodes: Nodes) -> NodeSet:
+        """As a set of their own; those of a walk below nodes of which one lies below another come twice."""
+        ascending = len(nodes) < 2 or bool((nodes[1:] > nodes[:-1]).all())
+        return self.node_set(nodes.copy() if ascending else np.unique(nodes))
 
     def _keep(self, size: int) -> None:
         self._bytes += size
         if self._bytes > INNER_BYTES:
             self._inner.clear()
             self._profiles.clear()
+            self._node_sets.clear()
+            self._pieces.clear()
             self._bytes = size
 
     # ------------------------------------------------------------------ counters
@@ -241,14 +347,17 @@ class Walker:
             walk.set_bits(words, profile.tokens[:fits])
         if profile.shortest_reach < low:
             walk.clear_bits(words, profile.tokens[profile.dearest < low])
-        if words is not profile.words:
+        if words is profile.words:
+            pieces = profile.pieces
+        else:
             self.equate(words)
-        exits: list[tuple[int, Nodes]] = []
+            pieces = frozenset((Piece(words),))
+        exits: list[tuple[int, NodeSet]] = []
         for label, nodes, costs in profile.exits:
             inside = nodes[(costs >= low) & (costs <= high)]
             if len(inside):
-                exits.append((label, inside))
-        return Inner(words, tuple(exits))
+                exits.append((label, self.node_set(inside)))
+        return Inner(pieces, tuple(exits))
 
     def _profile(self, meter: Meter, row: int) -> Profile:
         found = self._profiles.get((meter, row))
@@ -273,17 +382,7 @@ class Walker:
         self.equate(words)
         labels, nodes, costs = (array[:found].copy() for array in (scratch.labels, scratch.exits, scratch.costs))
         exits = tuple((int(label), nodes[labels == label], costs[labels == label]) for label in np.unique(labels))
-        return Profile(words, tokens, cheapest, dearest, int(dearest.min(initial=0)), exits)
-
-
-def _by_label(nodes: Nodes, labels: NDArray[np.int32]) -> Exits:
-    """The exits of each label, as copies."""
-    if not len(nodes):
-        return ()
-    first = int(labels[0])
-    if (labels == first).all():
-        return ((first, nodes.copy()),)
-    return tuple((int(label), nodes[labels == label]) for label in np.unique(labels))
+        return Profile(words, frozenset((Piece(words),)), tokens, cheapest, dearest, int(dearest.min(initial=0)), exits)
 
 
 _walkers: WeakKeyDictionary[Vocabulary, Walker] = WeakKeyDictionary()

@@ -40,7 +40,7 @@ class Sketcher(Closing):
             closure.begun.append((symbol, below))
             return [opened.push_all(symbol.body)]
         closure.unsure |= below.seen.unsure
-        return [opened.push(self._body(symbol, below.seen.texts))]
+        return [opened.push(self.body(symbol, below.seen.texts))]
 
     def end(self, closure: Closure, recall: Recall, below: Rest, tape: bytes | None) -> list[Rest]:
         """What follows a `Fresh` anyway; the end of another text is noted."""
@@ -50,8 +50,9 @@ class Sketcher(Closing):
             return []
         return [sketched(captured, below)]
 
-    def _body(self, symbol: Fresh, seen: frozenset[bytes]) -> Terminal:
-        refused = self._mattering(symbol.refused) | self._mattering(seen)
+    def body(self, symbol: Fresh, seen: frozenset[bytes]) -> Terminal:
+        """The body of `symbol`, without the texts that are refused and may come within a token."""
+        refused = self.mattering(symbol.refused) | self.mattering(seen)
         if not refused:
             return symbol.body
         key = (symbol.body, refused)
@@ -62,7 +63,8 @@ class Sketcher(Closing):
             found = self._bodies[key] = Terminal(difference(automaton, literals(refused)), symbol.body.name)
         return found
 
-    def _mattering(self, texts: frozenset[bytes]) -> frozenset[bytes]:
+    def mattering(self, texts: frozenset[bytes]) -> frozenset[bytes]:
+        """Those of `texts` that may come within a token."""
         found = self._matters.get(texts)
         if found is None:
             found = self._matters[texts] = frozenset(filter(self._inside, texts))
@@ -98,7 +100,7 @@ class Sketcher(Closing):
             case Recall(captured):
                 return below.recall(captured, None)
             case Seen(texts):
-                return below.push(Seen(self._mattering(texts)))
+                return below.push(Seen(self.mattering(texts)))
             case _:
                 return below.push(rest.symbol)
 

@@ -15,6 +15,7 @@ from constrained.automata.kinds import reaching
 from constrained.automata.lift import any_string, any_text
 from constrained.automata.tables import reachable
 from constrained.grammar import UNKNOWN, Captured, Fresh, Rule, Seen, Sequence, Switch, Terminal
+from constrained.mask import Masks
 from constrained.matcher import CompiledGrammar
 from constrained.reaching import KindWalker
 from constrained.vocabulary.vocabulary import Vocabulary
@@ -35,7 +36,7 @@ def _load_kernels() -> None:
     """Once is enough for a process."""
     _visit_algebra()
     _visit_kinds()
-    spellings = [*(bytes((byte,)) for byte in range(256)), b"aa", b'a"', b"aa", None]
+    spellings = [*(bytes((byte,)) for byte in range(256)), b"aa", b'a"', b'"a"', b"aa", None]
     _visit_vocabulary(Vocabulary.from_spellings(spellings, [len(spellings) - 1]))
 
 
@@ -54,6 +55,7 @@ def _visit(grammar: CompiledGrammar, text: bytes) -> None:
             return
         matcher.advance(int(grammar.vocabulary.trie.token[token]))
     matcher.bitmask()
+    Masks(grammar.states, grammar.masks.walker, most=0).make(matcher.state)
     if len(grammar.vocabulary.alphabet) == 256:
         matcher.shortest_tokens()
         grammar.steering.reserve(matcher.state)
@@ -85,7 +87,9 @@ def _grammar() -> Rule:
     switch = Switch(algebra.literals({b"a": 0, b"ab": 1}), ((), (string,)))
     chosen = Switch(Chosen(Texts([b"a", b"ab", b"b"]), frozenset({0, 1})), ((), (string,)))
     counted = Terminal(Counted(string_meter(any_text()), 1, 9))
-    fresh = Fresh(Terminal(any_string()), frozenset({b'"a"'}), (letter,)), Seen(frozenset({b'""'}))
+    again = Rule("fresh ones")
+    again.alternatives = (), (Fresh(Terminal(any_string()), frozenset({b'"a"'}), (letter, again)),)
+    fresh = again, Seen(frozenset({b'""'}))
     ways = (switch,), (chosen,), (counted,), (letter, counted), (letter, chosen), (string, letter), (_Word(),), fresh
     return Rule("everything", ways)
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from constrained import CompiledGrammar, Matcher, TokenRefused, Vocabulary
 from constrained.grammar import Rule
+from constrained.inner import walker_for
+from constrained.mask import Masks
 from tests.support.grammars import SMALL, Text, grammars, items, mask_by_definition, terminal, tokens_of, vocabularies
 
 choices = st.lists(st.integers(0, 10_000), min_size=4, max_size=4)
@@ -42,6 +44,20 @@ def test_masks_are_those_of_the_definition(rule, vocabulary, choices):
 @settings(max_examples=120)
 def test_captured_texts_decide_what_follows(rule, vocabulary, choices):
     walk_and_compare(CompiledGrammar(rule, vocabulary).matcher(), rule, choices, 12)
+
+
+@given(grammars(controls=(0, 1), captured=True, patterns=SMALL), vocabularies(b'ab,"'), choices, st.integers(0, 3))
+def test_what_is_looked_up_is_what_a_walk_finds(rule, vocabulary, choices, most):
+    matcher = CompiledGrammar(rule, vocabulary).matcher()
+    walking = Masks(matcher.grammar.states, walker_for(vocabulary), most)
+    for choice in choices:
+        found = tokens_of(matcher.bitmask())
+        assert tokens_of(walking.make(matcher.state)) == found
+        if not found:
+            break
+        matcher.advance(found[choice % len(found)])
+        if matcher.is_finished:
+            break
 
 
 @given(grammars(controls=(0, 1), captured=True), vocabularies(), choices)

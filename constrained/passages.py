@@ -1,0 +1,253 @@
+"""What symbols let pass below trie nodes, and where they end: a mask is look-ups down the stack.
+
+    {"a": {"b": "x|        string, in the middle    `y`, ` z"`, ...       it may end at the nodes N of `"`
+                           Members     below N      `",`, `"}`, ...       it may end at the nodes N' of `"}`
+                           Members'    below N'     `"},`, `"}}`, ...     ... and at no nodes: the token is over
+
+What a symbol lets pass does not depend on what is below it on the stack, but for the nodes at which it
+ends. So it is remembered by symbol and nodes, and the few answers that masks are made of are found again
+under ever new stacks. A node's answer is made of those of its sequences, these of those of their symbols;
+at the bottom an automaton walks the trie (inner.py).
+
+Invariant: `Passages.of` says of a symbol what `net_walk.follow` (mask.py) says of a rest with that symbol in
+front. It is the faster of the two where answers are found again. Where too many must be made for one mask,
+or too many one within another, it raises `TooMuch`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from constrained.automata.dfa import REFUSES, START, Dfa
+from constrained.closures import Reading
+from constrained.grammar import (
+    Captured,
+    Control,
+    Fresh,
+    Node,
+    Seen,
+    Sequence,
+    Switch,
+    Symbol,
+    Terminal,
+    Unknown,
+)  # fmt: skip
+from constrained.inner import Piece, Walker
+from constrained.reaching import NodeSet, Reaching
+from constrained.rests import Recall, Rest
+from constrained.sketches import Sketcher, sketched
+from constrained.states import States, Words
+
+MOST = 400  # answers that are made for one mask
+DEEPEST = 40  # symbols that are entered one within another
+
+_PASSAGE_BYTES = 600  # of a passage without the tokens in it, which are shared
+
+_Key = tuple[Symbol, Seen | None, NodeSet]
+
+
+class TooMuch(Exception):
+    """More answers than `MOST`, or deeper ones than `DEEPEST`; never leaves the masks."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Passage:
+    """What may be read below nodes."""
+
+    pieces: frozenset[Piece]  # of tokens that lead on
+    doubtful: Words | None  # (W,) tokens that must be tried
+    ends: NodeSet | None  # where a token may go on with what follows
+
+
+NOTHING = Passage(frozenset(), None, None)
+
+
+class Gathered:
+    """What becomes one passage."""
+
+    __slots__ = ("doubtful", "pieces")
+
+    def __init__(self) -> None:
+        self.pieces: set[Piece] = set()
+        self.doubtful: Words | None = None
+
+    def add(self, passage: Passage) -> NodeSet | None:
+        """All that `passage` holds, but for its ends, which are returned."""
+        self.pieces |= passage.pieces
+        if passage.doubtful is not None:
+            self.doubtful = passage.doubtful if self.doubtful is None else self.doubtful | passage.doubtful
+        return passage.ends
+
+    def passage(self, ends: NodeSet | None) -> Passage:
+        """As one, that ends at `ends`."""
+        return Passage(frozenset(self.pieces), self.doubtful, ends)
+
+
+class Passages:
+    """The passages of one grammar; what is found is kept."""
+
+    def __init__(self, states: States, walker: Walker, sketcher: Sketcher, most: int = MOST) -> None:
+        self.walker = walker
+        self.sketcher = sketcher
+        self.refusals = states.refusals
+        self.most = most
+        self.found: dict[_Key, Passage] = {}
+        self.size = 0  # bytes of what was found, roughly
+
+    def keep(self, key: "_Key", passage: Passage) -> None:
+        """Remember a passage."""
+        self.found[key] = passage
+        self.size += _PASSAGE_BYTES
+        if passage.doubtful is not None:
+            self.size += passage.doubtful.nbytes
+
+    def down(self, rest: Rest, nodes: NodeSet, gathered: Gathered) -> None:
+        """Gather what may be read below `nodes`, where `rest` begins."""
+        asking = _Asking(self)
+        todo, seen = [(rest, nodes)], {(rest, nodes)}
+        while todo:
+            for after in self._behind(*todo.pop(), gathered, asking):
+                if after not in seen:
+                    seen.add(after)
+                    todo.append(after)
+
+    def _behind(self, rest: Rest, nodes: NodeSet, gathered: Gathered, asking: "_Asking") -> list[tuple[Rest, NodeSet]]:
+        """Gather what the first symbols let pass; what may follow, and where."""
+        found: list[tuple[Rest, NodeSet]] = []
+        for choice in rest.forks():
+            symbol = choice.symbol
+            if symbol is None or choice.below is None:
+                continue  # the text is over, and tokens with it
+            if isinstance(symbol, Seen):
+                found.append((choice.below, nodes))
+                continue
+            if isinstance(symbol, Recall):
+                found += [(sketched(symbol.captured, below), nodes) for below in choice.below.forks()]
+                continue
+            for below in choice.below.forks():
+                ends = gathered.add(asking.of(symbol, self._remembered(symbol, below), nodes))
+                if ends is not None:
+                    found.append((below, ends))
+        return found
+
+    def _remembered(self, symbol: Symbol, below: Rest) -> Seen | None:
+        """The `Seen` that matters to `symbol`, with those of its texts that may come within a token."""
+        seen = _remembered(symbol, None if isinstance(below.symbol, Recall) else below.symbol)
+        return None if seen is None else Seen(self.sketcher.mattering(seen.texts), seen.unsure)
+
+
+class _Asking:
+    """Finds passages for one mask."""
+
+    def __init__(self, passages: Passages) -> None:
+        self._all = passages
+        self._walker = passages.walker
+        self._left = passages.most
+        self._depth = 0
+
+    def of(self, symbol: Symbol, seen: Seen | None, nodes: NodeSet) -> Passage:
+        """The passage of a symbol below nodes; `seen` stands below it, if anything is remembered there."""
+        key = symbol, seen, nodes
+        found = self._all.found.get(key)
+        if found is None:
+            if self._left == 0 or self._depth == DEEPEST:
+                raise TooMuch
+            self._left -= 1
+            self._depth += 1
+            found = self._find(symbol, seen, nodes)
+            self._depth -= 1
+            if not isinstance(symbol, Reaching):  # which remembers by itself
+                self._all.keep(key, found)
+        return found
+
+    def _find(self, symbol: Symbol, seen: Seen | None, nodes: NodeSet) -> Passage:
+        match symbol:
+            case Terminal() | Switch():
+                return self._of_automaton(symbol, seen, nodes)
+            case Reaching():
+                return self._of_reaching(symbol, nodes)
+            case Node():
+                return self._of_node(symbol, seen, nodes)
+            case Fresh():
+                assert seen is not None, "a Seen stands below a Fresh"
+                return self._of_fresh(symbol, seen, nodes)
+            case Captured():
+                return self._of_captured(symbol, seen, nodes)
+            case Seen():
+                return Passage(frozenset(), None, nodes)
+            case Control():
+                return NOTHING
+            case Unknown():
+                doubtful = self._walker.no_tokens()
+                self._walker.set_below(nodes.nodes, doubtful)
+                return Passage(frozenset(), doubtful, None)
+
+    def _through(self, sequence: Sequence, seen: Seen | None, nodes: NodeSet, gathered: Gathered) -> NodeSet | None:
+        """Gather what a sequence lets pass below nodes; where it ends."""
+        ends: NodeSet | None = nodes
+        last = len(sequence) - 1
+        for place, symbol in enumerate(sequence):
+            if ends is None:
+                break
+            below = seen if place == last else sequence[place + 1]
+            ends = gathered.add(self.of(symbol, _remembered(symbol, below), ends))
+        return ends
+
+    def _of_node(self, node: Node, seen: Seen | None, nodes: NodeSet) -> Passage:
+        gathered = Gathered()
+        ends = [self._through(sequence, seen, nodes, gathered) for sequence in node.expand()]
+        return self._passage(gathered, ends)
+
+    def _of_automaton(self, symbol: Reading, seen: Seen | None, nodes: NodeSet) -> Passage:
+        inner = self._walker.below(symbol.automaton, nodes)
+        label = symbol.automaton.label(START)
+        exits = inner.exits if label == REFUSES else (*inner.exits, (label, nodes))
+        gathered = Gathered()
+        gathered.pieces |= inner.pieces
+        if isinstance(symbol, Terminal):
+            return self._passage(gathered, [ends for _, ends in exits])
+        return self._passage(gathered, [self._through(symbol.targets[k], seen, ends, gathered) for k, ends in exits])
+
+    def _of_reaching(self, symbol: Reaching, nodes: NodeSet) -> Passage:
+        words, doubtful = self._walker.no_tokens(), self._walker.no_tokens()
+        ends = symbol.fill_reached(self._walker.by_kind, nodes.nodes, words, doubtful)
+        found = None if ends is None else self._walker.node_set(np.unique(ends))
+        return Passage(frozenset((Piece(words),)), doubtful if doubtful.any() else None, found)
+
+    def _of_fresh(self, fresh: Fresh, seen: Seen, nodes: NodeSet) -> Passage:
+        """The body refuses what it must at once; if not all of that is known, texts that are complete are in doubt."""
+        gathered, walker = Gathered(), self._walker
+        body = self._all.sketcher.body(fresh, seen.texts)
+        ends = gathered.add(self.of(body, None, nodes))
+        if seen.unsure and isinstance(body.automaton, Dfa):
+            complete = walker.ends_below(body.automaton, nodes.nodes)
+            if len(complete):
+                gathered.doubtful = walker.no_tokens()
+                walker.set_at(complete, gathered.doubtful)
+                walker.set_below(complete, gathered.doubtful)
+        if ends is not None:
+            ends = self._through(fresh.then, Seen(seen.texts, unsure=True), ends, gathered)
+        return self._passage(gathered, [ends])
+
+    def _of_captured(self, captured: Captured, seen: Seen | None, nodes: NodeSet) -> Passage:
+        """The tokens that begin or complete a refused text are in doubt; what follows is the same for all others."""
+        gathered, doubtful = Gathered(), self._walker.no_tokens()
+        self._walker.set_around(nodes.nodes, self._all.refusals(captured).flat, doubtful)
+        if doubtful.any():
+            gathered.doubtful = doubtful
+        ends = self._through(captured.body, None, nodes, gathered)
+        if ends is not None:
+            ends = self._through(captured.sketch(), seen, ends, gathered)
+        return self._passage(gathered, [ends])
+
+    def _passage(self, gathered: Gathered, ends: Iterable[NodeSet | None]) -> Passage:
+        """What was gathered, ending at all of `ends`."""
+        where = [one for one in ends if one is not None]
+        pieces = self._walker.packed(gathered.pieces)
+        return Passage(pieces, gathered.doubtful, self._walker.union(where) if where else None)
+
+
+def _remembered(symbol: Symbol, below: Symbol | None) -> Seen | None:
+    """The `Seen` that matters to `symbol`, if one is right below it."""
+    return below if isinstance(below, Seen) and not isinstance(symbol, Terminal | Control) else None
