@@ -13,7 +13,7 @@ models.py      loading; packaged_model.py has one that needs no download
 
 from constrained.runtime.blas import prefer_openblas
 
-prefer_openblas()  # has an effect only before the first import of mlx.core, which the next lines are
+OPENBLAS = prefer_openblas()  # was one loaded? only before the first import of mlx.core, which the next lines are
 
 from constrained.runtime.answer import SequenceRequest  # noqa: E402
 from constrained.runtime.apply import apply_mask  # noqa: E402

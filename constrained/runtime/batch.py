@@ -41,6 +41,7 @@ from constrained.runtime.sequence import (
     SequenceFailed,
     TokenEvent,
 )
+from constrained.vocabulary.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +83,7 @@ class BatchEngine:
     def __init__(
         self,
         model: LanguageModel,
-        tokenizer: TokenizerWrapper,
+        tokenizer: TokenizerWrapper | Vocabulary,
         *,
         max_batch: int = 8,
         prefill_step: int = 512,

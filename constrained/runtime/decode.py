@@ -56,14 +56,15 @@ class Options(Sampling, total=False):
 
 def stream(
     model: LanguageModel,
-    tokenizer: TokenizerWrapper,
+    tokenizer: TokenizerWrapper | Vocabulary,
     prompt: Prompt,
     grammar: Grammar | Constraint | None = None,
     **options: Unpack[Options],
 ) -> Iterator[GeneratedToken]:
     """Generate after `prompt` (text or token ids), one event per token, the end token included.
 
-    `grammar` must be compiled for this model's vocabulary (see `vocabulary_of`); a matcher continues from where it
+    `tokenizer` may be a vocabulary that was read from the tokenizer's file. `grammar` must be compiled for this
+    model's vocabulary (see `vocabulary_of`); a matcher continues from where it
     is, and None leaves the model free. `options` as in `Options` and `Sampler`: the default takes the likeliest
     token. Raises ValueError for an empty prompt or an argument out of range, BudgetTooSmall if no text of the
     grammar has at most `max_tokens` tokens, and, while running, ModelError if the model's logits are not numbers.
@@ -78,7 +79,7 @@ def stream(
 
 def generate(
     model: LanguageModel,
-    tokenizer: TokenizerWrapper,
+    tokenizer: TokenizerWrapper | Vocabulary,
     prompt: Prompt,
     grammar: Grammar | Constraint | None = None,
     **options: Unpack[Options],

@@ -11,7 +11,7 @@ import mlx_lm.utils
 from jinja2 import TemplateError
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 
-from constrained.errors import ModelError, PromptError
+from constrained.errors import ModelError, PromptError, VocabularyError
 from constrained.runtime.packaged_model import packaged_model
 from constrained.vocabulary.vocabulary import Vocabulary
 
@@ -86,29 +86,40 @@ _vocabularies: "WeakKeyDictionary[object, Vocabulary]" = WeakKeyDictionary()
 
 
 def vocabulary_of(model: LanguageModel, tokenizer: object) -> Vocabulary:
-    """The vocabulary of a model's logits; read once for every tokenizer object.
+    """The vocabulary of a model's logits; read once for every tokenizer object. A vocabulary is its own.
 
-    Raises VocabularyError if the tokenizer's tokens cannot be turned into bytes.
+    Raises VocabularyError if the tokenizer's tokens cannot be turned into bytes, or if a vocabulary is wider than
+    the logits.
     """
     width = logits_width(model)
+    if isinstance(tokenizer, Vocabulary):
+        if tokenizer.size > width:
+            raise VocabularyError(f"the vocabulary has {tokenizer.size} tokens, but the model's logits {width}")
+        return tokenizer
     known = _vocabularies.get(tokenizer)
     if known is None or known.size != width:
         known = _vocabularies[tokenizer] = Vocabulary.from_tokenizer(tokenizer, size=width)
     return known
 
 
-def prompt_ids(tokenizer: TokenizerWrapper, prompt: Prompt) -> list[int]:
+def prompt_ids(tokenizer: TokenizerWrapper | Vocabulary, prompt: Prompt) -> list[int]:
     """Token ids of a prompt; text gets the tokenizer's start token unless it begins with it, as in mlx-lm.
 
-    Raises ValueError for an empty prompt.
+    Raises ValueError for an empty prompt, and for text where a vocabulary cannot encode any.
     """
-    ids = prompt
-    if isinstance(prompt, str):
-        start = cast("str | None", tokenizer.bos_token)
-        ids = tokenizer.encode(prompt, add_special_tokens=start is None or not prompt.startswith(start))
+    ids = _encoded(tokenizer, prompt) if isinstance(prompt, str) else prompt
     if not ids:
         raise ValueError("the prompt is empty: a model needs at least one token to start from")
-    return list(cast("list[int]", ids))
+    return list(ids)
+
+
+def _encoded(tokenizer: TokenizerWrapper | Vocabulary, text: str) -> list[int]:
+    if not isinstance(tokenizer, Vocabulary):
+        start = cast("str | None", tokenizer.bos_token)
+        return tokenizer.encode(text, add_special_tokens=start is None or not text.startswith(start))
+    if tokenizer.encode is None:
+        raise ValueError("this vocabulary was made without a tokenizer: the prompt must be token ids")
+    return tokenizer.encode(text)
 
 
 def chat_ids(

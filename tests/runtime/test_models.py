@@ -3,9 +3,10 @@
 import mlx_lm
 import pytest
 
-from constrained.errors import ModelError
-from constrained.runtime import models
-from constrained.runtime.models import chat_ids, load_model, logits_width, prompt_ids
+from constrained.errors import ModelError, VocabularyError
+from constrained.runtime import generate, models
+from constrained.runtime.models import chat_ids, load_model, logits_width, prompt_ids, vocabulary_of
+from constrained.vocabulary.vocabulary import Vocabulary
 from tests.runtime import tiny
 
 
@@ -101,3 +102,13 @@ def test_without_a_chat_template_the_text_alone_is_the_prompt():
 
 def test_token_ids_are_a_prompt_as_they_are():
     assert prompt_ids(Chatless(), [3, 4]) == [3, 4]
+
+
+def test_a_vocabulary_does_where_there_is_no_tokenizer():
+    model, vocabulary = tiny.model(), tiny.vocabulary()
+    assert vocabulary_of(model, vocabulary) is vocabulary
+    assert generate(model, vocabulary, [tiny.START], tiny.grammar("abc")).text == "abc"
+    with pytest.raises(ValueError, match="made without a tokenizer"):
+        prompt_ids(vocabulary, "ab")
+    with pytest.raises(VocabularyError, match="161 tokens, but the model's logits 160"):
+        vocabulary_of(model, Vocabulary.from_spellings([b"a"] * (tiny.PADDED + 1), eos_token_ids=[0]))
