@@ -3,68 +3,66 @@
 Claim: a constrained step takes at most 2% longer than a free one (median), with the packaged model and with models of
 128,000 and 200,000 tokens.
 
-Two sequences take turns, token by token: one inside of a text that nothing ends, one free. Masks were computed before,
-as for every agent's second request. The large models have random weights, two layers, and the tokenizers of real ones.
+Sequences take turns, token by token: two inside of texts that nothing ends, one of our loop without a grammar, and one
+of mlx-lm's own loop. Masks were computed before, as for every agent's second request; no token is taken without asking
+the model. The large models have two layers of random weights and the tokenizers of real ones.
 """
 
 import time
 from collections.abc import Iterator
 from statistics import median
-from typing import Any
 
 from benchmarks.harness import Row, Size, row
-from benchmarks.model_folder import model_folder, random_model
-from constrained import Vocabulary
-from constrained.runtime import GeneratedToken, chat_ids, load_model, stream, vocabulary_of
+from benchmarks.models import Subject, packaged, random_weights
+from constrained import CompiledGrammar
+from constrained.runtime import stream
 from grammars import compile_json_schema
-from tests.support.tokenizers import tokenizer_path
 
+import mlx.core as mx  # isort: skip  # after constrained.runtime, which loads a BLAS first
+from mlx_lm.generate import generate_step  # isort: skip
+
+LEFT_OUT = 4  # steps at the start of a turn
 COLOURS = {"type": "array", "minItems": 300, "items": {"enum": ["red", "green", "blue", "greenish"]}}
 CHOICES = {"type": "object", "properties": {"colours": COLOURS}, "required": ["colours"]}
 TEXT = {"type": "object", "properties": {"text": {"type": "string", "minLength": 900}}, "required": ["text"]}
+FREE, THEIRS = "a free step", "a free step of mlx-lm"
+KINDS = {"a step in a list of choices": CHOICES, "a step in a text": TEXT}
 
 
-def steps(streams: list[Iterator[GeneratedToken]], count: int) -> tuple[list[float], list[float]]:
-    """Microseconds of the steps of two sequences that take turns, the first ten left out."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for number in range(count):
-        for one, spent in zip(streams, times, strict=True):
-            before = time.perf_counter()
-            next(one)
-            if number >= 10:
-                spent.append((time.perf_counter() - before) * 1e6)
-    return times
+def streams(subject: Subject, prompt: list[int], grammars: dict[str, CompiledGrammar]) -> dict[str, Iterator[object]]:
+    """One sequence of each kind."""
+    ours = {
+        name: stream(subject.model, subject.tokenizer, prompt, grammar, max_tokens=4000, fast_forward=False)
+        for name, grammar in {**grammars, FREE: None}.items()
+    }
+    return {**ours, THEIRS: generate_step(mx.array(prompt), subject.model, max_tokens=4000)}
 
 
-def overhead(
-    name: str, model: Any, tokenizer: Any, prompt: list[int], vocabulary: Vocabulary, size: Size
-) -> Iterator[Row]:
-    """In a list of choices, then in a text."""
-    for kind, schema in (("a list of choices", CHOICES), ("a text", TEXT)):
-        grammar = compile_json_schema(schema, vocabulary)
-        ratios: list[float] = []
-        spent: tuple[list[float], list[float]] = ([], [])
-        for turn in range(size.of(small=2, full=4)):
-            streams = [
-                stream(model, tokenizer, prompt, one, max_tokens=4000, fast_forward=False) for one in (grammar, None)
-            ]
-            times = steps(streams, size.of(small=12, full=60))
-            if turn:  # the first computes the masks
-                ratios += [ours / free for ours, free in zip(*times, strict=True)]
-                for all_times, some in zip(spent, times, strict=True):
-                    all_times.extend(some)
-        yield row(f"{name}, a free step beside {kind}", spent[1])
-        note = f"{median(ratios):.4f} times the free step next to it (median)"
-        yield row(f"{name}, a step in {kind}", spent[0], note=note)
+def overhead(subject: Subject, turns: int, steps: int) -> Iterator[Row]:
+    """All kinds, step by step in turn."""
+    prompt = subject.prompt("Tell me a very long story about a fox and a crow.")
+    grammars = {name: compile_json_schema(schema, subject.vocabulary) for name, schema in KINDS.items()}
+    times: dict[str, list[float]] = {name: [] for name in (*KINDS, FREE, THEIRS)}
+    for turn in range(1 + turns):  # the first computes the masks
+        running = streams(subject, prompt, grammars)
+        for number in range(LEFT_OUT + steps):
+            for name, one in running.items():
+                before = time.perf_counter()
+                next(one)
+                if turn and number >= LEFT_OUT:
+                    times[name].append((time.perf_counter() - before) * 1e6)
+    for name in (THEIRS, FREE):
+        yield row(f"{subject.name}: {name}", times[name])
+    for name in KINDS:
+        ratios = {base: [a / b for a, b in zip(times[name], times[base], strict=True)] for base in (FREE, THEIRS)}
+        free, theirs = (median(some) for some in ratios.values())
+        note = f"{free:.4f} times the free step next to it (median), {theirs:.4f} times mlx-lm's"
+        yield row(f"{subject.name}: {name}", times[name], note=note, free=round(free, 4), theirs=round(theirs, 4))
 
 
 def rows(size: Size) -> Iterator[Row]:
-    """The packaged model, then the large vocabularies; small: random weights, few steps."""
-    model, tokenizer = load_model(str(model_folder(size)))
-    prompt = chat_ids(tokenizer, [{"role": "user", "content": "Tell me a very long story about a fox and a crow."}])
-    yield from overhead("SmolLM2", model, tokenizer, prompt, vocabulary_of(model, tokenizer), size)
-    large_ones = (("128,256 tokens", "llama3_1"), ("200,019 tokens", "gptoss"))
-    for name, key in size.of(small=(), full=large_ones):
-        vocabulary = Vocabulary.from_tokenizer_file(tokenizer_path(key))
-        large = random_model(vocabulary.size)
-        yield from overhead(name, large, tokenizer, [1, 2, 3], vocabulary, size)
+    """Small: the packaged model alone."""
+    turns, steps = size.of(small=1, full=3), size.of(small=2, full=25)
+    yield from overhead(packaged(), turns, steps)
+    for tokenizer in size.of(small=(), full=("llama3_1", "gptoss")):
+        yield from overhead(random_weights(tokenizer), turns, 3 * steps)

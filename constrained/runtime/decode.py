@@ -5,7 +5,8 @@
                          +------------------------- one pass over all of them ----------------+
 
 A pass is started as soon as its input is known, and the mask is computed while the model runs. The token
-is the only thing read back from the device.
+is the only thing read back from the device. Where nothing is taken without asking (no grammar, or no fast-forward)
+a pass is started before its input is known to us: the device has it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -102,10 +103,17 @@ def _vocabulary_behind(grammar: Grammar | Constraint | None) -> Vocabulary | Non
 
 
 def _run(model: LanguageModel, answer: Answer) -> Iterator[GeneratedToken]:
-    with wired_limit(cast("Any", model)), ThreadPoolExecutor(1, "mask") as worker:
+    with wired_limit(cast("Any", model), [mx.default_stream(mx.default_device())]):
         cache = make_prompt_cache(cast("Any", model))
         unread = _prefill(model, list(answer.request.prompt), cache)
-        said: list[GeneratedToken] = []  # to be yielded as soon as the model is busy
+        loop = _forwarded if answer.constraint and answer.request.fast_forward else _ahead
+        yield from loop(model, answer, cache, unread)
+
+
+def _forwarded(model: LanguageModel, answer: Answer, cache: list[Any], unread: list[int]) -> Iterator[GeneratedToken]:
+    """The picture above: what must follow a token is known before the pass that reads it."""
+    said: list[GeneratedToken] = []  # to be yielded as soon as the model is busy
+    with ThreadPoolExecutor(1, "mask") as worker:
         while True:
             forced = answer.take_forced()
             rows = [one.row for one in forced if one.row is not None]
@@ -117,7 +125,8 @@ def _run(model: LanguageModel, answer: Answer) -> Iterator[GeneratedToken]:
             unread += [one.token for one in forced]
             guide = None
             asking = worker.submit(guide_of, answer.constraint) if answer.constraint and not answer.why else None
-            logits = _forward(model, unread[:-1] if answer.why else unread, cache, len(rows) + (not answer.why))
+            read = unread[:-1] if answer.why else unread
+            logits = _forward(model, mx.array([read]), cache, len(rows) + (not answer.why))
             yield from said
             if asking:
                 guide = asking.result()
@@ -132,6 +141,26 @@ def _run(model: LanguageModel, answer: Answer) -> Iterator[GeneratedToken]:
                 yield from said
                 return
             unread = [picked.token]
+
+
+def _ahead(model: LanguageModel, answer: Answer, cache: list[Any], unread: list[int]) -> Iterator[GeneratedToken]:
+    """Nothing is taken without asking, so the device goes on to the next pass while we read the last token.
+
+    device   pick t | pass over t ........ | pick u | pass over u ....
+    host            `- read t, mask for u -'        `- read u, mask for v
+    """
+    logits = _forward(model, mx.array([unread]), cache, 1)
+    while True:
+        guide = guide_of(answer.constraint) if answer.constraint else None
+        selection = select(logits, [answer.row(guide)])
+        selection.start()
+        if answer.position + 1 < answer.request.max_tokens:
+            logits = _forward(model, selection.tokens[None], cache, 1)
+        (picked,) = selection.read()
+        why = answer.take(picked.token, steered=picked.steered)
+        yield answer.event(picked, guide, why)
+        if why:
+            return
 
 
 def _stopped(tokens: Iterator[GeneratedToken], stops: Stops) -> Iterator[GeneratedToken]:
@@ -150,8 +179,8 @@ def _prefill(model: LanguageModel, prompt: list[int], cache: list[Any]) -> list[
     return prompt[-1:]
 
 
-def _forward(model: LanguageModel, tokens: list[int], cache: list[Any], rows: int) -> mx.array:
-    """Start the pass over `tokens` and return the logits (rows, V) after the last of them, not yet computed."""
-    logits = model(mx.array([tokens]), cache=cache)[0, -rows:, :]
+def _forward(model: LanguageModel, tokens: mx.array, cache: list[Any], rows: int) -> mx.array:
+    """Start the pass over `tokens` (1, N) and return the logits (rows, V) after the last of them, not yet computed."""
+    logits = model(tokens, cache=cache)[0, -rows:, :]
     start(logits)
     return logits

@@ -67,12 +67,20 @@ class Sampler:
         if not 0.0 <= self.min_p <= 1.0:
             raise ValueError(f"min_p must be from 0 to 1, not {self.min_p}")
 
-    def choose(self, logprobs: mx.array, position: int) -> mx.array:
-        """Pick a token for every row: (B, V) float32 -> (B,) uint32. Never one at -inf."""
-        if self.temperature == 0.0:
+    def choose(self, logprobs: mx.array, position: int, among: tuple[mx.array, int] | None = None) -> mx.array:
+        """Pick a token for every row: (B, V) float32 -> (B,) uint32. Never one at -inf.
+
+        With `among`, (K,) ids of a vocabulary so large, the logprobs (1, K) are those of these tokens alone, and the
+        place of one of them is picked, the one that would be picked if the others were there with -inf.
+        """
+        if self.temperature == 0.0 or logprobs.shape[-1] == 1:
             return mx.argmax(logprobs, axis=-1)
         kept = self._filtered(logprobs)
-        noise = mx.random.gumbel(kept.shape, key=self._key(position))
+        if among is None:
+            noise = mx.random.gumbel(kept.shape, key=self._key(position))
+        else:
+            ids, size = among
+            noise = mx.random.gumbel((1, size), key=self._key(position))[:, ids]
         return mx.argmax(kept / self.temperature + mx.maximum(noise, LEAST_NOISE), axis=-1)
 
     def _filtered(self, logprobs: mx.array) -> mx.array:

@@ -6,6 +6,7 @@
 The mask comes first, and what is added to -inf or multiplied with it is -inf: no bias brings a masked
 token back. Log-probabilities are those of the distribution after mask and adjustments, before the
 temperature. Nothing is computed before `Selection.read`, so a pass and its selection are one wait.
+Where the mask leaves few tokens, only their logits are looked at (few.py).
 
 Shapes: B rows, V logits, W mask words, K of the likeliest tokens.
 """
@@ -23,6 +24,7 @@ from constrained.errors import ModelError
 from constrained.observation import Alternative, Observation
 from constrained.runtime.apply import LANES, apply_mask
 from constrained.runtime.evaluation import finish, start
+from constrained.runtime.few import Ids, choose_among, few_tokens
 from constrained.runtime.sampling import Sampler, log_probabilities
 
 Words = NDArray[np.uint32]  # (W,) bit t % 32 of word t // 32 is token t
@@ -110,6 +112,12 @@ class Row:
     given: int | None = None
     whole: Words | None = None
 
+    @property
+    def asks_for_nothing(self) -> bool:
+        """Is nothing wanted but a token that the mask allows, as likely as the model says?"""
+        asked = self.top or self.observe or self.given is not None or self.whole is not None
+        return not asked and self.adjustments.is_nothing
+
 
 @dataclass(frozen=True, slots=True)
 class Picked:
@@ -166,14 +174,16 @@ def _observation(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Selection:
-    """What was picked, on the device, perhaps not yet computed.
+class Part:
+    """What was picked for some rows.
 
-    tokens   (B,)    uint32   may be the next pass's input without being read
+    places            which rows
+    tokens   (B,)    uint32
     logprobs (B,)    float32
     likeliest (B, K) uint32   and their log-probabilities (B, K); None where nobody asked
     """
 
+    places: Sequence[int]
     tokens: mx.array
     logprobs: mx.array
     likeliest: tuple[mx.array, mx.array] | None
@@ -181,21 +191,8 @@ class Selection:
     _observed: Observed | None = None
     _unsteered: mx.array | None = None  # (B,) what would have been picked without budgets
 
-    def start(self) -> None:
-        """Begin to compute."""
-        start(*self._arrays())
-
-    def read(self) -> list[Picked]:
-        """Wait for the values, one for each row. Raises ModelError if the logits of any were not numbers."""
-        picked = self.read_each()
-        for one in picked:
-            if isinstance(one, ModelError):
-                raise one
-        return cast("list[Picked]", picked)
-
-    def read_each(self) -> list[Picked | ModelError]:
-        """Wait for the values, one for each row; an error for those whose logits were not numbers."""
-        finish(*self._arrays())
+    def read(self) -> list[Picked | ModelError]:
+        """The values, once they are computed, one for each row; an error for those whose logits were not numbers."""
         tokens = cast("list[int]", self.tokens.tolist())
         logprobs = cast("list[float]", self.logprobs.tolist())
         tops = self._read_likeliest()
@@ -209,7 +206,9 @@ class Selection:
             for one in zip(tokens, logprobs, tops, observations, steered, strict=True)
         ]
 
-    def _arrays(self) -> tuple[mx.array, ...]:
+    @property
+    def arrays(self) -> tuple[mx.array, ...]:
+        """All of them, to be computed together."""
         observed = () if self._observed is None else self._observed.arrays
         unsteered = () if self._unsteered is None else (self._unsteered,)
         return (self.tokens, self.logprobs, *(self.likeliest or ()), *observed, *unsteered)
@@ -225,11 +224,64 @@ class Selection:
         return found
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """What was picked, on the device, perhaps not yet computed: in parts, since few tokens are chosen among faster."""
+
+    parts: Sequence[Part]
+
+    @property
+    def tokens(self) -> mx.array:
+        """(B,) uint32: may be the next pass's input without being read."""
+        if len(self.parts) == 1:
+            return self.parts[0].tokens
+        order = np.argsort(np.concatenate([part.places for part in self.parts]))
+        return mx.concatenate([part.tokens for part in self.parts])[mx.array(order)]
+
+    def start(self) -> None:
+        """Begin to compute."""
+        start(*(array for part in self.parts for array in part.arrays))
+
+    def read(self) -> list[Picked]:
+        """Wait for the values, one for each row. Raises ModelError if the logits of any were not numbers."""
+        picked = self.read_each()
+        for one in picked:
+            if isinstance(one, ModelError):
+                raise one
+        return cast("list[Picked]", picked)
+
+    def read_each(self) -> list[Picked | ModelError]:
+        """Wait for the values, one for each row; an error for those whose logits were not numbers."""
+        finish(*(array for part in self.parts for array in part.arrays))
+        picked = {place: one for part in self.parts for place, one in zip(part.places, part.read(), strict=True)}
+        return [picked[place] for place in range(len(picked))]
+
+
 def select(logits: mx.array, rows: Sequence[Row]) -> Selection:
     """Pick a token for every row of `logits` (B, V), of any float type. Lazy: see `Selection.read`.
 
     A row's token depends on that row alone, whoever else is in the batch.
     """
+    few: dict[int, Ids] = {}
+    for place, row in enumerate(rows):
+        if row.mask is not None and row.asks_for_nothing:
+            allowed = few_tokens(row.mask, logits.shape[-1])
+            if allowed is not None:
+                few[place] = allowed
+    many = [place for place in range(len(rows)) if place not in few]
+    parts: list[Part] = []
+    if many:
+        some = logits if len(many) == len(rows) else logits[mx.array(many)]
+        parts.append(_select(some, [rows[place] for place in many], many))
+    if few:
+        samplers = [(rows[place].sampler, rows[place].position) for place in few]
+        tokens, logprobs = choose_among(logits, list(few), list(few.values()), samplers)
+        parts.append(Part(list(few), tokens, logprobs, None, (0,) * len(few)))
+    return Selection(parts)
+
+
+def _select(logits: mx.array, rows: Sequence[Row], places: Sequence[int]) -> Part:
+    """Pick from the whole vocabulary."""
     words = pack([row.mask for row in rows], logits.shape[-1])
     logprobs = distribution(logits if words is None else apply_mask(logits, words), rows)
     tokens = _impose(_choose(logprobs, rows), rows)
@@ -237,7 +289,7 @@ def select(logits: mx.array, rows: Sequence[Row]) -> Selection:
     tops = tuple(row.top for row in rows)
     observed = _observe(distribution(logits, rows), logprobs, rows) if any(row.observe for row in rows) else None
     likeliest = _likeliest(logprobs, max(tops)) if any(tops) else None
-    return Selection(tokens, chosen, likeliest, tops, observed, _unsteered(logits, tokens, rows))
+    return Part(places, tokens, chosen, likeliest, tops, observed, _unsteered(logits, tokens, rows))
 
 
 def _unsteered(logits: mx.array, tokens: mx.array, rows: Sequence[Row]) -> mx.array | None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from constrained.errors import ModelError
+from constrained.runtime.few import few_tokens
 from constrained.runtime.sampling import Sampler
 from constrained.runtime.selection import Adjustments, Row, pack, select
 
@@ -156,3 +157,39 @@ def test_without_a_mask_everything_is_kept_and_what_was_wanted_is_taken():
     assert picked.observation.wanted == picked.token
     assert math.isclose(picked.observation.kept, 1.0, rel_tol=1e-5)
     assert all(math.isclose(one.before, one.after, rel_tol=1e-4) for one in picked.observation.alternatives)
+
+
+def test_among_few_tokens_the_choice_is_that_of_the_whole_vocabulary():
+    """A row that asks for the likeliest tokens too is chosen from the whole vocabulary, and must say the same."""
+    rng = np.random.default_rng(8)
+    for number in range(40):
+        allowed = [sorted(rng.choice(V, size=int(rng.integers(1, 30)), replace=False).tolist()) for _ in range(4)]
+        samplers = [
+            GREEDY,
+            *(Sampler(temperature=1.3, top_p=0.9, min_p=0.02, top_k=20, seed=number + i) for i in range(3)),
+        ]
+        plain = [Row(one, number, mask(*some)) for one, some in zip(samplers, allowed, strict=True)]
+        asking = [dataclasses.replace(row, top=1) for row in plain]
+        values = mx.array(rng.normal(size=(4, V), scale=3).astype(np.float32))
+        found, expected = select(values, plain).read(), select(values, asking).read()
+        assert [one.token for one in found] == [one.token for one in expected]
+        assert np.allclose([one.logprob for one in found], [one.logprob for one in expected], atol=1e-5)
+        mixed = [asking[0], plain[1], asking[2], plain[3]]
+        assert [one.token for one in select(values, mixed).read()] == [one.token for one in expected]
+        assert select(values, mixed).tokens.tolist() == [one.token for one in expected]
+
+
+def test_few_tokens_are_those_of_the_mask_that_have_a_logit():
+    assert few_tokens(mask(0, 31, 32, 69), V).tolist() == [0, 31, 32, 69]
+    assert few_tokens(mask(3, 69), 40).tolist() == [3]
+    assert few_tokens(mask(69), 40) is None
+    assert few_tokens(mask(), V) is None
+    assert few_tokens(np.full(20, 0xFFFFFFFF, np.uint32), 640) is None
+
+
+def test_a_forbidden_logit_that_is_no_number_does_not_matter():
+    values = np.zeros((1, V), np.float32)
+    values[0, 5] = np.nan
+    assert select(mx.array(values), [Row(GREEDY, 0, mask(3, 4))]).read()[0].token == 3
+    with pytest.raises(ModelError):
+        select(mx.array(values), [Row(GREEDY, 0, mask(4, 5))]).read()
