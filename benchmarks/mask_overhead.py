@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from statistics import median
 
 from benchmarks.harness import Row, Size, row
-from benchmarks.models import Subject, packaged, random_weights
+from benchmarks.models import Subject, packaged, random_weights, small
 from constrained import CompiledGrammar
 from constrained.runtime import stream
 from grammars import compile_json_schema
@@ -61,8 +61,10 @@ def overhead(subject: Subject, turns: int, steps: int) -> Iterator[Row]:
 
 
 def rows(size: Size) -> Iterator[Row]:
-    """Small: the packaged model alone."""
-    turns, steps = size.of(small=1, full=3), size.of(small=2, full=25)
-    yield from overhead(packaged(), turns, steps)
-    for tokenizer in size.of(small=(), full=("llama3_1", "gptoss")):
-        yield from overhead(random_weights(tokenizer), turns, 3 * steps)
+    """Small: a few steps of a small model."""
+    if size is Size.SMALL:
+        yield from overhead(small(), 1, 2)
+        return
+    yield from overhead(packaged(), 2, 40)
+    for tokenizer in ("llama3_1", "gptoss"):
+        yield from overhead(random_weights(tokenizer), 3, 60)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from constrained import Vocabulary
-from constrained.runtime import chat_ids, load_model, vocabulary_of
+from constrained.runtime import chat_ids, load_model, load_tokenizer, vocabulary_of
 from tests.support.tokenizers import NAMES, tokenizer_path
 
 import mlx.core as mx  # isort: skip  # after constrained.runtime, which loads a BLAS first
@@ -50,18 +50,29 @@ def packaged() -> Subject:
 def random_weights(tokenizer: str, *, layers: int = 2, hidden: int = 64, dtype: str = "float32") -> Subject:
     """A llama of random weights for a tokenizer, by its name in the tests or by its file."""
     vocabulary = Vocabulary.from_tokenizer_file(tokenizer_path(tokenizer) if tokenizer in NAMES else Path(tokenizer))
+    model = llama_of(vocabulary.size, layers=layers, hidden=hidden, dtype=dtype)
+    return Subject(f"{Path(tokenizer).stem}, {vocabulary.size:,} tokens", model, vocabulary, vocabulary)
+
+
+def small() -> Subject:
+    """Random weights for the packaged model's tokenizer: to see that something runs."""
+    vocabulary = Vocabulary.from_tokenizer(load_tokenizer())
+    return Subject("small", llama_of(vocabulary.size), vocabulary, vocabulary)
+
+
+def llama_of(size: int, *, layers: int = 2, hidden: int = 64, dtype: str = "float32") -> Any:
+    """A llama with so many logits."""
     heads = max(1, hidden // HEAD)
     arguments = llama.ModelArgs(
         model_type="llama", hidden_size=hidden, num_hidden_layers=layers, intermediate_size=3 * hidden,
         num_attention_heads=heads, num_key_value_heads=max(1, heads // 4), head_dim=HEAD, rms_norm_eps=1e-5,
-        vocab_size=vocabulary.size, tie_word_embeddings=False,
+        vocab_size=size, tie_word_embeddings=False,
     )  # fmt: skip
     mx.random.seed(3)
     model: Any = llama.Model(arguments)
     model.set_dtype(getattr(mx, dtype))
     mx.eval(model.parameters())
-    name = f"{Path(tokenizer).stem}, {vocabulary.size:,} tokens"
-    return Subject(name, model, vocabulary, vocabulary)
+    return model
 
 
 def add_options(parser: ArgumentParser) -> None:

@@ -30,7 +30,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.harness import RESULTS, Row, Size, keep, row, show
-from benchmarks.models import PACKAGED, Subject, add_options, chosen, packaged
+from benchmarks.models import PACKAGED, Subject, add_options, chosen, small
 from constrained import Vocabulary
 from constrained.errors import GrammarError
 from constrained.runtime import OPENBLAS, Generation, generate
@@ -214,7 +214,7 @@ SETTINGS: tuple[tuple[dict[str, str], list[str]], ...] = (
 def rows(size: Size) -> Iterator[Row]:
     """Every setting of this machine, each in a process of its own. Small: one short call."""
     if size is Size.SMALL:
-        subject, most = packaged(), 20
+        subject, most = small(), 40
         some = (
             (name, grammar)
             for name, schema in TOOLS.items()
