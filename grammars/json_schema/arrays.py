@@ -44,6 +44,8 @@ class EvaluatedItems:
 
 NO_ITEMS = EvaluatedItems()
 
+_TYPE = frozenset({"array"})
+
 # A schema without any of these says nothing about arrays by itself.
 _KEYWORDS = frozenset("items prefixItems additionalItems minItems maxItems uniqueItems contains enum const".split())
 
@@ -71,6 +73,11 @@ class Arrays:
     def __init__(self, shapes: Shapes) -> None:
         self._shapes = shapes
         self._anything = Arr((), shapes.anything)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What `type` calls it."""
+        return _TYPE
 
     @property
     def anything(self) -> Arr:

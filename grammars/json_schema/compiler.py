@@ -20,8 +20,8 @@ from constrained.matcher import CompiledGrammar
 from constrained.vocabulary.vocabulary import Vocabulary
 from constrained.warming import warm_up
 from grammars.json_schema import texts
-from grammars.json_schema.dialects import subschemas
 from grammars.json_schema.documents import Document, Location
+from grammars.json_schema.exploring import explore
 from grammars.json_schema.languages import self_reference
 from grammars.json_schema.limits import CompileLimits
 from grammars.json_schema.literals import Says, Shape
@@ -65,11 +65,7 @@ def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits)
     try:
         _refuse_cycles(shapes)
         _compile_patterns(shapes)
-        if _must_explore(shapes):
-            writer.explore(shapes.root(), limits.shapes)
-        else:
-            for location in document.reachable():
-                writer.settle(shapes.of(location, ()))
+        explore(writer, limits.shapes)
         if not writer.alive(shapes.root()):
             raise Unsatisfiable("no JSON value satisfies this schema", where=blame(writer, shapes.root()))
     except RecursionError as error:
@@ -78,23 +74,29 @@ def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits)
     return writer
 
 
-_IN_PLACE = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas", "dependencies")
+_IN_PLACE = frozenset(
+    {"$ref", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas", "dependencies"}
+)
 
 
 def _refuse_cycles(shapes: Shapes) -> None:
     """Refuse a schema that comes back to itself for the same value: the standard gives it no meaning.
 
     Depth first. What a "$dynamicRef" means depends on the way to it, so its cycles are found later (by
-    `Writer.explore`, see `_must_explore`).
+    `explore`).
     """
+    said = shapes.document.reachable()
+    if not any(keyword == "$ref" for parts in said.values() for keyword, _ in parts):
+        return
     done: set[Location] = set()
     on_the_way: dict[Location, Iterator[Location]] = {}
-    for start in shapes.document.reachable():
+    for start in said:
         todo = [] if start in done else [start]
         while todo:
             here = todo[-1]
-            below = on_the_way.setdefault(here, _in_place(shapes, here))
-            ahead = next((one for one in below if one not in done), None)
+            if here not in on_the_way:
+                on_the_way[here] = iter([one for keyword, one in said[here] if keyword in _IN_PLACE])
+            ahead = next((one for one in on_the_way[here] if one not in done), None)
             if ahead is None:
                 del on_the_way[here]
                 done.add(todo.pop())
@@ -102,18 +104,6 @@ def _refuse_cycles(shapes: Shapes) -> None:
                 raise self_reference(ahead)
             else:
                 todo.append(ahead)
-
-
-def _in_place(shapes: Shapes, location: Location) -> Iterator[Location]:
-    """The schemas that a schema applies to its own value."""
-    facts = shapes.facts(location)
-    if "$ref" in facts:
-        yield location.reference("$ref")
-    rules = location.dialect.rules
-    for keyword in _IN_PLACE:
-        if keyword in facts:
-            for steps, _ in subschemas(rules[keyword].role, facts[keyword]):
-                yield location.child(keyword, *steps)
 
 
 def _compile_patterns(shapes: Shapes) -> None:
@@ -124,19 +114,6 @@ def _compile_patterns(shapes: Shapes) -> None:
             placed(location, "pattern", texts.matching, facts["pattern"])
         for pattern in facts.get("patternProperties", ()):
             placed(location, "patternProperties", pattern_dfa, pattern)
-
-
-def _must_explore(shapes: Shapes) -> bool:
-    """Could something be met later that is refused: a negation that cannot be told, too many alternatives?
-
-    Both come from negations (oneOf and if negate), the latter also from anyOf inside allOf. Dynamic
-    references may go round in circles.
-    """
-    if shapes.document.is_dynamic:
-        return True
-    keywords = {keyword for location in shapes.document.reachable() for keyword in shapes.facts(location)}
-    negating = keywords & {"not", "oneOf", "if", "maxContains", "dependentSchemas", "dependencies"}
-    return bool(negating) or {"allOf", "anyOf"} <= keywords
 
 
 def blame(writer: Writer, shape: Shape, above: frozenset[Shape] = frozenset()) -> Where | str:

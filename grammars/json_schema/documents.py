@@ -37,6 +37,7 @@ from grammars.json_schema.keywords import Json, Step, kind_of
 from grammars.json_schema.survey import RECURSIVE, Path, Region, SchemaLimits, Survey, steps
 
 Scope: TypeAlias = "tuple[Resource, ...]"  # outermost first
+Said: TypeAlias = "tuple[tuple[str, Location], ...]"  # keyword, schema that it brings in
 _UNLIMITED = SchemaLimits(max_bytes=sys.maxsize, max_depth=sys.maxsize, max_subschemas=sys.maxsize)
 
 
@@ -220,6 +221,7 @@ class Document:
         for each in self._by_path.values():
             self._by_uri.setdefault(each.uri, []).append(each)
         self._targets: Final[dict[tuple[Resource, str], tuple[Location, str | None]]] = {}
+        self._said: dict[Location, Said] | None = None
         self._unnamed: Final[dict[Location, None]] = {}  # locations below words that are no keyword there
         self.root: Final = Location(value, dialect, self._by_path[()], None, (), {})
         library.documents.append(self)
@@ -262,32 +264,46 @@ class Document:
             yield from level
             level = [child for location in level for child in location.children()]
 
-    def reachable(self) -> Iterator[Location]:
+    def reachable(self) -> "Mapping[Location, Said]":
         """Every schema that can have a say about an instance, nearest first, metaschemas included.
+
+        Each with the schemas that its keywords bring in. Found out once.
 
         Raises as `Location.reference` when it comes to a reference that leads nowhere.
         """
-        found: dict[Location, None] = {self.root: None}
-        level = [self.root]
-        while level:
-            yield from level
-            below = [each for location in level for each in self._says(location)]
-            level = list(dict.fromkeys(each for each in below if each not in found))
-            found.update(dict.fromkeys(level))
+        if self._said is None:
+            found: dict[Location, Said] = {}
+            level = {self.root: None}
+            while level:
+                said = {location: tuple(self._says(location)) for location in level}
+                found.update(said)
+                level = {each: None for parts in said.values() for _, each in parts if each not in found}
+            self._said = found
+        return self._said
 
-    def _says(self, location: Location) -> Iterator[Location]:
-        """The schemas that a location's keywords bring in."""
-        dialect = location.dialect
+    def _says(self, location: Location) -> Iterator[tuple[str, Location]]:
+        """The schemas that a location's keywords bring in, each with its keyword."""
+        kinds, rules, child = location.dialect.keywords, location.dialect.rules, location.child
         for keyword, value in location.keywords.items():
-            kind = dialect.kind(keyword)
+            kind = kinds.get(keyword)
             if kind is Kind.REFERENCE:
-                yield location.reference(keyword)
-                # Which one it will be depends on the way; any resource's anchor may be meant.
-                documents = dict.fromkeys([*self.library.documents, location.resource.document])
-                resources = [each for document in documents for each in document._resources.values()]
-                yield from (location.reference(keyword, (each,)) for each in resources if keyword != "$ref")
-            elif kind is Kind.CONSTRAINT and keyword in dialect.rules:
-                yield from (location.child(keyword, *to) for to, _ in subschemas(dialect.rules[keyword].role, value))
+                yield keyword, location.reference(keyword)
+                if keyword != "$ref":
+                    yield from self._meant(location, keyword)
+            elif kind is Kind.CONSTRAINT and keyword in rules:
+                role = rules[keyword].role
+                if role is Role.SCHEMA_MAP:
+                    for name in value:
+                        yield keyword, child(keyword, name)
+                elif role is not Role.PLAIN:
+                    for to, _ in subschemas(role, value):
+                        yield keyword, child(keyword, *to)
+
+    def _meant(self, location: Location, keyword: str) -> Iterator[tuple[str, Location]]:
+        """What a dynamic reference may stand for: that depends on the way; any resource's anchor may be meant."""
+        for document in dict.fromkeys([*self.library.documents, location.resource.document]):
+            for resource in document._resources.values():
+                yield keyword, location.reference(keyword, (resource,))
 
     def _check_references(self) -> None:
         """Raise for the nearest reference that can be reached and leads nowhere."""
@@ -299,8 +315,7 @@ class Document:
                 except GrammarError:
                     broken = True  # which does not matter in a definition that nobody uses
         if broken:
-            for _ in self.reachable():
-                pass
+            self.reachable()
 
     # References
 

@@ -41,7 +41,8 @@ class Languages(ShapeTable):
         key = (id(domain), wide)
         if key not in shape.scalars:
             with self.lock:
-                shape.scalars[key] = self._language(domain, shape, wide)
+                excluded = self.excludes(shape, domain.names)
+                shape.scalars[key] = domain.nothing if excluded else self._language(domain, shape, wide)
         return shape.scalars[key]
 
     def _language(self, domain: Scalar[L], shape: Shape, wide: bool) -> L:

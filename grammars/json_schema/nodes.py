@@ -20,16 +20,16 @@ from constrained.automata.algebra import intersect, literal, union
 from constrained.automata.dfa import START, Dfa
 from constrained.automata.regex import compile_rust
 from constrained.automata.remembered import remembered
-from constrained.errors import LimitExceeded
 from constrained.grammar import Automaton, Node, Sequence, Terminal
 from grammars.json_schema import texts
 from grammars.json_schema.array_nodes import ArrayPlan
 from grammars.json_schema.arrays import Arr, Arrays
 from grammars.json_schema.extra_keys import count_texts
-from grammars.json_schema.literals import Literal, Says, Shape
+from grammars.json_schema.literals import Shape
 from grammars.json_schema.object_nodes import ObjectPlan
 from grammars.json_schema.objects import Obj, Objects
 from grammars.json_schema.options import punctuation
+from grammars.json_schema.plain_values import PlainValues
 from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
 from grammars.json_schema.shapes import Shapes
 
@@ -38,10 +38,6 @@ NULL, TRUE, FALSE = (literal(text) for text in (b"null", b"true", b"false"))
 
 # Of the spellings of a number, one: 1.5 and not 1.50 or 15e-1, 0 and not -0.
 _ONE_SPELLING = compile_rust(r"0|-?[1-9][0-9]*|-?(0|[1-9][0-9]*)\.[0-9]*[1-9]")
-
-# Keywords that bring several facts about the same string or number; and those that do beside others.
-_COMBINING = {"allOf", "anyOf", "oneOf", "not", "if"}
-_COMBINED = {"$ref", "minLength", "maxLength", "multipleOf"}
 
 
 class Circular(Exception):
@@ -86,6 +82,7 @@ class Writer:
         self.marks = punctuation(shapes.options.whitespace)
         self.arrays = Arrays(shapes)
         self.objects = Objects(shapes)
+        self.plain_values = PlainValues(shapes)
         self._terminals: dict[object, Terminal] = {}
         self._array_plans: dict[Arr, ArrayPlan] = {}
         self._object_plans: dict[Obj, ObjectPlan] = {}
@@ -130,11 +127,14 @@ class Writer:
         if shape in self._open:
             self._assumed = True
             return False
+        if self.plain_values.has_one(shape):
+            shape.alive = True
+            return True
         self.shapes.allowance.check()
         outer, self._assumed = self._assumed, False
         self._open.add(shape)
         try:
-            found = self._has_scalar(shape) or any(plan.alive() for plan in self._structured(shape))
+            found = self._has_scalar(shape) or any(plan.alive() for plan in self.structured(shape))
         finally:
             self._open.discard(shape)
         if found or not self._assumed or not self._open:
@@ -151,38 +151,10 @@ class Writer:
             or not of(NUMBERS, shape).is_empty
         )
 
-    def _structured(self, shape: Shape) -> "Iterator[ArrayPlan | ObjectPlan]":
+    def structured(self, shape: Shape) -> "Iterator[ArrayPlan | ObjectPlan]":
+        """The ways to be an array or an object, as plans."""
         yield from self.ways_of_arrays(shape)
         yield from self.ways_of_objects(shape)
-
-    def explore(self, root: Shape, most: int) -> None:
-        """Look at every shape that a value may contain, so that whatever is refused is refused now."""
-        seen, todo = {root}, [root]
-        while todo:
-            self.shapes.allowance.check()
-            here = todo.pop()
-            self.settle(here)
-            for plan in self._structured(here):
-                for shape in plan.children():
-                    if shape not in seen:
-                        seen.add(shape)
-                        todo.append(shape)
-            if len(seen) > most:
-                raise LimitExceeded(f"more than {most} combinations of schemas", where="#")
-
-    def settle(self, shape: Shape) -> None:
-        """Combine the languages of a shape's scalars where several facts meet: one may be too large."""
-        if len(shape.literals) > 1 or any(map(self._combines, shape.literals)):
-            texts.is_empty(self.shapes.language(TEXTS, shape))
-            self.shapes.language(NUMBERS, shape)
-
-    def _combines(self, literal: Literal) -> bool:
-        if not isinstance(literal, Says):
-            return False
-        location = literal.location
-        while (facts := self.shapes.facts(location)) and set(facts) == {"$ref"}:
-            location = location.reference("$ref")
-        return not _COMBINING.isdisjoint(facts) or (len(facts) > 1 and not _COMBINED.isdisjoint(facts))
 
     # ------------------------------------------------------------------ writing
 
@@ -203,7 +175,7 @@ class Writer:
         yield from ((self._terminal(one),) for one in scalars if not isinstance(one, Dfa))
         if plain:
             yield (self._terminal(_either(plain)),)
-        for plan in self._structured(shape):
+        for plan in self.structured(shape):
             if plan.alive():
                 yield plan.sequence()
 
@@ -264,7 +236,7 @@ class Writer:
         """The shortest scalars of a shape; without any, the shortest text of each plan."""
         scalars = [one.completion(START) for one in self._scalars(shape)]
         yield from scalars
-        for plan in () if scalars else self._structured(shape):
+        for plan in () if scalars else self.structured(shape):
             if plan.alive():
                 with suppress(Circular):
                     yield plan.shortest()
@@ -293,7 +265,7 @@ class Writer:
             automaton = texts.automaton(strings)
             found += count_texts(automaton, enough) if isinstance(automaton, Dfa) else enough
         found += max(count_texts(intersect(numbers, _ONE_SPELLING), enough), not numbers.is_empty)
-        for plan in self._structured(shape):
+        for plan in self.structured(shape):
             if found >= enough:
                 break
             found += plan.variety(enough) if plan.alive() else 0

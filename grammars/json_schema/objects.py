@@ -59,6 +59,8 @@ class EvaluatedKeys:
 
 NO_KEYS = EvaluatedKeys()
 
+_TYPE = frozenset({"object"})
+
 # A schema without any of these says nothing about objects by itself.
 _KEYWORDS = frozenset(
     "properties patternProperties additionalProperties propertyNames required minProperties maxProperties"
@@ -87,6 +89,11 @@ class Objects:
         self._shapes = shapes
         self._anything = Obj()
         self._empty: dict[Shape, bool] = {}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What `type` calls it."""
+        return _TYPE
 
     @property
     def anything(self) -> Obj:

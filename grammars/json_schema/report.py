@@ -142,7 +142,7 @@ class _Walk:
 
     def _possible(self, location: Location, keyword: str, below: Location) -> bool:
         """Is anything left of `below`, where it stands?"""
-        if below.value is False or self._document.is_dynamic:
+        if below.value is False or self._shapes.is_dynamic:
             return True  # false says what it means; dynamic schemas have no one shape
         of = self._shapes.of
         if keyword in _ALTERNATIVES:

@@ -36,6 +36,7 @@ NARROW, WIDE = False, True
 class Scalar(Generic[L]):
     """One scalar type: its languages, and what a single schema's own keywords say."""
 
+    names: frozenset[str]  # what `type` calls it
     everything: L
     nothing: L
     both: Callable[[L, L], L]
@@ -124,7 +125,15 @@ def among_texts(values: frozenset[Value], wide: bool) -> Texts:
 
 
 TEXTS: Scalar[Texts] = Scalar(
-    texts.ANY_TEXT, texts.NO_TEXT, texts.both, texts.either, texts.other, texts.is_empty, _own_texts, among_texts
+    frozenset({"string"}),
+    texts.ANY_TEXT,
+    texts.NO_TEXT,
+    texts.both,
+    texts.either,
+    texts.other,
+    texts.is_empty,
+    _own_texts,
+    among_texts,
 )
 
 
@@ -216,6 +225,7 @@ def _both_numbers(a: Dfa, b: Dfa) -> Dfa:
 
 
 NUMBERS: Scalar[Dfa] = Scalar(
+    frozenset({"number", "integer"}),
     numbers.any_number(),
     algebra.empty(),
     _both_numbers,
@@ -240,6 +250,7 @@ def _few(everything: Few, name: str, among: Callable[[frozenset[Value], bool], F
         return everything if values is None else among(values, wide)
 
     return Scalar(
+        frozenset({name}),
         everything,
         frozenset[bool | None](),
         lambda a, b: a & b,

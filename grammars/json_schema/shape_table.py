@@ -18,6 +18,8 @@ class ShapeTable:
 
     def __init__(self, document: Document) -> None:
         self.document: Final = document
+        document.reachable()  # leads to the documents that references lead to
+        self.is_dynamic: Final = document.is_dynamic
         self.anything: Final = Shape(frozenset())
         self.nothing: Final = Shape(frozenset({Among(frozenset(), True)}))
         self.nothing.alive, self.anything.alive = False, True
@@ -33,11 +35,11 @@ class ShapeTable:
         """The keywords that restrict at `location`, by its dialect."""
         found = self._facts.get(location)
         if found is None:
-            kind = location.dialect.kind
+            kinds = location.dialect.keywords
             found = self._facts[location] = {
                 keyword: value
                 for keyword, value in location.keywords.items()
-                if kind(keyword) in (Kind.CONSTRAINT, Kind.REFERENCE)
+                if (kind := kinds.get(keyword)) is Kind.CONSTRAINT or kind is Kind.REFERENCE
             }
         return found
 
@@ -82,7 +84,7 @@ class ShapeTable:
 
     def enter(self, location: Location, scope: Scope) -> Scope:
         """The dynamic scope at `location`."""
-        return location.resource.enter(scope) if self.document.is_dynamic else ()
+        return location.resource.enter(scope) if self.is_dynamic else ()
 
     def among(self, values: frozenset[Value], positive: bool = True) -> Shape:
         """One of these values, or none of them."""
@@ -113,6 +115,17 @@ class ShapeTable:
         if len(chosen) <= 1:
             return next(iter(chosen), self.nothing)
         return self.intern(frozenset({Either(chosen)}))
+
+    def excludes(self, shape: Shape, names: frozenset[str]) -> bool:
+        """Does `type` exclude values of these types from a shape, at first sight?"""
+        for literal in shape.literals:
+            if isinstance(literal, Says) and literal.positive:
+                declared = self.facts(literal.location).get("type")
+                if declared is not None and (
+                    declared not in names if isinstance(declared, str) else names.isdisjoint(declared)
+                ):
+                    return True
+        return False
 
     # ------------------------------------------------------------------ order
 

@@ -48,9 +48,9 @@ class Shapes(Languages):
         self._told_apart = False
         self._context_decided = False  # while alternatives are looked for: did the context make a difference?
         self.tracks_evaluated: Final = any(
-            isinstance(location.value, dict)
-            and ("unevaluatedProperties" in location.value or "unevaluatedItems" in location.value)
-            for location in document.reachable()
+            keyword in ("unevaluatedProperties", "unevaluatedItems")
+            for said in document.reachable().values()
+            for keyword, _ in said
         )
 
     # ------------------------------------------------------------------ alternatives
@@ -65,6 +65,9 @@ class Shapes(Languages):
         known = self._alternatives.get(key)
         if known is not None:
             return known
+        if self.excludes(shape, domain.names):
+            self._alternatives[key] = []
+            return []
         self.allowance.check()
         before, self._context_decided = self._context_decided, False
         found: list[A] = [domain.anything]

@@ -14,6 +14,11 @@ class Structure(Protocol[A]):
     """Arrays or objects: what one schema's own keywords leave, and how alternatives combine."""
 
     @property
+    def names(self) -> frozenset[str]:
+        """What `type` calls it."""
+        ...
+
+    @property
     def anything(self) -> A:
         """Every value of the type."""
         ...

@@ -17,7 +17,7 @@ from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.values import Flag, Items, Members, Null, Number, Text, Value
 
 _STRINGS = frozenset({"string"})
-_TYPE = {Null: "null", Flag: "boolean", Number: "number", Text: "string", Items: "array", Members: "object"}
+TYPE = {Null: "null", Flag: "boolean", Number: "number", Text: "string", Items: "array", Members: "object"}
 
 
 def plainly_empty(shapes: Shapes, shape: Shape) -> bool:
@@ -28,7 +28,7 @@ def plainly_empty(shapes: Shapes, shape: Shape) -> bool:
     if values is None:
         return False
     excluded = frozenset[Value]().union(*_excluded(shapes, shape))
-    return not any(value not in excluded and (allowed is None or _TYPE[type(value)] in allowed) for value in values)
+    return not any(value not in excluded and (allowed is None or TYPE[type(value)] in allowed) for value in values)
 
 
 def apart(shapes: Shapes, a: Shape, b: Shape) -> bool:

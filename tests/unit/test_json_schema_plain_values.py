@@ -1,0 +1,82 @@
+"""What is plainly there is there: keywords alone never promise a value that a closer look does not find."""
+
+from random import Random
+from typing import Any
+
+import pytest
+
+from constrained.errors import GrammarError
+from grammars.json_schema.documents import Document
+from grammars.json_schema.limits import CompileLimits
+from grammars.json_schema.literals import Shape
+from grammars.json_schema.nodes import Writer
+from grammars.json_schema.options import JsonSchemaOptions
+from grammars.json_schema.plain_values import PlainValues
+from grammars.json_schema.shapes import Shapes
+from tests.fuzz.schemas import document
+
+OPTIONS = JsonSchemaOptions(key_order="any", additional_properties="schema")
+
+PLAIN: list[Any] = [
+    {"type": "string", "maxLength": 0},
+    {"type": "array", "items": False},
+    {"type": "object", "propertyNames": False},
+    {"minItems": 2, "required": ["a"], "pattern": "a"},
+    {"enum": [{"a": 1}]},
+    {"type": ["integer", "string"], "minimum": 3},
+    {"anyOf": [{"type": "string", "pattern": "a"}, {"type": "null"}]},
+    {"$ref": "#/$defs/a", "$defs": {"a": {"type": "boolean"}}},
+]
+NOT_PLAIN: list[Any] = [
+    {"type": "string", "minLength": 2, "maxLength": 1},
+    {"type": "string", "pattern": "$a"},
+    {"type": "integer", "minimum": 0.1, "maximum": 0.9},
+    {"type": "array", "minItems": 1, "items": False},
+    {"type": "object", "required": ["a"], "additionalProperties": False},
+    {"type": "integer", "enum": ["a"]},
+    {"type": "string", "not": {"type": "string"}},
+    {"enum": [1], "const": 2},
+]
+
+
+def writer_of(schema: Any) -> Writer:
+    """A writer that looks closer at every schema."""
+
+    class Unaware(PlainValues):
+        def has_one(self, shape: Shape) -> bool:
+            return False
+
+    shapes = Shapes(Document.parse(schema), OPTIONS, CompileLimits(seconds=60))
+    writer = Writer(shapes)
+    writer.plain_values = Unaware(shapes)
+    return writer
+
+
+@pytest.mark.parametrize("schema", PLAIN, ids=repr)
+def test_keywords_alone_show_a_value(schema: Any) -> None:
+    writer = writer_of(schema)
+    assert PlainValues(writer.shapes).has_one(writer.shapes.root())
+    assert writer.alive(writer.shapes.root())
+
+
+@pytest.mark.parametrize("schema", NOT_PLAIN, ids=repr)
+def test_keywords_alone_show_nothing(schema: Any) -> None:
+    writer = writer_of(schema)
+    assert not PlainValues(writer.shapes).has_one(writer.shapes.root())
+    assert not writer.alive(writer.shapes.root())
+
+
+def test_a_closer_look_finds_a_value_wherever_keywords_show_one() -> None:
+    shown = 0
+    for seed in range(200):
+        writer = writer_of(document(Random(seed)))
+        plain = PlainValues(writer.shapes)
+        for location in writer.shapes.document.reachable():
+            shape = writer.shapes.of(location, ())
+            try:
+                if not writer.shapes.is_dynamic and plain.has_one(shape):
+                    shown += 1
+                    assert writer.alive(shape), (seed, str(location.where))
+            except GrammarError:
+                pass  # refused when compiling: random schemas may go round in circles
+    assert shown > 1000
