@@ -15,6 +15,7 @@ BENCHMARKS = (
     "lark_masks",
     "mask_kernels",
     "mask_overhead",
+    "large_models",
     "batch_caches",
     "batching",
     "tool_calls",
