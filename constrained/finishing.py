@@ -27,6 +27,7 @@ from constrained.rests import Recall, Rest
 from constrained.states import State, States
 
 STATE_LIMIT = 20_000  # states looked at for a captured text that is not refused
+_BLOCK = 1 << 16  # rows looked at together
 
 
 def length(completion: Completion) -> int:
@@ -99,9 +100,15 @@ class Finishing:
             return frozenset(b"".join(automaton.among.texts))
         with self._lock:
             lengths = self._lengths_of_switch(symbol, automaton) if isinstance(symbol, Switch) else automaton.distance
-        ahead = lengths[automaton.by_byte] == lengths[:, None] - 1  # (S, 256)
-        ahead &= (automaton.by_byte != DEAD) & (lengths >= 0)[:, None]
-        return frozenset(np.argmax(ahead[ahead.any(axis=1)], axis=1).tolist())
+        columns, first = np.unique(automaton.classes, return_index=True)
+        order = np.argsort(first)  # columns by the smallest of their bytes
+        found: set[int] = set()
+        for begin in range(0, automaton.rows, _BLOCK):
+            rows = slice(begin, begin + _BLOCK)
+            targets, length = automaton.step[rows, columns[order]], lengths[rows, None]
+            closer = (lengths[targets] == length - 1) & (targets != DEAD) & (length >= 0)  # (S, C)
+            found.update(np.argmax(closer[closer.any(axis=1)], axis=1).tolist())
+        return frozenset(first[order][list(found)].tolist())
 
     def of_symbol(self, symbol: Symbol, seen: frozenset[bytes]) -> Completion:
         """A shortest completion of `symbol`, with a `Seen` of some texts right below.

@@ -149,7 +149,7 @@ class Rules:
         if start not in self._rules:
             raise InvalidGrammar(f"there is no rule {start!r} to start with")
         productions = _Writer(self, vocabulary).productions()
-        where = {name: self._cursor.place(offset) for name, offset in self._offsets.items()}
+        where = {name: self.place(name) for name in self._offsets}
         node = lower(productions, start, where)
         solve(node)
         return node
@@ -227,6 +227,10 @@ class Rules:
             message = error.message if isinstance(error, GrammarError) else "nested too deeply"
             raise UnsupportedFeature(message, where=self._cursor.place(expression.offset)) from error
 
+    def place(self, name: str) -> str:
+        """Where a rule stands."""
+        return self._cursor.place(self._offsets[name])
+
     def items(self) -> Mapping[str, Expression]:
         """The rules."""
         return self._rules
@@ -244,10 +248,16 @@ class _Writer:
     def productions(self) -> dict[str, list[Body]]:
         try:
             for name, expression in self._rules.items().items():
-                self._out[name] = [self._body(option) for option in _options(expression)]
+                self._out[name] = self._bodies(name, expression)
         except RecursionError as error:
             raise LimitExceeded("the grammar is nested too deeply") from error
         return self._out
+
+    def _bodies(self, name: str, expression: Expression) -> list[Body]:
+        try:
+            return [self._body(option) for option in _options(expression)]
+        except LimitExceeded as error:
+            raise LimitExceeded(error.message, where=error.where or self._rules.place(name), hint=error.hint) from error
 
     def _body(self, expression: Expression) -> Body:
         """The items of an expression, stretches that are regular as one."""

@@ -54,6 +54,8 @@ class _Reader(Cursor):
             if not self.skip("::="):
                 raise self.wrong("expected ::=")
             self._blank(lines=True)
+            if name in found:
+                raise self.wrong(f"rule {name!r} is defined twice", head)
             found[name], offsets[name] = self._alternatives(nested=False), head
             if self.next and self.next not in "\r\n":
                 raise self.wrong(f"unexpected {self.next!r}")

@@ -1,17 +1,21 @@
 """Regular expressions: the whole text must match.
 
 The syntax is that of Rust's `regex` crate, which outlines and llguidance use too: `\\d`, `\\w` and `.` know
-Unicode, there are no look-arounds and no back-references.
+Unicode, there are no look-arounds and no back-references. Or that of JavaScript (ECMA-262), as in JSON Schema's
+`pattern`: `\\d` and `\\w` are ASCII, and there are look-arounds.
 """
 
 import hashlib
 from collections.abc import Callable, Set
 from functools import lru_cache
+from typing import Literal
 
+from constrained.automata import ecma_parse
 from constrained.automata.algebra import within
 from constrained.automata.counted import Counted
 from constrained.automata.dfa import Dfa
 from constrained.automata.ecma import compile_pattern
+from constrained.automata.pattern_ast import Pattern
 from constrained.automata.rust_parse import parse_rust
 from constrained.errors import Unsatisfiable, UnsupportedFeature
 from constrained.grammar import Automaton, Node, Terminal
@@ -19,20 +23,33 @@ from constrained.matcher import CompiledGrammar
 from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.long_patterns import is_long, long_pattern
 
+Syntax = Literal["rust", "ecma"]
 
-def compile_regex(pattern: str, vocabulary: Vocabulary) -> CompiledGrammar:
+
+def compile_regex(pattern: str, vocabulary: Vocabulary, *, syntax: Syntax = "rust", flags: str = "") -> CompiledGrammar:
     """The grammar of the texts (UTF-8) that match the whole of `pattern`.
 
-    `^` and `$` are allowed and change nothing at the ends. Long repeats are counted where what is repeated
+    `^` and `$` are allowed and change nothing at the ends. `flags` (`i`, `m`, `s`, `u`) are those of ECMA's
+    patterns; Rust's have theirs inside, as in `(?i)`. Long repeats are counted where what is repeated
     tells its own end (long_patterns.py), and written out elsewhere. Raises InvalidGrammar for a malformed
-    pattern, UnsupportedFeature for the flags `x` and `R` and for anchors under `m`, LimitExceeded for an
-    automaton of more than 20,000 rows, Unsatisfiable if no text matches that the vocabulary can spell.
+    pattern; UnsupportedFeature for back-references and, in Rust's syntax, the flags `x` and `R` and anchors
+    under `m`; LimitExceeded for an automaton of more than 20,000 rows; Unsatisfiable if no text matches
+    that the vocabulary can spell.
     """
-    counted = counted_pattern(pattern, vocabulary.alphabet)
-    source = b"regex\0" + pattern.encode()
+    parsed = _parse(pattern, syntax, flags)
+    counted = _counted(parsed, vocabulary.alphabet, lambda automaton: automaton)
+    source = f"regex\0{syntax}\0{flags}\0{pattern}".encode()
     if counted is not None:
         return CompiledGrammar(counted, vocabulary, _fingerprint(source, vocabulary))
-    return grammar_of(pattern_dfa(pattern), vocabulary, source, "the pattern")
+    return grammar_of(_dfa(pattern, syntax, flags), vocabulary, source, "the pattern")
+
+
+def _parse(pattern: str, syntax: Syntax, flags: str) -> Pattern:
+    if syntax == "ecma":
+        return ecma_parse.parse(pattern, flags)
+    if flags:
+        raise UnsupportedFeature("flags beside a pattern in Rust's syntax", hint=f"write them inside: (?{flags})")
+    return parse_rust(pattern)
 
 
 def grammar_of(dfa: Dfa, vocabulary: Vocabulary, source: bytes, what: str) -> CompiledGrammar:
@@ -59,7 +76,10 @@ def counted_pattern(
 
     `alphabet`: the bytes that can be spelled; `write`: what becomes of each automaton.
     """
-    parsed = parse_rust(pattern)
+    return _counted(parse_rust(pattern), alphabet, write)
+
+
+def _counted(parsed: Pattern, alphabet: Set[int], write: Callable[[Automaton], Automaton]) -> Node | None:
     if not is_long(parsed):
         return None
 
@@ -76,7 +96,11 @@ def counted_pattern(
         return None
 
 
-@lru_cache(maxsize=256)
 def pattern_dfa(pattern: str) -> Dfa:
     """The automaton of the texts that match the whole of `pattern`; raises as `compile_regex`."""
-    return compile_pattern(parse_rust(pattern), search=False)
+    return _dfa(pattern, "rust", "")
+
+
+@lru_cache(maxsize=256)
+def _dfa(pattern: str, syntax: Syntax, flags: str) -> Dfa:
+    return compile_pattern(_parse(pattern, syntax, flags), search=False)

@@ -254,7 +254,7 @@ class Follower:
     def __init__(self, place: Place, *, patience: float = PATIENCE) -> None:
         self._link = _connected(place, patience)
         self._orders: SimpleQueue[Frame | None] = SimpleQueue()
-        self._link.send({"rank": place.rank})
+        self._tell({"rank": place.rank})
         _in_background(self._listen)
         _in_background(_beat, lambda: [self._link])
 
@@ -277,7 +277,7 @@ class Follower:
 
     def agree(self, facts: Mapping[str, str]) -> None:
         """Tell rank 0 this rank's facts and wait until it has compared all; if some differ, this process ends."""
-        self._link.send({"facts": dict(facts)})
+        self._tell({"facts": dict(facts)})
         for _ in self.orders():
             return
         raise ShardingError("rank 0 left before the work began")
@@ -288,8 +288,14 @@ class Follower:
             yield frame
 
     def answer(self, frame: Frame) -> None:
-        """Tell rank 0 something."""
-        self._link.send(frame)
+        """Tell rank 0 something. Raises ShardingError once it is lost."""
+        self._tell(frame)
+
+    def _tell(self, frame: Frame) -> None:
+        try:
+            self._link.send(frame)
+        except OSError as error:
+            raise ShardingError(f"rank 0 is lost: {error.strerror or error}") from error
 
     def fail(self, reason: str) -> None:
         """Tell rank 0 that this rank cannot go on; it stops all of them."""

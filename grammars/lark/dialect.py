@@ -30,7 +30,7 @@ _PAIR = re.compile(
     r"""\s*(?P<key>[a-z_]+)(?:\s*=\s*(?P<value>"(?:\\.|[^"\\])*"|/(?:\\.|[^/\\])*/[imslux]*|[^,\s"/]+))?\s*(?:,|$)"""
 )
 _REFUSED_ATTRIBUTES = {
-    "max_tokens": "the engine counts bytes, not tokens",
+    "max_tokens": "count characters instead, as in /.{0,200}/; the request's max_tokens holds for the whole text",
     "temperature": "sampling is chosen by the request",
     "stop_capture": "nothing is captured",
 }
@@ -112,6 +112,13 @@ class Dialect:
     extensions: dict[str, Extension] = field(default_factory=dict[str, Extension])
     endings: dict[str, Ending] = field(default_factory=dict[str, Ending])  # by terminal
     sites: dict[str, int] = field(default_factory=dict[str, int])  # offsets of the above in the user's text
+
+    def in_the_users_words(self, message: str) -> str:
+        """`message` about the text given to Lark, with what the user wrote in the place of our names."""
+        for name, offset in self.sites.items():
+            written = re.match(r"\s*([^\s:,|)]+)", self.places.user[offset:])
+            message = re.sub(rf"\b{name}\b", written[1] if written else name, message)
+        return message
 
 
 def read_dialect(text: str) -> Dialect:

@@ -19,7 +19,7 @@ from lark.lexer import TerminalDef
 from lark.load_grammar import GrammarBuilder
 
 from constrained.errors import GrammarError, InvalidGrammar, LimitExceeded, UnsupportedFeature
-from grammars.lark.dialect import Dialect, read_dialect
+from grammars.lark.dialect import Dialect, Places, read_dialect
 
 _LENGTH = 1_000_000  # characters of a grammar
 _LINE_AND_COLUMN = re.compile(r",? at line (\d+),? column (\d+)(?: in [^:]*)?:?")
@@ -50,7 +50,13 @@ class Source:
         if raw is not None and not place:
             offset = places.user.find(str(raw))
             place = places.at(offset) if offset >= 0 else ""
-        return place
+        return place or self._where_imported(name)
+
+    def _where_imported(self, name: str) -> str:
+        """The `%import` that brought `name` along; what comes with it is called `module__name`."""
+        module, _, last = name.strip("_").rpartition("__")
+        pattern = rf"^[ \t]*(?P<here>%import[ \t]+{re.escape(module)}\b[^\n]*?)"
+        return self.dialect.places.find(rf"{pattern}\b{re.escape(last)}\b") or self.dialect.places.find(pattern)
 
 
 def read_source(text: str, start: str) -> Source:
@@ -99,14 +105,37 @@ def _as_grammar_errors(dialect: Dialect) -> Generator[None]:
 
 def _translated(error: Exception, dialect: Dialect) -> GrammarError:
     message = str(error).partition("\n")[0].strip() or f"Lark refuses the grammar ({type(error).__name__})"
+    if isinstance(error, AssertionError) and dialect.extensions:
+        place = dialect.places.at(dialect.sites[next(iter(dialect.extensions))])
+        return UnsupportedFeature("an extension inside a terminal: it has its place in rules", where=place)
     if isinstance(error, OSError):
         message = f"no grammar to import: {error.filename}"
     cause: Any = error.__context__ or error
     line, column = getattr(cause, "line", None), getattr(cause, "column", None)
+    said = _LINE_AND_COLUMN.search(message)
+    if said is not None and not isinstance(line, int):
+        line, column = int(said[1]), int(said[2])
     if isinstance(line, int) and isinstance(column, int) and line > 0:
-        message = _LINE_AND_COLUMN.sub("", message)
+        message = _LINE_AND_COLUMN.sub("", message).removesuffix(".")
         return InvalidGrammar(message, where=dialect.places.of(line, column))
-    name = re.search(r"'([A-Za-z_]\w*)'|\b([A-Z_]{2,})\b|\((\w+) in ", message)
-    word = next((group for group in name.groups() if group), "") if name else ""
-    place = dialect.places.find(rf"(?<![\w\"/]){re.escape(word)}(?!\w)") if word else ""
-    return InvalidGrammar(message, where=place)
+    return InvalidGrammar(dialect.in_the_users_words(message), where=_place_of(message, dialect.places))
+
+
+# What Lark says without a place, and what it is then about; groups of the first are filled into the second.
+_ABOUT = (
+    (r"no grammar to import: (\w+)\.lark", r"^\s*(?P<here>%import\s+{})"),
+    (r"Aliasing not allowed in terminals", r"(?:^[ \t]*[A-Z_][A-Z0-9_]*(?:\.\d+)?|\])[ \t]*:[^\n]*?(?P<here>->)"),
+    (r"Bad Range for .*\((\d+)\.\.(\d+) ", r"~[ \t]*{}[ \t]*\.\.[ \t]*{}"),
+    (r'rule "range"|character range (\w)-(\w) ', r'"[^"\n]*"[ \t]*\.\.[ \t]*"[^"\n]*"'),
+    (r"'([A-Za-z_]\w*)'|\b([A-Z_]{2,})\b|\((\w+) in ", r"(?<![\w\"/]){}(?!\w)"),
+    (r"'([A-Za-z_]\w*)'", r"(?<!\w){}(?!\w)"),
+)
+
+
+def _place_of(message: str, places: Places) -> str:
+    for says, about in _ABOUT:
+        if found := re.search(says, message):
+            words = [re.escape(group) for group in found.groups() if group]
+            if place := places.find(about.format(*words)):
+                return place
+    return ""

@@ -102,10 +102,14 @@ def _control(control: ControlTokens, vocabulary: Vocabulary) -> Control:
         if token is None:
             raise InvalidGrammar(f"the vocabulary has no control token {control.name}")
         return Control(frozenset({token}), control.name)
-    tokens = frozenset(token for low, high in control.ids for token in range(low, min(high, vocabulary.size) + 1))
+    if backwards := [f"{low}-{high}" for low, high in control.ids if high < low]:
+        raise InvalidGrammar(f"the range {backwards[0]} ends before it begins")
+    tokens = frozenset(
+        token for low, high in control.ids for token in (low, *range(low + 1, min(high, vocabulary.size) + 1))
+    )
     wrong = [token for token in tokens if token >= vocabulary.size or vocabulary.spellings[token] is not None]
-    if wrong or not tokens:
-        raise InvalidGrammar(f"token {min(wrong, default=-1)} is no control token of the vocabulary")
+    if wrong:
+        raise InvalidGrammar(f"token {min(wrong)} is no control token of the vocabulary")
     return Control(tokens, ",".join(map(str, sorted(tokens))))
 
 

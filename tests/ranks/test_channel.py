@@ -58,7 +58,7 @@ def start():
 
 @pytest.fixture
 def no_exit(monkeypatch):
-    """A leader in this process notices losses, but does not end the tests."""
+    """A rank in this process notices losses, but does not end the tests."""
     monkeypatch.setattr(channel, "_end", lambda message, after: None)
 
 
@@ -151,6 +151,17 @@ def test_a_missing_rank_0_is_said():
     port = free_port()
     with pytest.raises(ShardingError, match=f"rank 0 does not answer at 127.0.0.1:{port}"):
         Follower(place(1, 2, port), patience=0.3)
+
+
+@pytest.mark.usefixtures("no_exit")
+def test_a_rank_0_that_hangs_up_is_said():
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        follower = Follower(place(1, 2, port), patience=5)
+        follower._link.close()
+        listener.accept()[0].close()
+    with pytest.raises(ShardingError, match="rank 0 is lost"):
+        follower.agree({"fact": "same"})
 
 
 def test_a_port_in_use_is_said():

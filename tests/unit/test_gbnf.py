@@ -63,7 +63,8 @@ def test_accepts_the_texts_of_a_grammar(grammar, good, bad):
         ("root ::= <nope>", InvalidGrammar, "line 1, column 10"),
         ("root ::= !<nope>", UnsupportedFeature, "line 1, column 10"),
         ("root ::= x\nx ::= [a] x", Unsatisfiable, "line 2, column 1"),
-        ("root ::= (x [b]){5000}\nx ::= [a] x | [c]", LimitExceeded, ""),
+        ("root ::= (x [b]){5000}\nx ::= [a] x | [c]", LimitExceeded, "line 1, column 1"),
+        ("root ::= [a]\nroot ::= [b]", InvalidGrammar, "line 2, column 1"),
     ],
 )
 def test_refuses_with_line_and_column(grammar, kind, where):

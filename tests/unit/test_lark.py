@@ -157,8 +157,16 @@ def test_pieces_of_a_text():
         ('start: A\nA: b\nb: "x"', InvalidGrammar, "line 2, column 4"),
         ('start: "a"\nA: A', InvalidGrammar, "line 2, column 1"),
         ('x: "a"', InvalidGrammar, ""),
-        ('start: "a".."bc"', InvalidGrammar, ""),
-        ("%import nowhere.X\nstart: X", InvalidGrammar, ""),
+        ('start: "a".."bc"', InvalidGrammar, "line 1, column 8"),
+        ("%import nowhere.X\nstart: X", InvalidGrammar, "line 1, column 1"),
+        ('%import python (number)\nstart: "x" number', UnsupportedFeature, "line 1, column 1"),
+        ('start: "x"\n  | A~3..1\nA: "a"', InvalidGrammar, "line 2, column 6"),
+        ("start: /a/q", InvalidGrammar, "line 1, column 11"),
+        ("start: a -> b c", InvalidGrammar, "line 1, column 15"),
+        ('start: "x"\nA: "a" -> b', InvalidGrammar, "line 2, column 8"),
+        ("start: A\nA: <|x|>", UnsupportedFeature, "line 2, column 4"),
+        ("start: <[99999]>", InvalidGrammar, "line 1, column 8"),
+        ("start: <[9-3]>", InvalidGrammar, "line 1, column 8"),
         ("%import .files.X\nstart: X", UnsupportedFeature, "line 1, column 1"),
         ("start: A\n%declare A", UnsupportedFeature, "line 1, column 8"),
         ('start: "x" A\nA: /a(?=b)/', UnsupportedFeature, "line 2, column 1"),
@@ -180,6 +188,14 @@ def test_refuses_with_line_and_column(grammar, kind, where):
         compile_lark(grammar, BYTES)
     assert type(caught.value) is kind
     assert caught.value.where == where
+
+
+def test_what_is_refused_bears_the_names_that_the_user_wrote():
+    with pytest.raises(InvalidGrammar, match=r"Rules aren't allowed inside terminals .* in t\[lazy\]") as caught:
+        compile_lark('start: t\nt[lazy]: u\nu: "a"', BYTES)
+    assert caught.value.where == "line 2, column 10"
+    with pytest.raises(InvalidGrammar, match="token 99999 is no control token"):
+        compile_lark("start: <[99999]>", BYTES)
 
 
 # ---------------------------------------------------------------- long texts

@@ -46,6 +46,33 @@ def test_the_whole_text_matches(pattern, accepted, refused):
 
 
 @pytest.mark.parametrize(
+    ("pattern", "flags", "accepted", "refused"),
+    [
+        (r"\d{4}", "", ["2026"], ["٢٠٢٦", "202", "x2026"]),
+        (r"^(?!no)\w+$", "", ["yes", "on"], ["no", "not", "é"]),
+        (r"(?<year>\d\d)-(?<=5-)x", "", ["25-x"], ["26-x"]),
+        ("straße", "i", ["STRAßE", "straẞe"], ["strasse"]),
+        ("a.b", "s", ["a\nb", "a😀b"], ["ab"]),
+        (r"^a$\n^b$", "m", ["a\nb"], ["ab", "a\n"]),
+        (r"[^\n]{1,3000}x", "", ["x" * 3001], ["x", "y" * 3001]),
+    ],
+)
+def test_the_whole_text_matches_in_javascripts_syntax(pattern, flags, accepted, refused):
+    grammar = compile_regex(pattern, BYTES, syntax="ecma", flags=flags)
+    assert [text for text in [*accepted, *refused] if accepts(grammar, text)] == accepted
+
+
+def test_syntaxes_are_told_apart():
+    rust, ecma = compile_regex(r"\d", BYTES), compile_regex(r"\d", BYTES, syntax="ecma")
+    assert rust.fingerprint != ecma.fingerprint
+    assert accepts(rust, "٣")
+    assert not accepts(ecma, "٣")
+    with pytest.raises(UnsupportedFeature, match="flags beside a pattern") as caught:
+        compile_regex("a", BYTES, flags="i")
+    assert caught.value.hint == "write them inside: (?i)"
+
+
+@pytest.mark.parametrize(
     ("pattern", "error", "message"),
     [
         ("a)|(b", InvalidGrammar, "closed, but not opened, at offset 1"),
