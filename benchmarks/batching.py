@@ -11,10 +11,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from benchmarks import models
 from benchmarks.harness import Row, Size, measure, row
-from benchmarks.model_folder import model_folder, random_model
+from benchmarks.model_folder import model_folder
 from constrained import CompiledGrammar, Vocabulary
-from constrained.runtime import BatchEngine, SequenceRequest, TokenEvent, batch, chat_ids, load_model, vocabulary_of
+from constrained.runtime import BatchEngine, SequenceRequest, TokenEvent, chat_ids, load_model, vocabulary_of
 from constrained.runtime.costs import Costs
 from constrained.runtime.guides import Guides
 from constrained.runtime.selection import pack
@@ -59,14 +60,11 @@ def overhead(loaded: Loaded, steps: int) -> Iterator[Row]:
     yield from compared("packaged model", [loaded.engine() for _ in range(2)], prompts, loaded.vocabulary, steps)
 
 
-def random_weights(steps: int) -> Iterator[Row]:
-    """A model that is nearly nothing but its 128,256 logits."""
-    vocabulary = Vocabulary.from_tokenizer_file(tokenizer_path("llama3_1"))
-    model = random_model(vocabulary.size)
-    batch.vocabulary_of = lambda model, tokenizer: vocabulary
-    engines = [BatchEngine(model, None) for _ in range(2)]
-    yield from compared("random weights, 128,256 tokens", engines, [[5, 6, n] for n in range(ROWS)], vocabulary, steps)
-    batch.vocabulary_of = vocabulary_of
+def random_weights(tokenizer: str, steps: int) -> Iterator[Row]:
+    """A model that is nearly nothing but its logits."""
+    subject = models.random_weights(tokenizer)
+    engines = [BatchEngine(subject.model, subject.tokenizer) for _ in range(2)]
+    yield from compared(subject.name, engines, [[5, 6, n] for n in range(ROWS)], subject.vocabulary, steps)
 
 
 def compared(
@@ -88,8 +86,9 @@ def compared(
             assert len(said) == ROWS, "a sequence ended"
     ratios = [constrained / free for constrained, free in zip(*times, strict=True)]
     yield row(f"{what}: {ROWS} free rows, a step", times[1])
-    note = f"{statistics.median(ratios):.3f} times the free step taken next to it (median)"
-    yield row(f"{what}: {ROWS} constrained rows, a step", times[0], note=note)
+    ratio = statistics.median(ratios)
+    note = f"{ratio:.3f} times the free step taken next to it (median)"
+    yield row(f"{what}: {ROWS} constrained rows, a step", times[0], note=note, ratio=round(ratio, 4))
     for engine in engines:
         engine.close()
 
@@ -156,7 +155,7 @@ def fast_forward(loaded: Loaded, size: Size) -> Iterator[Row]:
     """Forced tokens asked for or not, in a batch of eight: all tools, short prompts included."""
     count = size.of(small=2, full=12)
     found: dict[str, list[tuple[float, str]]] = {way: [] for way in WAYS}
-    for _ in range(size.of(small=1, full=3)):
+    for _ in range(size.of(small=1, full=2)):
         for way, runs in found.items():
             on, costs = WAYS[way]
             runs.append(calls(loaded, count, fast_forward=on, costs=costs))
@@ -201,10 +200,12 @@ def prefixes(loaded: Loaded, rounds: int) -> Iterator[Row]:
 
 def rows(size: Size) -> Iterator[Row]:
     """All of them."""
-    steps = size.of(small=3, full=40)
+    steps = size.of(small=3, full=30)
     yield from masks(size.of(small=2, full=200))
-    yield from random_weights(steps)
+    yield from random_weights("llama3_1", steps)
+    if size is Size.FULL:
+        yield from random_weights("gptoss", steps)
     loaded = Loaded(size)
     yield from overhead(loaded, steps)
-    yield from prefixes(loaded, size.of(small=1, full=3))
+    yield from prefixes(loaded, size.of(small=1, full=2))
     yield from fast_forward(loaded, size)
