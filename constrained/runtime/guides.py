@@ -83,7 +83,8 @@ class Guides:
             with self._changed:
                 self._answers[uid] = answer
                 self.seconds += time.perf_counter() - began
-                self._changed.notify()
+                if not self._todo:  # before, somebody is missing in any case
+                    self._changed.notify()
 
 
 def _ask(constraint: Constraint) -> Guide | Exception:
