@@ -3,7 +3,7 @@
     ArrayState(first, index, counts, seen)
         index    of the next item, as far as it matters: capped where nothing changes any more
         counts   per `contains`, how many items were counted for it
-        seen     the items so far, where they must be unique
+        seen     the items so far, where they must be unique and the state says so (unique_items.py)
 
 An item is *counted* for a `contains` by choice: one configuration takes it as a witness (its shape and
 the one looked for), another does not (its shape alone, or, where there is an upper bound, its shape and
@@ -21,9 +21,10 @@ from math import isinf
 from typing import TYPE_CHECKING
 
 from constrained.automata.counted import UNBOUNDED
-from constrained.grammar import UNKNOWN, Captured, Node, Rule, Sequence
+from constrained.grammar import Node, Seen, Sequence
 from grammars.json_schema.arrays import Arr
 from grammars.json_schema.literals import Shape
+from grammars.json_schema.unique_items import UniqueItems, Way
 from grammars.json_schema.values import Value, parse_value
 
 if TYPE_CHECKING:
@@ -72,7 +73,13 @@ class ArrayPlan:
 
     def sequence(self) -> Sequence:
         """How one is written."""
-        return (self.writer.marks.open_array, self.node(self.start))
+        items = self.writer.marks.open_array, self.node(self.start)
+        return (*items, Seen()) if self.array.unique and self.unique.way is Way.ENDLESS else items
+
+    @cached_property
+    def unique(self) -> UniqueItems:
+        """How items are told apart that must be."""
+        return UniqueItems(self)
 
     def node(self, state: ArrayState) -> "ArrayNode":
         """What follows from `state`; one object per state."""
@@ -197,13 +204,17 @@ class ArrayPlan:
         item = array.item(state.index)
         if state.seen:
             item = both(item, self.writer.shapes.among(state.seen, False))
-        after = replace(state, first=False, index=min(state.index + 1, self._cap))
+        after = self.after(state)
         choices = [list(self._counting(state, place)) for place in range(len(array.contains))]
         for chosen in product(*choices):
             shape = both(item, *(shape for shape, _ in chosen if shape is not None))
             target = replace(after, counts=tuple(count for _, count in chosen))
             if self.writer.alive(shape) and self.can_finish(target):
                 yield shape, target
+
+    def after(self, state: ArrayState) -> ArrayState:
+        """The state after one more item, but for what it counts for."""
+        return replace(state, first=False, index=min(state.index + 1, self._cap))
 
     def _counting(self, state: ArrayState, place: int) -> Iterator[tuple[Shape | None, int]]:
         """The ways the next item may count for one `contains`: (what it must be, the count after it)."""
@@ -247,11 +258,11 @@ class ArrayNode(Node):
         if plan.may_close(state):
             yield (marks.close_empty_array if state.first else marks.close_array,)
         before: Sequence = () if state.first else (marks.comma,)
+        if plan.array.unique:
+            yield from ((*before, item) for item in plan.unique.next(state))
+            return
         for shape, after in plan.items(state):
-            if plan.array.unique:
-                yield (*before, UniqueItem(plan, shape, after))
-            else:
-                yield (*before, plan.writer.node(shape), plan.node(after))
+            yield (*before, plan.writer.node(shape), plan.node(after))
 
     def shortest(self) -> bytes:
         """A shortest way to close the array."""
@@ -273,46 +284,3 @@ class ArrayNode(Node):
             seen = state.seen | {parse_value(item)} if plan.array.unique else state.seen
             state = replace(after, seen=seen)
         return text + writer.text(marks.close_empty_array if state.first else marks.close_array)
-
-
-class UniqueItem(Captured):
-    """An item that differs from those before; afterwards it is one of those."""
-
-    __slots__ = ("_after", "_plan", "_sketch", "body")
-
-    def __init__(self, plan: ArrayPlan, shape: Shape, after: ArrayState) -> None:
-        self.body: Sequence = (plan.writer.node(shape),)
-        self._plan = plan
-        self._after = after
-        self._sketch: Rule | None = None
-
-    def then(self, text: bytes) -> Sequence:
-        """The items after this one."""
-        return (self._plan.node(replace(self._after, seen=self._after.seen | {parse_value(text)})),)
-
-    def sketch(self) -> Sequence:
-        """Close, or a comma: the item after it depends on what this one was."""
-        if self._sketch is None:
-            with self._plan.writer.lock:
-                self._sketch = self._sketched()
-        return (self._sketch,)
-
-    def _sketched(self) -> Rule:
-        plan, after = self._plan, self._after
-        marks, more = plan.writer.marks, len(after.seen) + 2
-        ways: list[Sequence] = []
-        if plan.may_close(after):
-            ways.append((marks.close_array,))
-        if after.index < plan.array.high:
-            endless = plan.writer.variety(plan.array.item(after.index), more) >= more and not plan.array.contains
-            ways.append((marks.comma, UNKNOWN) if endless else (UNKNOWN,))
-        return Rule("after a unique item", tuple(ways))
-
-    def refused(self) -> tuple[bytes, ...]:
-        """Nothing: the body's shape excludes the items seen before."""
-        return ()
-
-    @property
-    def slack(self) -> int | None:
-        """See the plan."""
-        return self._plan.slack(self._after)

@@ -45,7 +45,7 @@ class KeyClass:
     def endless(self) -> bool:
         """Can refused texts simply be refused at their end?"""
         automaton = texts.automaton(self.names)
-        return isinstance(automaton, Dfa) and _endless(automaton)
+        return isinstance(automaton, Dfa) and is_endless(automaton)
 
     def with_names(self, names: Texts) -> "KeyClass":
         """The keys of the class that are among `names`."""
@@ -98,7 +98,7 @@ def _size(names: Texts) -> int:
 
 
 @remembered
-def _endless(automaton: Dfa) -> bool:
+def is_endless(automaton: Dfa) -> bool:
     """Does every row but the last lead to infinitely many texts, that is, to a cycle?"""
     circling = np.ones(automaton.rows, np.bool_)
     circling[DEAD] = False

@@ -1,0 +1,91 @@
+"""Items that must differ: told apart in the simplest way that fits them, and never twice."""
+
+import json
+from typing import Any
+
+import pytest
+
+from constrained import Vocabulary
+from grammars import compile_json_schema
+from tests.support.grammars import tokens_of
+
+# Single bytes, and tokens that leave an item and enter the next.
+TOKENS = [*(bytes((byte,)) for byte in range(256)), b'"a"', b'a"', b'", "', b'"a", "', b'a", "a', b'"]', b"l, n", None]
+VOCABULARY = Vocabulary.from_spellings(TOKENS, [len(TOKENS) - 1])
+
+LISTED = {"enum": ["a", "ab", "b", None, True]}
+ENDLESS = {"type": "string"}
+SPELLED = {"type": ["string", "null"], "maxLength": 2}
+OTHER = {"type": ["string", "integer"]}
+WAYS = {"LISTED": LISTED, "ENDLESS": ENDLESS, "SPELLED": SPELLED, "OTHER": OTHER}
+
+GOOD = [
+    (LISTED, ["a", "ab", "b"]),
+    (LISTED, [None, "b", True, "ab", "a"]),
+    (ENDLESS, ["a", "aa", "", "é"]),
+    (SPELLED, ["a", None, "aa", ""]),
+    (OTHER, ["1", 1, 10, "a"]),
+]
+BAD = [
+    (LISTED, ["a", "ab", "a"]),
+    (LISTED, [True, True]),
+    (LISTED, ["c"]),
+    (ENDLESS, ["", ""]),
+    (ENDLESS, ["é", "a", "é"]),
+    (SPELLED, [None, None]),
+    (SPELLED, ["aa", "a", "aa"]),
+    (OTHER, ["a", 1, 1]),
+]
+
+
+def matcher_of(items: Any, **keywords: Any):
+    schema = {"type": "array", "items": items, "uniqueItems": True, **keywords}
+    return compile_json_schema(schema, VOCABULARY).matcher()
+
+
+def check(matcher, item: Any) -> None:
+    """The mask is what can be read, and the shortest way on leads to different items."""
+    assert tokens_of(matcher.bitmask()) == [token for token in range(VOCABULARY.size) if matcher.allows(token)]
+    text = b"".join(VOCABULARY.spellings[token] or b"" for token in matcher.tokens)
+    values = json.loads(text + matcher.shortest_completion())
+    assert len(set(map(repr, values))) == len(values)
+    assert all(value in item["enum"] for value in values if "enum" in item)
+
+
+@pytest.mark.parametrize(("items", "values"), GOOD)
+@pytest.mark.parametrize("most", [{}, {"minItems": 1}, {"minItems": 2, "maxItems": 9}])
+def test_different_items_are_taken(items, values, most):
+    matcher = matcher_of(items, **most)
+    for byte in json.dumps(values, ensure_ascii=False).encode():
+        check(matcher, items)
+        matcher.advance(byte)
+    assert matcher.is_accepting
+
+
+@pytest.mark.parametrize(("items", "values"), BAD)
+@pytest.mark.parametrize("most", [{}, {"minItems": 1}, {"minItems": 2, "maxItems": 9}])
+def test_an_item_that_came_before_is_refused_where_it_ends(items, values, most):
+    matcher = matcher_of(items, **most)
+    text = json.dumps(values, ensure_ascii=False).encode()
+    for byte in text:
+        if not matcher.allows(byte):
+            break
+        check(matcher, items)
+        matcher.advance(byte)
+    read = len(matcher.tokens)
+    assert len(json.dumps(values[:-1], ensure_ascii=False)) - 1 <= read < len(text)
+
+
+@pytest.mark.parametrize("listed", [["a"], ["a", "ab"], ["a", None, False]])
+def test_an_array_ends_where_all_that_is_listed_has_come(listed):
+    matcher = matcher_of({"enum": listed}, maxItems=9)
+    for byte in json.dumps(listed).encode()[:-1]:
+        matcher.advance(byte)
+    assert matcher.shortest_completion() == b"]"
+    assert not matcher.allows(ord(","))
+
+
+def test_more_items_than_there_are_cannot_be_asked_for():
+    schema = {"type": "array", "items": {"enum": ["a", "b"]}, "uniqueItems": True, "minItems": 3}
+    matcher = compile_json_schema({"anyOf": [schema, {"type": "null"}]}, VOCABULARY).matcher()
+    assert not matcher.allows(ord("["))
