@@ -28,7 +28,7 @@ help:
 	@echo 'make docs     the documentation as a site in site/; runs the notebooks (SERVE=1 shows it)'
 	@echo 'make notebooks  take the outputs out of the notebooks, as they are kept'
 	@echo 'make nightly  the tests left out for their length, and thousands of new random examples'
-	@echo 'make bench    what things cost, beside other engines; NAMES="foundation tools" says which'
+	@echo 'make bench    what things cost, beside other engines; NAMES="start serving" says which'
 	@echo 'make clean    remove .venv and what builds and tests left behind'
 
 demo: $(RUNTIME)
@@ -76,6 +76,7 @@ nightly: $(DEV) tokenizers
 	$(BIN)/python -m pytest --hypothesis-profile nightly --timeout 3600 tests/properties
 
 bench: $(DEV) tokenizers
+	@$(BIN)/python -m tests.fetch_tokenizers gemma3 || true
 	$(BIN)/python -m benchmarks $(NAMES)
 
 clean:

@@ -11,7 +11,12 @@ from types import ModuleType
 from benchmarks.harness import Row, Size
 
 BENCHMARKS = (
-    "foundation",
+    "maskbench",
+    "start",
+    "vocabularies",
+    "many_tools",
+    "threads",
+    "footprint",
     "lark_masks",
     "mask_kernels",
     "mask_overhead",

