@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.harness import Row, Size, row
 from benchmarks.memory import schema
-from benchmarks.walking import first_mask, follow
+from benchmarks.walking import first_mask, follow, settle
 from constrained import Vocabulary, warm_up
 from grammars.tools.compile import ToolGrammar, compile_tools
 from tests.support.tokenizers import tokenizer_path
@@ -53,6 +53,7 @@ def rows(size: Size) -> Iterator[Row]:
         for seed in range(size.of(small=1, full=3)):
             vocabulary = Vocabulary.from_tokenizer_file(path)
             warm_up(vocabulary)
+            settle()
             tools = declared(count, 10 * count + seed)
             spent, grammar = first_mask(lambda tools=tools, on=vocabulary: compiled(tools, on))
             first.append(spent)

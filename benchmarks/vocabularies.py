@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from statistics import mean
 
 from benchmarks.harness import Row, Size, row
-from benchmarks.walking import first_mask, follow
+from benchmarks.walking import first_mask, follow, settle
 from constrained import Vocabulary, warm_up
 from grammars import compile_json_schema
 from tests.soak.schemas import TOOLS
@@ -26,6 +26,7 @@ def tools(vocabulary: Vocabulary, count: int) -> Iterator[tuple[str, list[float]
     """Times by kind."""
     assert vocabulary.encode is not None
     warm_up(vocabulary)
+    settle()
     for schema in list(TOOLS.values())[:count]:
         text = json.dumps(schema)
         first, grammar = first_mask(lambda text=text: compile_json_schema(json.loads(text), vocabulary))
