@@ -21,6 +21,7 @@ from constrained.errors import (
     VocabularyError,
 )
 from constrained.matcher import CompiledGrammar, Matcher
+from constrained.sections import Limited, LimitedGrammar, Section
 from constrained.vocabulary.vocabulary import Vocabulary
 from constrained.warming import warm_up
 
@@ -32,8 +33,11 @@ __all__ = [
     "GrammarError",
     "InvalidGrammar",
     "LimitExceeded",
+    "Limited",
+    "LimitedGrammar",
     "Matcher",
     "ModelError",
+    "Section",
     "ShardingError",
     "TokenRefused",
     "Unsatisfiable",

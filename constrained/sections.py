@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from constrained.budget import Budgeted
 from constrained.errors import TokenRefused
 from constrained.forced import cut
-from constrained.matcher import Matcher
+from constrained.matcher import CompiledGrammar, Matcher
 from constrained.vocabulary.vocabulary import Vocabulary
 from constrained.written import NEVER
 
@@ -217,6 +217,24 @@ class Limited:
             if not place.is_open:
                 return way[:count]
         return ()
+
+
+@dataclass(frozen=True, eq=False)
+class LimitedGrammar:
+    """A grammar in whose texts at most `most` tokens are written in `section`."""
+
+    grammar: CompiledGrammar
+    section: Section
+    most: int
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The grammar's."""
+        return self.grammar.vocabulary
+
+    def matcher(self) -> Limited:
+        """A new one, at the start."""
+        return Limited(self.grammar.matcher(), self.section, self.most)
 
 
 def _atoms(marker: Marker) -> tuple[int, ...]:

@@ -10,10 +10,12 @@ from grammars.json_schema.compiler import compile_json_schema
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.json_value import compile_json
 from grammars.lark.compiler import compile_lark
+from grammars.phases import FreeText, compile_phases
 from grammars.regex import compile_regex
 from grammars.tools.compile import compile_tools
 
 __all__ = [
+    "FreeText",
     "JsonSchemaOptions",
     "compile_choice",
     "compile_ebnf",
@@ -21,6 +23,7 @@ __all__ = [
     "compile_json",
     "compile_json_schema",
     "compile_lark",
+    "compile_phases",
     "compile_regex",
     "compile_tools",
 ]

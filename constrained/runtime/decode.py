@@ -28,7 +28,7 @@ from constrained.runtime.models import LanguageModel, Prompt, prompt_ids, vocabu
 from constrained.runtime.sampling import Sampler, Sampling
 from constrained.runtime.selection import Adjustments, select
 from constrained.runtime.stopping import Stops
-from constrained.sections import Limited
+from constrained.sections import Limited, LimitedGrammar
 from constrained.vocabulary.vocabulary import Vocabulary
 
 PREFILL = 2048  # prompt tokens in one pass
@@ -92,7 +92,7 @@ def generate(
 
 def _vocabulary_behind(grammar: Grammar | Constraint | None) -> Vocabulary | None:
     match grammar:
-        case CompiledGrammar():
+        case CompiledGrammar() | LimitedGrammar():
             return grammar.vocabulary
         case Matcher():
             return grammar.grammar.vocabulary

@@ -10,11 +10,12 @@ from mlx_lm.generate import generate_step
 
 from constrained.errors import BudgetTooSmall, ModelError
 from constrained.observation import Observation, Origin
-from constrained.runtime import decode
+from constrained.runtime import BatchEngine, Sampler, SequenceRequest, TokenEvent, decode
 from constrained.runtime.decode import generate, stream
 from constrained.runtime.generated import GeneratedToken, Generation
 from constrained.runtime.models import LanguageModel
 from constrained.runtime.selection import Adjustments
+from grammars import FreeText, compile_phases, compile_regex
 from tests.runtime import tiny
 from tests.support.grammars import tokens_of
 
@@ -185,6 +186,31 @@ def test_log_probabilities_of_forced_tokens_come_from_the_same_pass(model, patte
         assert [one for one, _ in token.top_logprobs] == sorted(expected, key=lambda one: -expected[one])[:3]
         prompt.append(token.id)
         matcher.advance(token.id)
+
+
+# ------------------------------------------------------------------ phases
+
+
+def phased(limit: int | None) -> object:
+    answer = compile_regex(PATTERN, tiny.vocabulary())
+    return compile_phases([FreeText(until=">", max_tokens=limit), answer], tiny.vocabulary())
+
+
+@pytest.mark.parametrize("limit", [None, 0, 5])
+@pytest.mark.parametrize("seed", range(3))
+def test_free_text_until_a_marker_then_the_grammar(model, limit, seed):
+    made = generate(model, Tokenizer(), PROMPT, phased(limit), max_tokens=40, temperature=1.5, seed=seed)
+    _, _, answer = made.text.partition(">")
+    assert re.fullmatch(PATTERN, answer)
+    assert limit is None or [token.text for token in made.tokens].index(b">") <= limit
+    engine = BatchEngine(model, tiny.vocabulary())
+    sampler = Sampler(temperature=1.5, seed=seed)
+    engine.add(SequenceRequest(prompt=PROMPT, constraint=phased(limit).matcher(), max_tokens=40, sampler=sampler))
+    said = b""
+    while not engine.idle:
+        said += b"".join(event.token.text for event in engine.step() if isinstance(event, TokenEvent))
+    engine.close()
+    assert said.decode() == made.text
 
 
 # ------------------------------------------------------------------ stop strings
