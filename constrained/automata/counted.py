@@ -266,9 +266,10 @@ def _measure(
                     continue
                 yes = level == 0 and labels[row] >= 0
                 for column in range(columns):
+                    if yes:
+                        break
                     target = step[row, column]
-                    if target != 0 and (before[target] if cost[row, column] == 1 else can[target]):
-                        yes = True
+                    yes = target != 0 and (before[target] if cost[row, column] == 1 else can[target])
                 if yes:
                     can[row] = True
                     changed = True

@@ -10,7 +10,7 @@ share one memory, and a result is found in it without a lock.
 from collections.abc import Callable
 from functools import wraps
 from threading import Lock
-from typing import Any, Final, ParamSpec, Protocol, TypeVar, runtime_checkable
+from typing import Any, Final, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,6 @@ _ENTRY_BYTES = 500  # of a key and small things
 _ROW_BYTES = 64  # what a row's derived tables take
 _HOLDERS = ("dfa", "meter", "automaton")  # the attribute that holds it
 _MISSING: Final = object()
-
-
-@runtime_checkable
-class _Table(Protocol):
-    @property
-    def step(self) -> NDArray[np.int32]: ...
 
 
 class Memory:
@@ -73,6 +67,7 @@ remembered = _memory.remembered
 
 def size_of(part: object) -> int:
     """Bytes of the tables of an automaton, or of what holds one."""
-    if isinstance(part, _Table):
-        return part.step.nbytes + _ROW_BYTES * len(part.step)
+    step: NDArray[np.int32] | None = getattr(part, "step", None)
+    if step is not None:
+        return step.nbytes + _ROW_BYTES * len(step)
     return next((size_of(held) for name in _HOLDERS if (held := getattr(part, name, None)) is not None), 0)

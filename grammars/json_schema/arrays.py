@@ -17,7 +17,8 @@ from constrained.automata.counted import UNBOUNDED
 from constrained.errors import UnsupportedFeature
 from grammars.json_schema.documents import Location, Scope
 from grammars.json_schema.literals import Shape
-from grammars.json_schema.scalars import Facts, chosen, types
+from grammars.json_schema.outline import Facts
+from grammars.json_schema.scalars import chosen, types
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.values import Items, Value, canonical
 

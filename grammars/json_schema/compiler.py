@@ -74,19 +74,14 @@ def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits)
     return writer
 
 
-_IN_PLACE = frozenset(
-    {"$ref", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas", "dependencies"}
-)
-
-
 def _refuse_cycles(shapes: Shapes) -> None:
     """Refuse a schema that comes back to itself for the same value: the standard gives it no meaning.
 
     Depth first. What a "$dynamicRef" means depends on the way to it, so its cycles are found later (by
     `explore`).
     """
-    said = shapes.document.reachable()
-    if not any(keyword == "$ref" for parts in said.values() for keyword, _ in parts):
+    said = shapes.outline
+    if not any("$ref" in one.facts for one in said.values()):
         return
     done: set[Location] = set()
     on_the_way: dict[Location, Iterator[Location]] = {}
@@ -95,7 +90,7 @@ def _refuse_cycles(shapes: Shapes) -> None:
         while todo:
             here = todo[-1]
             if here not in on_the_way:
-                on_the_way[here] = iter([one for keyword, one in said[here] if keyword in _IN_PLACE])
+                on_the_way[here] = iter(said[here].in_place())
             ahead = next((one for one in on_the_way[here] if one not in done), None)
             if ahead is None:
                 del on_the_way[here]
@@ -108,11 +103,10 @@ def _refuse_cycles(shapes: Shapes) -> None:
 
 def _compile_patterns(shapes: Shapes) -> None:
     """Patterns are refused here or never."""
-    for location in shapes.document.reachable():
-        facts = shapes.facts(location)
-        if "pattern" in facts:
-            placed(location, "pattern", texts.matching, facts["pattern"])
-        for pattern in facts.get("patternProperties", ()):
+    for location, said in shapes.outline.items():
+        if "pattern" in said.facts:
+            placed(location, "pattern", texts.matching, said.facts["pattern"])
+        for pattern in said.facts.get("patternProperties", ()):
             placed(location, "patternProperties", pattern_dfa, pattern)
 
 

@@ -167,6 +167,7 @@ class Dialect:
     number: int  # 4, 6, 7, 2019, 2020
     keywords: Mapping[str, Kind]
     rules: Mapping[str, Rule] = field(repr=False)
+    brings: Mapping[str, Role] = field(repr=False)  # keywords with schemas that count
     id_keyword: str  # "id" or "$id"
 
     @property
@@ -239,8 +240,20 @@ def _dialect(name: str, uri: str, number: int) -> Dialect:
             kinds[keyword] = row.kind
             if row.role is not Role.PLAIN or row.check is not None:
                 rules[keyword] = Rule(row.role, row.check)
-    id_keyword = "id" if number == 4 else "$id"
-    return Dialect(name, uri, number, MappingProxyType(kinds), MappingProxyType(rules), id_keyword)
+    brings = {
+        keyword: rule.role
+        for keyword, rule in rules.items()
+        if kinds[keyword] is Kind.CONSTRAINT and rule.role not in (Role.PLAIN, Role.SIZE)
+    }
+    return Dialect(
+        name,
+        uri,
+        number,
+        MappingProxyType(kinds),
+        MappingProxyType(rules),
+        MappingProxyType(brings),
+        "id" if number == 4 else "$id",
+    )
 
 
 DRAFT4 = _dialect("draft4", "http://json-schema.org/draft-04/schema#", 4)

@@ -24,20 +24,20 @@ first resource without "$recursiveAnchor".
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, TypeAlias, final
 
 from constrained.errors import GrammarError, InvalidGrammar, Where
 from grammars.json_schema import references
-from grammars.json_schema.dialects import DEFAULT, Dialect, Kind, Role, dialect_named, subschemas
+from grammars.json_schema.dialects import DEFAULT, Dialect, Role, dialect_named, subschemas
 from grammars.json_schema.json_input import from_python, from_text
 from grammars.json_schema.keywords import Json, Step, kind_of
+from grammars.json_schema.outline import Outline, outline
 from grammars.json_schema.survey import RECURSIVE, Path, Region, SchemaLimits, Survey, steps
 
 Scope: TypeAlias = "tuple[Resource, ...]"  # outermost first
-Said: TypeAlias = "tuple[tuple[str, Location], ...]"  # keyword, schema that it brings in
 _UNLIMITED = SchemaLimits(max_bytes=sys.maxsize, max_depth=sys.maxsize, max_subschemas=sys.maxsize)
 
 
@@ -98,7 +98,7 @@ class Location:
         if keyword == "$recursiveRef":
             target, name = self.resource.root, RECURSIVE
         else:
-            target, name = self.resource.document.target(self.resource, reference, self.where / keyword)
+            target, name = self.resource.document.target(self.resource, reference, self, keyword)
         if keyword == "$ref" or name is None or not target.resource.binds(name):
             return target
         for resource in scope:
@@ -221,7 +221,7 @@ class Document:
         for each in self._by_path.values():
             self._by_uri.setdefault(each.uri, []).append(each)
         self._targets: Final[dict[tuple[Resource, str], tuple[Location, str | None]]] = {}
-        self._said: dict[Location, Said] | None = None
+        self._outline: Outline | None = None
         self._unnamed: Final[dict[Location, None]] = {}  # locations below words that are no keyword there
         self.root: Final = Location(value, dialect, self._by_path[()], None, (), {})
         library.documents.append(self)
@@ -264,46 +264,15 @@ class Document:
             yield from level
             level = [child for location in level for child in location.children()]
 
-    def reachable(self) -> "Mapping[Location, Said]":
-        """Every schema that can have a say about an instance, nearest first, metaschemas included.
+    def outline(self) -> Outline:
+        """Every schema that can have a say about an instance, nearest first; found out once. Raises as `outline`."""
+        if self._outline is None:
+            self._outline = outline(self.root)
+        return self._outline
 
-        Each with the schemas that its keywords bring in. Found out once.
-
-        Raises as `Location.reference` when it comes to a reference that leads nowhere.
-        """
-        if self._said is None:
-            found: dict[Location, Said] = {}
-            level = {self.root: None}
-            while level:
-                said = {location: tuple(self._says(location)) for location in level}
-                found.update(said)
-                level = {each: None for parts in said.values() for _, each in parts if each not in found}
-            self._said = found
-        return self._said
-
-    def _says(self, location: Location) -> Iterator[tuple[str, Location]]:
-        """The schemas that a location's keywords bring in, each with its keyword."""
-        kinds, rules, child = location.dialect.keywords, location.dialect.rules, location.child
-        for keyword, value in location.keywords.items():
-            kind = kinds.get(keyword)
-            if kind is Kind.REFERENCE:
-                yield keyword, location.reference(keyword)
-                if keyword != "$ref":
-                    yield from self._meant(location, keyword)
-            elif kind is Kind.CONSTRAINT and keyword in rules:
-                role = rules[keyword].role
-                if role is Role.SCHEMA_MAP:
-                    for name in value:
-                        yield keyword, child(keyword, name)
-                elif role is not Role.PLAIN:
-                    for to, _ in subschemas(role, value):
-                        yield keyword, child(keyword, *to)
-
-    def _meant(self, location: Location, keyword: str) -> Iterator[tuple[str, Location]]:
-        """What a dynamic reference may stand for: that depends on the way; any resource's anchor may be meant."""
-        for document in dict.fromkeys([*self.library.documents, location.resource.document]):
-            for resource in document._resources.values():
-                yield keyword, location.reference(keyword, (resource,))
+    def resources(self) -> "Collection[Resource]":
+        """The parts of this document with a base URI of their own, and the whole."""
+        return self._resources.values()
 
     def _check_references(self) -> None:
         """Raise for the nearest reference that can be reached and leads nowhere."""
@@ -311,21 +280,24 @@ class Document:
         for document in self.library.documents:  # grows while references lead to documents not read yet
             for region, reference in document._survey.references:  # and to places not visited
                 try:
-                    document.target(document._resources[region], reference, document.where)
+                    document.target(document._resources[region], reference)
                 except GrammarError:
                     broken = True  # which does not matter in a definition that nobody uses
         if broken:
-            self.reachable()
+            self.outline()
 
     # References
 
-    def target(self, resource: "Resource", reference: str, where: Where) -> tuple[Location, str | None]:
+    def target(
+        self, resource: "Resource", reference: str, by: Location | None = None, keyword: str = ""
+    ) -> tuple[Location, str | None]:
         """What `reference` names for a schema in `resource`, and by which anchor if by one.
 
-        Raises InvalidGrammar or UnsupportedFeature at `where` when it names nothing here.
+        Raises InvalidGrammar or UnsupportedFeature, at the keyword of the schema `by`, when it names nothing here.
         """
         found = self._targets.get((resource, reference))
         if found is None:
+            where = self.where if by is None else by.where / keyword
             found = self._targets[resource, reference] = self._find(resource, reference, where)
         return found
 

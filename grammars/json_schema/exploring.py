@@ -14,23 +14,29 @@ A shape is expanded if one of its literals is near, or is a negation. Of other s
 looked at (`settle`): where several facts meet, their automaton may be too large.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 from constrained.errors import GrammarError, LimitExceeded
 from grammars.json_schema import texts
 from grammars.json_schema.documents import Location
 from grammars.json_schema.literals import Among, Either, Literal, Says, Shape
 from grammars.json_schema.nodes import Writer
+from grammars.json_schema.outline import Facts
 from grammars.json_schema.scalars import NUMBERS, TEXTS
 from grammars.json_schema.structures import Structure
 from grammars.json_schema.values import Items, Members
 
 _NEGATING = frozenset({"not", "if", "maxContains", "dependentSchemas"})
 
-# Keywords that bring several facts about the same string or number; and those that do beside others.
-_COMBINING = frozenset({"allOf", "anyOf", "oneOf", "not", "if"})
-_COMBINED = frozenset({"$ref", "minLength", "maxLength", "multipleOf"})
+_PERHAPS_WILD = _NEGATING | {"oneOf", "allOf", "dependencies"}
+
+# Facts of which several may make a large automaton. A negation makes one of one fact.
+_OF_TEXTS = frozenset({"pattern", "format", "contentEncoding", "minLength", "maxLength"})
+_OF_NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "format"})
+_MANY, _LONG = 64, 256  # constants; characters of one
+_TELLING = _OF_TEXTS | _OF_NUMBERS | _NEGATING | {"oneOf", "enum", "const"}
 
 
 def explore(writer: Writer, most: int) -> None:
@@ -42,8 +48,8 @@ def explore(writer: Writer, most: int) -> None:
     if explorer.near:
         explorer.expand(writer.shapes.root(), most)
     else:
-        for location in explorer.said:
-            explorer.settle(writer.shapes.of(location, ()))
+        for location in writer.shapes.outline:
+            explorer.settle_schema(location)
 
 
 class _Explorer:
@@ -52,24 +58,24 @@ class _Explorer:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._shapes = writer.shapes
-        self.said = writer.shapes.document.reachable()
         self.near = self._near()
         self._settled: set[Location] = set()
+        self._told_of: dict[Location, _Told] = {}
 
     # ------------------------------------------------------------------ where
 
     def _near(self) -> set[Location]:
-        shapes, said = self._shapes, self.said
+        shapes, said = self._shapes, self._shapes.outline
         if shapes.is_dynamic:  # what is brought in depends on the way
             return set(said)
-        branching = any(keyword == "anyOf" for parts in said.values() for keyword, _ in parts)
-        todo = [location for location in said if self._is_wild(location, branching)]
+        branching = any("anyOf" in one.facts for one in said.values())
+        todo = [location for location, one in said.items() if self._is_wild(location, one.facts, branching)]
         near = set(todo)
         if not todo:
             return near
         above: dict[Location, list[Location]] = {}
-        for location, parts in said.items():
-            for _, below in parts:
+        for location, one in said.items():
+            for _, below in one.parts:
                 above.setdefault(below, []).append(location)
         while todo:
             for location in above.get(todo.pop(), ()):
@@ -78,8 +84,9 @@ class _Explorer:
                     todo.append(location)
         return near
 
-    def _is_wild(self, location: Location, branching: bool) -> bool:
-        facts = self._shapes.facts(location)
+    def _is_wild(self, location: Location, facts: Facts, branching: bool) -> bool:
+        if _PERHAPS_WILD.isdisjoint(facts):
+            return False
         if not _NEGATING.isdisjoint(facts) or (branching and "allOf" in facts):
             return True
         if any(not isinstance(needs, list) for needs in facts.get("dependencies", {}).values()):
@@ -131,8 +138,18 @@ class _Explorer:
 
     def settle(self, shape: Shape) -> None:
         """Combine the languages of a shape's scalars where several facts meet: one may be too large."""
-        if len(shape.literals) > 1 or any(map(self._combines, shape.literals)):
+        self._settle(shape, _all([self._told(literal) for literal in shape.literals]))
+
+    def settle_schema(self, location: Location) -> None:
+        """Settle one schema."""
+        told = self._told_by(location)
+        if told is not _NOTHING:
+            self._settle(self._shapes.of(location, ()), told)
+
+    def _settle(self, shape: Shape, told: "_Told") -> None:
+        if told.texts > 1 or (told.texts and told.negated):
             texts.is_empty(self._shapes.language(TEXTS, shape))
+        if told.numbers > 1 or (told.numbers and told.negated):
             self._shapes.language(NUMBERS, shape)
 
     def _settle_below(self, start: Location) -> None:
@@ -142,16 +159,74 @@ class _Explorer:
             location = todo.pop()
             if location not in self._settled:
                 self._settled.add(location)
-                self.settle(self._shapes.of(location, ()))
-                todo += [below for _, below in self.said[location]]
+                self.settle_schema(location)
+                todo += [below for _, below in self._shapes.outline[location].parts]
 
-    def _combines(self, literal: Literal) -> bool:
-        if not isinstance(literal, Says):
-            return False
-        location = literal.location
-        while (facts := self._shapes.facts(location)) and set(facts) == {"$ref"}:
-            location = location.reference("$ref")
-        return not _COMBINING.isdisjoint(facts) or (len(facts) > 1 and not _COMBINED.isdisjoint(facts))
+    # ------------------------------------------------------------------ what is told about scalars
+
+    def _told(self, literal: Literal) -> "_Told":
+        match literal:
+            case Says(location, positive):
+                told = self._told_by(location)
+                return told if positive else replace(told, negated=True)
+            case Among(values, positive):
+                many = 2 * (len(values) > _MANY)
+                return _Told(many, many, not positive)
+            case Either(shapes):
+                return _all([self._told(one) for shape in shapes for one in shape.literals])
+
+    def _told_by(self, location: Location) -> "_Told":
+        found = self._told_of.get(location)
+        if found is None:
+            said = self._shapes.outline[location]
+            found = _own(said.facts)
+            below = said.in_place()
+            if below:
+                self._told_of[location] = _Told(2, 2, False)  # for a schema that comes back to itself
+                found = _all([found, *map(self._told_by, below)])
+            self._told_of[location] = found
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """How many facts about strings and numbers may meet in one value, and is any of them negated?"""
+
+    texts: int = 0
+    numbers: int = 0
+    negated: bool = False
+
+
+_NOTHING = _Told()
+
+
+def _all(parts: Sequence[_Told]) -> _Told:
+    told = [part for part in parts if part is not _NOTHING]
+    if len(told) < 2:
+        return told[0] if told else _NOTHING
+    return _Told(
+        sum(part.texts for part in told), sum(part.numbers for part in told), any(part.negated for part in told)
+    )
+
+
+def _own(facts: Facts) -> _Told:
+    """What a schema tells by itself."""
+    if _TELLING.isdisjoint(facts):
+        return _NOTHING
+    many = 2 * any(_is_much(facts[name]) for name in ("enum", "const") if name in facts)
+    return _Told(
+        len(_OF_TEXTS & facts.keys()) + many,
+        len(_OF_NUMBERS & facts.keys()) + many,
+        not _NEGATING.isdisjoint(facts) or "oneOf" in facts,
+    )
+
+
+def _is_much(constant: Any) -> bool:
+    """Are there so many constants, or so long ones, that their automaton may be large?"""
+    if isinstance(constant, list):
+        values = cast(list[Any], constant)
+        return len(values) > _MANY or any(isinstance(value, str) and len(value) > _LONG for value in values)
+    return isinstance(constant, str) and len(constant) > _LONG
 
 
 def _locations(shape: Shape) -> Iterator[Location]:

@@ -15,7 +15,8 @@ from grammars.json_schema.documents import Document, Location, Scope
 from grammars.json_schema.limits import Allowance, CompileLimits
 from grammars.json_schema.literals import Among, Either, Literal, Says, Shape
 from grammars.json_schema.options import JsonSchemaOptions
-from grammars.json_schema.scalars import NARROW, Facts, Scalar
+from grammars.json_schema.outline import Facts
+from grammars.json_schema.scalars import NARROW, Scalar
 from grammars.json_schema.shape_table import ShapeTable
 
 L = TypeVar("L")

@@ -20,7 +20,8 @@ from constrained.automata.ecma import pattern_dfa
 from grammars.json_schema import texts
 from grammars.json_schema.documents import Location, Scope
 from grammars.json_schema.literals import Shape
-from grammars.json_schema.scalars import TEXTS, WIDE, Facts, chosen, placed, types
+from grammars.json_schema.outline import Facts
+from grammars.json_schema.scalars import TEXTS, WIDE, chosen, placed, types
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.telling_apart import apart, plainly_empty, telling_values
 from grammars.json_schema.texts import ANY_TEXT, Texts

@@ -10,7 +10,7 @@ language, no alternative, no automaton. "No" means "not plainly": then `Writer.a
 
 from grammars.json_schema.documents import Location
 from grammars.json_schema.literals import Among, Either, Says, Shape
-from grammars.json_schema.scalars import Facts
+from grammars.json_schema.outline import Facts
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.telling_apart import TYPE
 from grammars.json_schema.values import value_of

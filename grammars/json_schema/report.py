@@ -98,7 +98,7 @@ class _Walk:
 
     def findings(self) -> Iterator[Finding]:
         """Every keyword of the document, and of supplied documents that references led to."""
-        used = set(self._document.reachable())
+        used = set(self._document.outline())
         for document in self._document.library.documents:
             for location in _in_order(document):
                 unreachable = "" if location in self._reached else _BEYOND if location in used else _UNREFERENCED

@@ -10,7 +10,7 @@ a sound subset). Under a complement that would be wider, so each language comes 
 NARROW (what we write) and WIDE (nothing valid is missing), and a complement swaps them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Generic, TypeVar
@@ -22,12 +22,12 @@ from grammars.json_schema import numbers, texts
 from grammars.json_schema.documents import Location
 from grammars.json_schema.formats import NUMBER_FORMATS, base64_dfa, known_format
 from grammars.json_schema.options import Formats, JsonSchemaOptions
+from grammars.json_schema.outline import Facts
 from grammars.json_schema.texts import Texts
 from grammars.json_schema.values import Flag, Null, Number, Text, Value, value_of
 
 L = TypeVar("L")
 R = TypeVar("R")
-Facts = Mapping[str, Any]  # the keywords of a location that restrict, by name
 
 NARROW, WIDE = False, True
 

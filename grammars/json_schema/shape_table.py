@@ -6,10 +6,9 @@ A shape is a set, and whoever goes through its literals goes by an order that th
 
 from typing import Final
 
-from grammars.json_schema.dialects import Kind, Role
 from grammars.json_schema.documents import Document, Location, Scope
 from grammars.json_schema.literals import Among, Either, Literal, Says, Shape, cheapest_first
-from grammars.json_schema.scalars import Facts
+from grammars.json_schema.outline import Facts, Speech, speech
 from grammars.json_schema.values import Value, canonical
 
 
@@ -18,7 +17,7 @@ class ShapeTable:
 
     def __init__(self, document: Document) -> None:
         self.document: Final = document
-        document.reachable()  # leads to the documents that references lead to
+        self.outline: Final = document.outline()
         self.is_dynamic: Final = document.is_dynamic
         self.anything: Final = Shape(frozenset())
         self.nothing: Final = Shape(frozenset({Among(frozenset(), True)}))
@@ -26,22 +25,17 @@ class ShapeTable:
         self._shapes: dict[frozenset[Literal], Shape] = {
             shape.literals: shape for shape in (self.anything, self.nothing)
         }
-        self._facts: dict[Location, Facts] = {}
         self._spokesmen: dict[Location, Location] = {}
         self._first: dict[str, Location] = {}
         self._words: dict[Location, str] = {}  # of a spokesman: what it says
 
     def facts(self, location: Location) -> Facts:
         """The keywords that restrict at `location`, by its dialect."""
-        found = self._facts.get(location)
-        if found is None:
-            kinds = location.dialect.keywords
-            found = self._facts[location] = {
-                keyword: value
-                for keyword, value in location.keywords.items()
-                if (kind := kinds.get(keyword)) is Kind.CONSTRAINT or kind is Kind.REFERENCE
-            }
-        return found
+        return self._speech(location).facts
+
+    def _speech(self, location: Location) -> Speech:
+        found = self.outline.get(location)
+        return speech(location) if found is None else found
 
     def intern(self, literals: frozenset[Literal]) -> Shape:
         """The shape of these literals."""
@@ -56,26 +50,20 @@ class ShapeTable:
 
     def of(self, location: Location, scope: Scope, positive: bool = True) -> Shape:
         """The shape of one schema, entered from `scope`."""
-        if location.value is positive or (positive and not self.facts(location) and location.value is not False):
-            return self.anything
-        if isinstance(location.value, bool) or not self.facts(location):
-            return self.nothing
-        spokesman = self._spokesman(location)
-        if spokesman is not None:
-            return self.intern(frozenset({Says(spokesman, positive)}))
-        return self.intern(frozenset({Says(location, positive, self.enter(location, scope))}))
+        said = self._speech(location)
+        if not said.facts:  # true, false, or {}
+            return self.nothing if (location.value is False) is positive else self.anything
+        if said.parts:
+            return self.intern(frozenset({Says(location, positive, self.enter(location, scope))}))
+        return self.intern(frozenset({Says(self._spokesman(location, said.facts), positive)}))
 
-    def _spokesman(self, location: Location) -> Location | None:
-        """The first schema that says the same, for those without schemas in them; None for others.
+    def _spokesman(self, location: Location, facts: Facts) -> Location:
+        """The first schema that says the same; for those without schemas in them.
 
         `{"type": "integer"}` at a thousand places is one shape, and its negation is seen to exclude it.
         """
         found = self._spokesmen.get(location)
         if found is None:
-            facts = self.facts(location)
-            rules = location.dialect.rules
-            if any(keyword in rules and rules[keyword].role not in (Role.PLAIN, Role.SIZE) for keyword in facts):
-                return None
             words = f"{location.dialect.name} {sorted(facts.items())!r}"
             found = self._first.setdefault(words, location)
             self._words[found] = words
@@ -94,6 +82,8 @@ class ShapeTable:
 
     def both(self, *shapes: Shape) -> Shape:
         """All of these shapes at once."""
+        if len(shapes) == 1:
+            return shapes[0]
         literals = frozenset[Literal]().union(*(shape.literals for shape in shapes))
         found = self._shapes.get(literals)
         if found is None:

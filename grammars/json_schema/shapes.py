@@ -48,9 +48,7 @@ class Shapes(Languages):
         self._told_apart = False
         self._context_decided = False  # while alternatives are looked for: did the context make a difference?
         self.tracks_evaluated: Final = any(
-            keyword in ("unevaluatedProperties", "unevaluatedItems")
-            for said in document.reachable().values()
-            for keyword, _ in said
+            "unevaluatedProperties" in said.facts or "unevaluatedItems" in said.facts for said in self.outline.values()
         )
 
     # ------------------------------------------------------------------ alternatives

@@ -12,7 +12,8 @@ from functools import reduce
 
 from grammars.json_schema import texts
 from grammars.json_schema.literals import Among, Says, Shape
-from grammars.json_schema.scalars import TEXTS, WIDE, Facts, chosen, types
+from grammars.json_schema.outline import Facts
+from grammars.json_schema.scalars import TEXTS, WIDE, chosen, types
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.values import Flag, Items, Members, Null, Number, Text, Value
 

@@ -71,7 +71,7 @@ def test_a_closer_look_finds_a_value_wherever_keywords_show_one() -> None:
     for seed in range(200):
         writer = writer_of(document(Random(seed)))
         plain = PlainValues(writer.shapes)
-        for location in writer.shapes.document.reachable():
+        for location in writer.shapes.document.outline():
             shape = writer.shapes.of(location, ())
             try:
                 if not writer.shapes.is_dynamic and plain.has_one(shape):

@@ -104,7 +104,7 @@ def test_the_metaschemas_are_at_hand(uri: str):
     found = Document.parse({"properties": {"a": {"$ref": uri}}}).root.child("properties", "a").reference("$ref")
     assert found.resource.uri == uri.removesuffix("#")
     assert found.where.parent is None
-    assert {location.resource.document for location in Document.parse({"$ref": uri}).reachable()} >= {
+    assert {location.resource.document for location in Document.parse({"$ref": uri}).outline()} >= {
         found.resource.document
     }
 
@@ -131,7 +131,7 @@ def test_cycles_are_just_references(schema: dict[str, Any]):
     while here not in seen:
         seen.add(here)
         here = here.reference("$ref") if "$ref" in here.keywords else next(here.children())
-    assert seen <= set(document.reachable())
+    assert seen <= set(document.outline())
 
 
 # What is not
