@@ -110,3 +110,4 @@ def _visit_algebra() -> None:
     for product in (algebra.union, algebra.intersect, algebra.difference, algebra.concat):
         product(a, b).check()
     reachable(a.step)
+    string_meter(any_text()).decides(1, 9)

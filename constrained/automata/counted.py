@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from constrained.automata import tables
 from constrained.automata.algebra import from_table
+from constrained.automata.costs import extremes, widest_gap
 from constrained.automata.dfa import DEAD, MANY, NONE, REFUSES, START, Dfa, flat
 from constrained.automata.jit import kernel
 from constrained.automata.lift import escape_columns, escaped, escaped_cells, escaped_steps, lifted_table
@@ -45,21 +46,23 @@ class Meter:
     cost  (S, C) uint8   what each edge costs, 0 or 1
     least (S,)   int32   the cheapest completion of each row
     most  (S,)   int32   the dearest one; UNBOUNDED where there is none
-    gap                  the most costs in a row that some row lacks between its cheapest and its dearest;
-                         UNBOUNDED where that is not known
     """
 
     dfa: Dfa
     cost: NDArray[np.uint8]
     least: NDArray[np.int32]
     most: NDArray[np.int32]
-    gap: int = 0
 
     _lengths: "list[NDArray[np.int32]]" = field(default_factory=list, repr=False)
 
     def decides(self, low: int, high: int) -> bool:
         """Do two comparisons tell whether a completion costs low..high?"""
         return low == 0 or high >= UNBOUNDED or self.gap <= high - low
+
+    @cached_property
+    def gap(self) -> int:
+        """The most costs in a row that some row lacks between its cheapest and its dearest; perhaps UNBOUNDED."""
+        return widest_gap(self.dfa.step, self.dfa.labels, self.cost, 4 * self.dfa.rows + 16, UNBOUNDED)
 
     @cached_property
     def cells(self) -> Sequence[int]:
@@ -238,60 +241,7 @@ def multiplied(counted: Counted) -> Dfa:
 
 def meter(dfa: Dfa, cost: NDArray[np.uint8]) -> Meter:
     """Measure every row's completions."""
-    least, most, gap, stable = _measure(dfa.step, dfa.labels, cost, 4 * dfa.rows + 16, UNBOUNDED)
-    return Meter(dfa, cost, least, most, int(gap) if stable else UNBOUNDED)
-
-
-@kernel
-def _measure(
-    step: NDArray[np.int32], labels: NDArray[np.int32], cost: NDArray[np.uint8], limit: int, unbounded: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32], int, bool]:
-    """Which rows can end with a cost of exactly 0, 1, 2, ...? Until nothing changes any more.
-
-    `can[n]` follows from `can[n - 1]` alone, so once two levels are equal all later ones are. Where
-    that never happens, a row that can cost more than there are rows goes through a cycle that costs.
-    """
-    rows, columns = step.shape
-    least = np.full(rows, -1, np.int32)
-    most = np.full(rows, -1, np.int32)
-    gap = 0
-    before = np.zeros(rows, np.bool_)
-    for level in range(limit):
-        can = np.zeros(rows, np.bool_)
-        changed = True
-        while changed:
-            changed = False
-            for row in range(rows - 1, 0, -1):
-                if can[row]:
-                    continue
-                yes = level == 0 and labels[row] >= 0
-                for column in range(columns):
-                    if yes:
-                        break
-                    target = step[row, column]
-                    yes = target != 0 and (before[target] if cost[row, column] == 1 else can[target])
-                if yes:
-                    can[row] = True
-                    changed = True
-        same = level > 0
-        for row in range(1, rows):
-            same = same and can[row] == before[row]
-            if can[row]:
-                if least[row] < 0:
-                    least[row] = level
-                else:
-                    gap = max(gap, level - most[row] - 1)
-                most[row] = level
-        if same:
-            for row in range(rows):
-                if can[row]:
-                    most[row] = unbounded
-            return least, most, gap, True
-        before = can
-    for row in range(rows):
-        if most[row] >= rows:
-            most[row] = unbounded
-    return least, most, gap, False
+    return Meter(dfa, cost, *extremes(dfa.step, dfa.labels, cost, UNBOUNDED))
 
 
 @kernel

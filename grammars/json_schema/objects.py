@@ -60,6 +60,8 @@ class EvaluatedKeys:
 
 NO_KEYS = EvaluatedKeys()
 
+_MOST_REMEMBERED = 50_000  # shapes of keys
+
 _TYPE = frozenset({"object"})
 
 # A schema without any of these says nothing about objects by itself.
@@ -90,6 +92,7 @@ class Objects:
         self._shapes = shapes
         self._anything = Obj()
         self._empty: dict[Shape, bool] = {}
+        self._shape_of: dict[tuple[Obj, str], Shape] = {}
 
     @property
     def names(self) -> frozenset[str]:
@@ -133,7 +136,12 @@ class Objects:
 
     def shape_of(self, one: Obj, name: str) -> Shape:
         """The shape of the value of key `name`."""
-        return self._shapes.both(*self._parts(one, name))
+        found = self._shape_of.get((one, name))
+        if found is None:
+            if len(self._shape_of) >= _MOST_REMEMBERED:
+                self._shape_of.clear()
+            found = self._shape_of[one, name] = self._shapes.both(*self._parts(one, name))
+        return found
 
     def _parts(self, one: Obj, name: str) -> Iterator[Shape]:
         encoded = name.encode("utf-8", "surrogatepass")

@@ -45,6 +45,7 @@ class Shapes(Languages):
     def __init__(self, document: Document, options: JsonSchemaOptions, limits: CompileLimits) -> None:
         super().__init__(document, options, limits)
         self._alternatives: dict[tuple[object, Shape, bool], Sequence[Any]] = {}
+        self.apart: Final[dict[tuple[Shape, Shape], bool]] = {}  # see telling_apart.py
         self._told_apart = False
         self._context_decided = False  # while alternatives are looked for: did the context make a difference?
         self.tracks_evaluated: Final = any(

@@ -34,6 +34,13 @@ def plainly_empty(shapes: Shapes, shape: Shape) -> bool:
 
 def apart(shapes: Shapes, a: Shape, b: Shape) -> bool:
     """Has no value both shapes?"""
+    found = shapes.apart.get((a, b))
+    if found is None:
+        found = shapes.apart[a, b] = shapes.apart[b, a] = _apart(shapes, a, b)
+    return found
+
+
+def _apart(shapes: Shapes, a: Shape, b: Shape) -> bool:
     both = Shape(a.literals | b.literals)  # for once only, so it is not interned
     if plainly_empty(shapes, both):
         return True

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from constrained.automata.costs import extremes
 from constrained.automata.counted import UNBOUNDED, Counted, meter, string_meter
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.lift import any_text
@@ -118,6 +119,18 @@ def test_a_meter_measures_any_costs(dfa: Dfa, data):
             if packed != DEAD
             for byte in LETTERS
         ]
+
+
+@given(automata(rows=4), st.data())
+def test_the_cheapest_and_the_dearest_completions_of_all_rows(dfa: Dfa, data):
+    costs = st.lists(st.integers(0, 1), min_size=dfa.step.shape[1], max_size=dfa.step.shape[1])
+    cost = np.array([data.draw(costs) for _ in range(dfa.rows)], np.uint8)
+    least, most = extremes(dfa.step, dfa.labels, cost, UNBOUNDED)
+    for row in range(1, dfa.rows):
+        # what is dearer than there are rows goes through a cycle that costs something
+        possible = [spent for spent in range(2 * dfa.rows) if alive(dfa, cost, row, 0, spent, spent)]
+        assert least[row] == min(possible, default=-1)
+        assert most[row] == (UNBOUNDED if max(possible, default=-1) > dfa.rows else max(possible, default=-1))
 
 
 def alive(dfa: Dfa, cost, row: int, spent: int, low: int, high: int) -> bool:

@@ -6,13 +6,13 @@ import sys
 import pytest
 
 from constrained import CompiledGrammar, Vocabulary, warm_up
-from constrained.automata import chosen, counted, kinds, net_walk, tables, walk, walk_each
+from constrained.automata import chosen, costs, counted, kinds, net_walk, tables, walk, walk_each
 from constrained.grammar import Rule
 from tests.support.grammars import terminal, tokens_of
 
 KERNELS = [
     (module.__name__, name)
-    for module in (tables, walk, walk_each, counted, kinds, chosen, net_walk)
+    for module in (tables, walk, walk_each, costs, counted, kinds, chosen, net_walk)
     for name, one in vars(module).items()
     if hasattr(one, "signatures") and one.__module__ == module.__name__
 ]
@@ -23,6 +23,7 @@ PARTS = {
     "below",
     "below_counted",
     "below_chosen",
+    *("cheapest", "_edges_into", "dearest", "cycles"),
     *(name for name in vars(net_walk) if name.startswith("_")),
 }  # of other kernels
 ASK = f"""
