@@ -90,7 +90,7 @@ def _refuse_cycles(shapes: Shapes) -> None:
         while todo:
             here = todo[-1]
             if here not in on_the_way:
-                on_the_way[here] = iter(said[here].in_place())
+                on_the_way[here] = iter(said[here].in_place)
             ahead = next((one for one in on_the_way[here] if one not in done), None)
             if ahead is None:
                 del on_the_way[here]

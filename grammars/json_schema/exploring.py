@@ -36,7 +36,7 @@ _PERHAPS_WILD = _NEGATING | {"oneOf", "allOf", "dependencies"}
 _OF_TEXTS = frozenset({"pattern", "format", "contentEncoding", "minLength", "maxLength"})
 _OF_NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "format"})
 _MANY, _LONG = 64, 256  # constants; characters of one
-_TELLING = _OF_TEXTS | _OF_NUMBERS | _NEGATING | {"oneOf", "enum", "const"}
+_TELLING = _OF_TEXTS | _OF_NUMBERS | _NEGATING | {"oneOf", "enum", "const", "$dynamicRef", "$recursiveRef"}
 
 
 def explore(writer: Writer, most: int) -> None:
@@ -75,7 +75,7 @@ class _Explorer:
             return near
         above: dict[Location, list[Location]] = {}
         for location, one in said.items():
-            for _, below in one.parts:
+            for below in (*one.in_place, *one.inside):
                 above.setdefault(below, []).append(location)
         while todo:
             for location in above.get(todo.pop(), ()):
@@ -160,7 +160,8 @@ class _Explorer:
             if location not in self._settled:
                 self._settled.add(location)
                 self.settle_schema(location)
-                todo += [below for _, below in self._shapes.outline[location].parts]
+                todo += self._shapes.outline[location].in_place
+                todo += self._shapes.outline[location].inside
 
     # ------------------------------------------------------------------ what is told about scalars
 
@@ -180,10 +181,9 @@ class _Explorer:
         if found is None:
             said = self._shapes.outline[location]
             found = _own(said.facts)
-            below = said.in_place()
-            if below:
+            if said.in_place:
                 self._told_of[location] = _Told(2, 2, False)  # for a schema that comes back to itself
-                found = _all([found, *map(self._told_by, below)])
+                found = _all([found, *map(self._told_by, said.in_place)])
             self._told_of[location] = found
         return found
 
@@ -213,6 +213,8 @@ def _own(facts: Facts) -> _Told:
     """What a schema tells by itself."""
     if _TELLING.isdisjoint(facts):
         return _NOTHING
+    if "$dynamicRef" in facts or "$recursiveRef" in facts:
+        return _Told(2, 2, True)
     many = 2 * any(_is_much(facts[name]) for name in ("enum", "const") if name in facts)
     return _Told(
         len(_OF_TEXTS & facts.keys()) + many,

@@ -53,7 +53,7 @@ class ShapeTable:
         said = self._speech(location)
         if not said.facts:  # true, false, or {}
             return self.nothing if (location.value is False) is positive else self.anything
-        if said.parts:
+        if said.in_place or said.inside:
             return self.intern(frozenset({Says(location, positive, self.enter(location, scope))}))
         return self.intern(frozenset({Says(self._spokesman(location, said.facts), positive)}))
 
