@@ -11,7 +11,7 @@ from tests.runtime.tiny import write_model
 from tests.support.http_server import Server
 
 NAMES = ("schemathesis",)
-CHECKS = ("-c", "not_a_server_error", "--max-response-time", "60", "--warnings", "off")
+CHECKS = ("-c", "not_a_server_error", "--max-response-time", "60", "--request-timeout", "120", "--warnings", "off")
 EXAMPLES, SECONDS = 40, 1200
 
 

@@ -1,5 +1,6 @@
 """The site builds without a warning, and its pictures are what the engine draws today."""
 
+import json
 import os
 import re
 import runpy
@@ -10,6 +11,7 @@ from dataclasses import fields
 import pytest
 
 from server.settings import Settings
+from tests.clients import cli
 from tests.support.shared_data import CHECKOUT
 
 BUILD = CHECKOUT / "docs" / "making"
@@ -38,3 +40,17 @@ def test_every_setting_of_the_server_is_documented():
     page = (CHECKOUT / "docs" / "server.md").read_text()
     missing = [one.name for one in fields(Settings) if f"`--{one.name.replace('_', '-')}`" not in page]
     assert not missing
+
+
+def test_clients_are_documented_in_the_version_that_is_tested():
+    page = (CHECKOUT / "docs" / "TOOL_CALLING.md").read_text().partition("<!-- clients -->")[2]
+    rows = re.findall(r"^\| ([^|]+?) \| (\d[^|]*?) \|", page, re.MULTILINE)
+    documented = {(name.partition(" (")[0], version) for name, version in rows}
+    clients = CHECKOUT / "tests" / "clients"
+    tested = set(cli.PACKAGES.items())
+    for requirements in (clients / "requirements").glob("*.txt"):
+        tested |= set(re.findall(r"^([\w-]+)(?:\[\w+\])?==(\S+)$", requirements.read_text(), re.MULTILINE))
+    for manifest in (clients / "node").glob("*/package.json"):
+        tested |= set(json.loads(manifest.read_text())["dependencies"].items())
+    beside = {"mcp", "schemathesis", "zod", "@ai-sdk/openai-compatible"}
+    assert documented == {one for one in tested if one[0] not in beside}

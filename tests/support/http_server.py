@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.support.shared_data import CHECKOUT
 
-START_SECONDS = 120
+START_SECONDS = 300  # where kernels are not compiled yet, and the machine is busy
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ setTracingDisabled(true);
 const client = new OpenAI({ baseURL: URL_, apiKey: "none", maxRetries: 0, timeout: 300_000 });
 const models = [new OpenAIChatCompletionsModel(client, MODEL), new OpenAIResponsesModel(client, MODEL)];
 const City = z.object({ name: z.string().max(20), people: z.number().int() });
+const Report = z.object({ weather: z.string().max(20) }); // an answer in words may be cut, which the runner refuses
 const settings = { temperature: 0, maxTokens: 150, parallelToolCalls: false };
 
 function forecaster(model, cities) {
@@ -25,7 +26,7 @@ function forecaster(model, cities) {
     execute: async ({ city }) => (cities.push(city), weather(city)),
   });
   const modelSettings = { ...settings, toolChoice: "required" };
-  return new Agent({ name: "forecaster", model, tools: [get_weather], modelSettings });
+  return new Agent({ name: "forecaster", model, tools: [get_weather], outputType: Report, modelSettings });
 }
 
 await run({
@@ -35,7 +36,7 @@ await run({
       const cities = [];
       const made = await runAgent(forecaster(model, cities), "What is the weather in Oslo?", { maxTurns: 4 });
       ensure(cities.length >= 1, "a call");
-      found.push([cities, made.finalOutput]);
+      found.push([cities, Report.parse(made.finalOutput)]);
     }
     return found;
   },
