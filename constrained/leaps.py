@@ -26,7 +26,7 @@ from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.landing import land, land_counted
 from constrained.closures import leave
 from constrained.grammar import Automaton, Captured, Control, Fresh, Switch, Terminal
-from constrained.inner import Nodes, Scratch
+from constrained.inner import Nodes, walker_for
 from constrained.rests import Rest
 from constrained.sketches import Noter, sketched
 from constrained.states import States, Words
@@ -73,7 +73,7 @@ class Leaper:
         self._noter = Noter(states.forks)
         self._trie = trie = vocabulary.trie
         self._arrays = (trie.byte, trie.depth, trie.skip, trie.token)
-        self._scratch = Scratch(len(trie.byte), trie.max_depth)
+        self._scratch = walker_for(vocabulary).scratch  # of the thread, whatever the grammar
         self._words = vocabulary.words
         self._leaps: dict[Place, Leaps] = {}
         self._bytes = 0

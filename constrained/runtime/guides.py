@@ -5,21 +5,20 @@ worker a  0   2 3 4           so known masks (microseconds) are one worker's, an
 worker b    1 . . . . .       millisecond) holds up nobody
 
 A mask that takes longer than `PATIENCE` is late: the others of the batch go on without it, and its row gets
-its token when it is there. Threads that are busy with late ones are replaced, so that a grammar that thinks for
-seconds costs its neighbours processor time, and not their turns.
+its token when it is there. While all workers are busy with late ones there is another worker, so that a grammar
+that thinks for seconds costs its neighbours processor time, and not their turns.
 """
 
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from threading import Condition
 
 from constrained.runtime.constraint import Constraint, Guide, guide_of
 
 WORKERS = max(1, min(4, os.cpu_count() or 1))
-MOST_THREADS = 256  # those that are busy with late masks included; a thread is only made when it is needed
 PATIENCE = 0.05  # seconds: a slow mask of an honest grammar takes a tenth of that
 
 Answers = dict[int, Guide | Exception]  # uid -> guide, or what its constraint raised
@@ -32,59 +31,75 @@ class Guides:
     """
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(MOST_THREADS, "masks")
         self._todo: deque[tuple[int, Constraint]] = deque()
         self._asked: set[int] = set()  # those that have not been collected
         self._answers: Answers = {}
-        self._changed = Condition()
+        self._lock = threading.Lock()
+        self._wanted = Condition(self._lock)  # there is more to do, or nothing any more
+        self._changed = Condition(self._lock)  # there is an answer
+        self._idle = 0  # workers that wait for something to do
+        self._is_closed = False
         self.seconds = 0.0
 
     def ask(self, constraints: Mapping[int, Constraint | None]) -> None:
         """Begin to ask those that are not being asked; nobody else may touch a constraint until its answer is there."""
         rows = [(uid, one) for uid, one in constraints.items() if one is not None and uid not in self._asked]
         self._asked.update(uid for uid, _ in rows)
-        self._todo.extend(rows)
-        self._work(min(WORKERS, len(rows)))
+        with self._lock:
+            self._todo.extend(rows)
+            self._wanted.notify(min(WORKERS, len(rows)))
+            for _ in range(self._idle, min(WORKERS, len(rows))):
+                self._begin_worker()
 
     def collect(self, uids: Collection[int], *, idle: bool = False) -> Answers:
         """The answers that are there. Waits for those of `uids`, or for any if there is nothing else to do (`idle`).
 
         Not for long: see PATIENCE.
         """
-        with self._changed:
-            there = self._changed.wait_for(lambda: self._has(uids, idle), PATIENCE)
+        with self._lock:
+            if not self._changed.wait_for(lambda: self._has(uids, idle), PATIENCE) and self._todo:
+                self._begin_worker()
             found, self._answers = self._answers, {}
         self._asked.difference_update(found)
-        if not there and self._todo:  # all workers are busy with late ones
-            self._work(WORKERS)
         return found
 
     def close(self) -> None:
         """Stop the workers; one that is busy ends with its mask."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            self._is_closed = True
+            self._wanted.notify_all()
 
     def _has(self, uids: Collection[int], idle: bool) -> bool:
         if idle and not uids:
             return bool(self._answers) or not self._asked
         return all(uid in self._answers or uid not in self._asked for uid in uids)
 
-    def _work(self, workers: int) -> None:
-        for _ in range(workers):
-            self._pool.submit(self._take)
+    # ------------------------------------------------------------------ workers
 
-    def _take(self) -> None:
-        while True:
-            try:
-                uid, constraint = self._todo.popleft()
-            except IndexError:
-                return
+    def _begin_worker(self) -> None:
+        threading.Thread(target=self._work, name="masks", daemon=True).start()
+
+    def _work(self) -> None:
+        while (row := self._next()) is not None:
+            uid, constraint = row
             began = time.perf_counter()
             answer = _ask(constraint)
-            with self._changed:
+            with self._lock:
                 self._answers[uid] = answer
                 self.seconds += time.perf_counter() - began
                 if not self._todo:  # before, somebody is missing in any case
                     self._changed.notify()
+
+    def _next(self) -> tuple[int, Constraint] | None:
+        """What to ask; None ends the worker: all is over, or there are enough others."""
+        with self._lock:
+            while not self._todo:
+                if self._is_closed or self._idle >= WORKERS:
+                    return None
+                self._idle += 1
+                self._wanted.wait()
+                self._idle -= 1
+            return self._todo.popleft()
 
 
 def _ask(constraint: Constraint) -> Guide | Exception:

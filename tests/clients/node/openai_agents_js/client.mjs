@@ -26,7 +26,8 @@ function forecaster(model, cities) {
     execute: async ({ city }) => (cities.push(city), weather(city)),
   });
   const modelSettings = { ...settings, toolChoice: "required" };
-  return new Agent({ name: "forecaster", model, tools: [get_weather], outputType: Report, modelSettings });
+  const toolUseBehavior = "stop_on_first_tool"; // this model would call again and again
+  return new Agent({ name: "forecaster", model, tools: [get_weather], toolUseBehavior, modelSettings });
 }
 
 await run({
@@ -36,7 +37,8 @@ await run({
       const cities = [];
       const made = await runAgent(forecaster(model, cities), "What is the weather in Oslo?", { maxTurns: 4 });
       ensure(cities.length >= 1, "a call");
-      found.push([cities, Report.parse(made.finalOutput)]);
+      const speaker = new Agent({ name: "speaker", model, outputType: Report, modelSettings: settings });
+      found.push([cities, Report.parse((await runAgent(speaker, made.history)).finalOutput)]);
     }
     return found;
   },
