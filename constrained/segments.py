@@ -4,7 +4,10 @@
 "fals"       longest    "f" "als"?           the longest token at each place, as far as it is certain
 """
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from constrained.automata import walk
 from constrained.errors import VocabularyError
@@ -12,23 +15,49 @@ from constrained.vocabulary.trie import NO_TOKEN, ROOT
 from constrained.vocabulary.vocabulary import Vocabulary
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Ends:
+    """The ends of a text, all cut at once: from each place as few tokens as possible (the longest first among equals).
+
+    chosen (L,)   the token to take at each place, NO_TOKEN where none spell the rest
+    counts (L+1,) how many tokens there are from there
+    """
+
+    vocabulary: Vocabulary
+    text: bytes
+    chosen: NDArray[np.int32]
+    counts: list[int]
+
+    def tokens(self, place: int = 0) -> list[int]:
+        """The tokens from `place` on. Raises VocabularyError if none spell them."""
+        tokens: list[int] = []
+        while place < len(self.text):
+            token = int(self.chosen[place])
+            if token == NO_TOKEN:
+                raise VocabularyError(f"the vocabulary has no tokens for {self.text[place : place + 20]!r}")
+            tokens.append(token)
+            place += len(self.vocabulary.spellings[token] or b"")
+        return tokens
+
+
+def ends_of(vocabulary: Vocabulary, text: bytes) -> Ends:
+    """Cut `text` from every place on."""
+    trie = vocabulary.trie
+    chosen = walk.fewest_tokens(trie.byte, trie.skip, trie.token, np.frombuffer(bytearray(text), np.uint8))
+    counts = [0] * (len(text) + 1)
+    for place in range(len(text) - 1, -1, -1):
+        token = int(chosen[place])
+        if token != NO_TOKEN:
+            counts[place] = 1 + counts[place + len(vocabulary.spellings[token] or b"")]
+    return Ends(vocabulary, text, chosen, counts)
+
+
 def fewest_tokens(vocabulary: Vocabulary, text: bytes) -> list[int]:
     """As few tokens as possible that spell `text` (the longest first among equals).
 
     Raises VocabularyError if none do.
     """
-    trie = vocabulary.trie
-    chosen = walk.fewest_tokens(trie.byte, trie.skip, trie.token, np.frombuffer(bytearray(text), np.uint8))
-    tokens: list[int] = []
-    place = 0
-    while place < len(text):
-        token = int(chosen[place])
-        spelling = vocabulary.spellings[token] if token != NO_TOKEN else None
-        if spelling is None:
-            raise VocabularyError(f"the vocabulary has no tokens for {text[place : place + 20]!r}")
-        tokens.append(token)
-        place += len(spelling)
-    return tokens
+    return ends_of(vocabulary, text).tokens()
 
 
 def longest_tokens(vocabulary: Vocabulary, text: bytes, *, last: bool = False) -> list[int]:

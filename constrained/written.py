@@ -9,13 +9,15 @@
 
 from collections.abc import Callable, Sequence
 
+from constrained.automata.dfa import Dfa
 from constrained.errors import Unsatisfiable, VocabularyError
 from constrained.finishing import Finishing
 from constrained.grammar import Completion, Control, Switch, Symbol, Terminal
 from constrained.leaps import Place
 from constrained.rests import Fork, Recall, Rest
-from constrained.segments import fewest_tokens
+from constrained.segments import Ends, ends_of, fewest_tokens
 from constrained.states import State, States
+from constrained.vocabulary.trie import NO_TOKEN
 from constrained.vocabulary.vocabulary import Vocabulary
 
 ROWS = 20_000  # ways out of symbols that are remembered
@@ -35,6 +37,7 @@ class Written:
         self._finishing = finishing
         self._cuts: dict[tuple[Symbol, frozenset[bytes]], Cut | None] = {}
         self._rows: dict[tuple[Terminal | Switch, int], Cut | None] = {}
+        self._ends_of_rows: dict[tuple[Terminal, int], tuple[Ends, int]] = {}  # a text, and where a row's begins in it
         self._sums: dict[Rest, int] = {states.end: 1}
 
     # ------------------------------------------------------------------ how many
@@ -44,6 +47,10 @@ class Written:
         symbol, _, rest = place
         if symbol is None:
             return self.rest(rest)
+        if isinstance(symbol, Terminal) and isinstance(symbol.automaton, Dfa):
+            ends, at = self._text_from(symbol, symbol.automaton, place[1])
+            known = ends.chosen[at] != NO_TOKEN if at < len(ends.text) else True
+            return ends.counts[at] + self.rest(rest) if known else NEVER
         cut = self._cut_place(place)
         if cut is None:
             return NEVER
@@ -124,6 +131,9 @@ class Written:
             return ()
         if isinstance(symbol, Control):
             return tuple(self.tokens_of(symbol)[:1]) or None
+        if isinstance(symbol, Terminal) and isinstance(symbol.automaton, Dfa):
+            ends, at = self._text_from(symbol, symbol.automaton, row)
+            return self._cut_of(lambda: ends.tokens(at))
         key = (symbol, row)
         if key not in self._rows:
             if len(self._rows) >= ROWS:
@@ -131,14 +141,33 @@ class Written:
             self._rows[key] = self._cut(lambda: self._finishing.of_row(symbol, row))
         return self._rows[key]
 
+    def _text_from(self, symbol: Terminal, automaton: Dfa, row: int) -> tuple[Ends, int]:
+        """A shortest text from a row, cut; along a literal, all rows' are ends of the first one's."""
+        found = self._ends_of_rows.get((symbol, row))
+        if found is None:
+            if len(self._ends_of_rows) >= ROWS:
+                self._ends_of_rows.clear()
+            text = automaton.completion(row)
+            ends = ends_of(self._vocabulary, text)
+            found = ends, 0
+            for place, byte in enumerate((*text, 0)):
+                self._ends_of_rows.setdefault((symbol, row), (ends, place))
+                row = automaton.after(row, byte) if place < len(text) else row
+        return found
+
     def _cut(self, complete: Callable[[], Completion]) -> Cut | None:
         """A completion in tokens; None where there is none, or the vocabulary cannot write it."""
+        return self._cut_of(lambda: self._tokens_of(complete()))
+
+    def _tokens_of(self, pieces: Completion) -> list[int]:
+        cuts = [fewest_tokens(self._vocabulary, one) if isinstance(one, bytes) else [one] for one in pieces]
+        return [token for cut in cuts for token in cut]
+
+    def _cut_of(self, cut: Callable[[], list[int]]) -> Cut | None:
         try:
-            pieces = complete()
-            cuts = [fewest_tokens(self._vocabulary, one) if isinstance(one, bytes) else [one] for one in pieces]
+            return tuple(cut())
         except (Unsatisfiable, VocabularyError):
             return None
-        return tuple(token for cut in cuts for token in cut)
 
 
 def below(rest: Rest) -> tuple[Rest, ...]:

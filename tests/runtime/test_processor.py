@@ -94,6 +94,13 @@ def test_other_processors_cannot_bring_back_a_masked_token(model, first):
     assert matches(run(model, sampler=hot(3), logits_processors=[ours, *others] if first else [*others, ours]))
 
 
+@pytest.mark.parametrize("options", CACHES.values(), ids=CACHES)
+def test_two_grammars_leave_what_both_allow(model, options):
+    both = [GrammarProcessor(tiny.grammar(pattern)) for pattern in ("([a-m][a-m]){2,4}", "(ab|de|fg)*")]
+    tokens = run(model, sampler=hot(5), logits_processors=both, **options)
+    assert matches(tokens, "(ab|de|fg){2,4}")
+
+
 def test_a_matcher_continues_where_it_is(model):
     matcher = tiny.grammar(PATTERN).matcher()
     for character in b'{"abc':
@@ -141,6 +148,26 @@ def test_rows_may_join_and_leave_while_others_run(model):
     drain(batch, results)
     assert matches(results[first[0]])
     assert matches(results[second[0]], "[a-f]{9,20}")
+
+
+def test_rows_of_a_batch_take_prompt_caches_and_other_processors(model):
+    """Rows of a batch are reordered as they end: the short ones leave first."""
+    patterns = ["[a-f]{30}", "x", "[g-p]{12,14}", "yes|no"]
+    caches = [make_prompt_cache(model) for _ in patterns]
+    for number, cache in enumerate(caches):
+        model(mx.array([PROMPT[: number + 1]]), cache=cache)
+    others = make_logits_processors(logit_bias={150: 1e6, 30: -5.0}, repetition_penalty=1.3, presence_penalty=0.5)
+    batch = BatchGenerator(model, stop_tokens=[[tiny.END]], max_tokens=40)
+    results: dict[int, list[int]] = {}
+    uids = batch.insert(
+        [[40]] * len(patterns),
+        caches=caches,
+        all_tokens=[PROMPT[: number + 1] for number in range(len(patterns))],
+        logits_processors=[[GrammarProcessor(tiny.grammar(pattern)), *others] for pattern in patterns],
+    )
+    drain(batch, results)
+    for uid, pattern in zip(uids, patterns, strict=True):
+        assert matches(results[uid], pattern), pattern
 
 
 # ---------------------------------------------------------------- drafts

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from constrained import BudgetTooSmall, CompiledGrammar, TokenRefused, Vocabulary
+from constrained import BudgetTooSmall, CompiledGrammar, TokenRefused, Vocabulary, VocabularyError, segments, written
 from constrained.automata.lift import any_string
 from constrained.budget import Budgeted
 from constrained.grammar import Control, Rule, Terminal
@@ -146,3 +146,27 @@ def test_a_capture_that_nobody_knows_is_tried_token_by_token():
         word, _, again = text.partition(b",")
         assert word == again
         assert len(text) < budget
+
+
+def test_a_long_literal_is_cut_once_and_not_from_every_place(monkeypatch):
+    cuts: list[bytes] = []
+    cut = written.ends_of
+    monkeypatch.setattr(written, "ends_of", lambda vocabulary, text: cuts.append(text) or cut(vocabulary, text))
+    text = "hello Paris, " * 40
+    budgeted = Budgeted(compile_json_schema({"const": text}, VOCABULARY).matcher(), 1000)
+    assert finish(budgeted, min) == f'"{text}"'.encode()
+    assert sum(map(len, cuts)) <= 3 * len(text)
+
+
+def test_the_ends_of_a_text_are_cut_as_if_each_stood_alone():
+    text = b'{"city": "Paris", "true": {"name": "hello"}}'
+    ends = segments.ends_of(VOCABULARY, text)
+    for place in range(len(text) + 1):
+        alone = segments.fewest_tokens(VOCABULARY, text[place:])
+        assert ends.tokens(place) == alone
+        assert ends.counts[place] == len(alone)
+    some = Vocabulary.from_spellings([b"a", b"ab", None], [2])
+    ends = segments.ends_of(some, b"abba")
+    assert ends.chosen.tolist() == [-1, -1, -1, 0]
+    with pytest.raises(VocabularyError, match="no tokens for b'bba'"):
+        ends.tokens(1)
