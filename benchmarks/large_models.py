@@ -39,7 +39,7 @@ QUOTES = 0.5  # added to the logits of tokens that begin with a quote, or string
 COLOURS = {"type": "array", "minItems": 300, "items": {"enum": ["red", "green", "blue", "greenish"]}}
 ENDLESS: dict[str, Any] = {
     "in a list of choices": {"type": "object", "properties": {"colours": COLOURS}, "required": ["colours"]},
-    "in a text": {"type": "object", "properties": {"a": {"type": "string", "minLength": 4000}}, "required": ["a"]},
+    "in a text": {"type": "object", "properties": {"a": {"type": "string", "minLength": 900}}, "required": ["a"]},
 }
 FREE, THEIRS = "free", "free, mlx-lm's loop"
 

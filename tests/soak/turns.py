@@ -169,7 +169,7 @@ def inclined(one: Case) -> Inclined:
         if tokens:
             likes[tokens[0]] = strength
         if strength > 7.0:
-            follows += [pair for pair in pairwise(tokens) if vocabulary.spellings[pair[1]] is not None]
+            follows += [pair for pair in pairwise(tokens) if pair[1] not in vocabulary.eos_token_ids]
     return Inclined(random_model(one.model, vocabulary.size), vocabulary.size, likes, follows)
 
 
