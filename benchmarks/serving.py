@@ -32,7 +32,7 @@ from grammars.tools.tables import FORMATS
 from tests.support.http_server import Server
 
 CONCURRENCY = (1, 4, 16)
-TOKENS = 48
+TOKENS = 24
 TOOL = {
     "type": "function",
     "function": {
@@ -196,5 +196,5 @@ def rows(size: Size) -> Iterator[Row]:
         ask(server.port, {"messages": question("text", 0), "max_tokens": 4})
         for kind in ("text", "call"):
             for clients in size.of(small=CONCURRENCY[:1], full=CONCURRENCY):
-                turns = size.of(small=1, full=3)
+                turns = size.of(small=1, full=2)
                 yield from rows_of(kind, clients, *rounds(kind, clients, turns, server.port, theirs))
