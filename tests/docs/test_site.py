@@ -10,6 +10,10 @@ from dataclasses import fields
 
 import pytest
 
+from server.api.chat_request import ChatRequest
+from server.api.messages_request import MessagesRequest
+from server.api.responses_request import ResponsesRequest
+from server.metrics import Metrics
 from server.settings import Settings
 from tests.clients import cli
 from tests.support.shared_data import CHECKOUT
@@ -40,6 +44,25 @@ def test_every_setting_of_the_server_is_documented():
     page = (CHECKOUT / "docs" / "server.md").read_text()
     missing = [one.name for one in fields(Settings) if f"`--{one.name.replace('_', '-')}`" not in page]
     assert not missing
+
+
+@pytest.mark.parametrize(
+    ("row", "body"),
+    [("chat completions", ChatRequest), ("responses", ResponsesRequest), ("messages", MessagesRequest)],
+)
+def test_fields_without_effect_are_documented(row, body):
+    page = (CHECKOUT / "docs" / "server.md").read_text()
+    documented = re.search(rf"^\| {row} \| (`\w+`(?:, `\w+`)*) \|$", page, re.MULTILINE)
+    assert documented
+    none = [name for name, one in body.model_fields.items() if one.description == "Accepted and of no effect."]
+    assert sorted(re.findall(r"\w+", documented[1])) == sorted(none)
+
+
+def test_every_metric_is_documented():
+    page = (CHECKOUT / "docs" / "server.md").read_text()
+    names = re.findall(r"^# TYPE (\w+)", Metrics().text().decode(), re.MULTILINE)
+    assert len(names) > 10
+    assert not [name for name in names if not name.endswith("_created") and f"`{name}`" not in page]
 
 
 def test_clients_are_documented_in_the_version_that_is_tested():
