@@ -101,7 +101,13 @@ def _connection(port: int) -> http.client.HTTPConnection:
 
 
 def ask(port: int, body: dict[str, Any]) -> Timed:
-    """Stream one answer."""
+    """Stream one answer. The other server takes five connections at once and resets the rest, which knock again."""
+    while True:
+        with contextlib.suppress(ConnectionResetError):
+            return _ask(port, body)
+
+
+def _ask(port: int, body: dict[str, Any]) -> Timed:
     began, first, tokens = time.perf_counter(), None, 0
     with contextlib.closing(_connection(port)) as connection:
         options = {"stream": True, "stream_options": {"include_usage": True}, "temperature": 0}
