@@ -87,9 +87,8 @@ def read_tools(tools: object) -> tuple[Tool, ...]:
     first: dict[str, int] = {}
     for index, tool in enumerate(found):
         if tool.name in first:
-            raise InvalidGrammar(
-                f"a second tool named {tool.name!r}, after tools[{first[tool.name]}]", where=tool.where
-            )
+            place = f"{tool.where.rpartition('.')[0] or tool.where}.name"
+            raise InvalidGrammar(f"a second tool named {tool.name!r}, after tools[{first[tool.name]}]", where=place)
         first[tool.name] = index
     return tuple(found)
 

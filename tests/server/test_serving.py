@@ -292,6 +292,7 @@ TEXT_FORMAT = {"format": {"type": "json_schema", "schema": {"type": 1}}}
         (CHAT, chat(messages=[{**USER, "content": [{"type": "image_url"}]}]), "messages[0].content[0].type", "image"),
         (CHAT, chat(tools=[TOOL, function(NEGATED)]), f"{PARAMETERS}/properties/a/not/uniqueItems", "uniqueItems"),
         (CHAT, chat(tools=[{"type": "mcp"}, function({"type": 1})]), f"{PARAMETERS}/type", ""),
+        (CHAT, chat(tools=[TOOL, TOOL]), "tools[1].function.name", "after tools[0]"),
         (CHAT, chat(response_format=schema_answer({"type": 1})), "response_format.json_schema.schema#/type", ""),
         (CHAT, chat(structured_outputs={"regex": "("}), "structured_outputs.regex", "group is opened"),
         (CHAT, chat(structured_outputs={"grammar": "start: ("}), "structured_outputs.grammar, line 1, column 9", ""),
