@@ -84,7 +84,7 @@ def test_reads_every_shape_of_a_custom_tool(entry: Any, wanted: Input):
         ([{"type": "function", "function": {}}], InvalidGrammar, "tools[0].function.name"),
         ([{"name": ""}], InvalidGrammar, "tools[0].name"),
         ([{"name": "f", "parameters": []}], InvalidGrammar, "tools[0].parameters"),
-        ([{"name": "f"}, {"name": "g"}, {"name": "f"}], InvalidGrammar, "tools[2].parameters"),
+        ([{"name": "f"}, {"name": "g"}, {"name": "f"}], InvalidGrammar, "tools[2].name"),
         ([{"type": "web_search"}], UnsupportedFeature, "tools[0].type"),
         ([{"type": "custom", "custom": {}}], InvalidGrammar, "tools[0].custom.name"),
         ([custom(type="json")], InvalidGrammar, "tools[0].custom.format.type"),
@@ -96,7 +96,7 @@ def test_reads_every_shape_of_a_custom_tool(entry: Any, wanted: Input):
             InvalidGrammar,
             "tools[0].custom.format.grammar.definition",
         ),
-        ([{"name": "f"}, custom(type="text")], InvalidGrammar, "tools[1].custom.format"),
+        ([{"name": "f"}, custom(type="text")], InvalidGrammar, "tools[1].custom.name"),
     ],
 )
 def test_mistakes_are_reported_where_they_stand(tools: Any, error: type[GrammarError], where: str):
