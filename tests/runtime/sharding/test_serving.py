@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from constrained.ranks.channel import EXIT, GRACE, SILENCE
+from constrained.runtime.packaged_model import packaged_model
 from tests.runtime import tiny
 from tests.support.ranks import Ranks
 
@@ -33,8 +34,9 @@ def model(tmp_path_factory) -> str:
 class Served:
     """A server over `count` ranks, once it has said where it is."""
 
-    def __init__(self, count: int, model: str) -> None:
-        self.ranks = Ranks(count, ["-m", "server.cli", "serve", "--port", "0", "--model", model])
+    def __init__(self, count: int, model: str, sharding: str = "pipeline") -> None:
+        command = ["-m", "server.cli", "serve", "--port", "0", "--model", model, "--sharding", sharding]
+        self.ranks = Ranks(count, command)
         first = self.ranks.processes[0]
         assert first.stdout is not None
         line = first.stdout.readline()
@@ -76,6 +78,19 @@ def streamed(lines: Any) -> str:
 
 
 def test_many_clients_at_once_some_of_whom_go_away(served):
+    check_clients(served, 9)
+
+
+@pytest.mark.slow
+@pytest.mark.model
+@pytest.mark.parametrize("sharding", ["pipeline", "tensor"])
+def test_many_clients_of_the_packaged_model_on_three_ranks(sharding):
+    served = Served(3, str(packaged_model()), sharding)
+    with served.ranks:
+        check_clients(served, 24)
+
+
+def check_clients(served: Served, clients: int) -> None:
     """Valid answers for those who stay; then SIGTERM, and every rank ends well."""
     failures: list[BaseException] = []
 
@@ -92,14 +107,15 @@ def test_many_clients_at_once_some_of_whom_go_away(served):
         except BaseException as error:  # noqa: BLE001  it is raised in the thread of the test
             failures.append(error)
 
-    threads = [threading.Thread(target=client, args=(number,)) for number in range(9)]
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(TIMEOUT)
+    assert not any(thread.is_alive() for thread in threads)
     assert failures == []
     served.ranks.processes[0].send_signal(signal.SIGTERM)
-    assert [code for code, _, _ in served.ranks.finish(30)] == [0, 0]
+    assert not any(code for code, _, _ in served.ranks.finish(30))
 
 
 @pytest.mark.slow
