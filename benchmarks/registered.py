@@ -18,6 +18,7 @@ BENCHMARKS = (
     "threads",
     "footprint",
     "lark_masks",
+    "long_text",
     "mask_kernels",
     "mask_overhead",
     "large_models",
