@@ -25,8 +25,8 @@ from grammars import compile_lark
 from tests.support.tokenizers import tokenizer_path
 
 FOLDER = Path(__file__).parent.parent / "tests" / "conformance" / "lark"
-DEEP, SHALLOW = 300, 30  # bytes that must still be written: brackets are closed from the one down to the other
-LOOK = 8  # tokens between looks at how deep it is
+DEEP, SHALLOW = 10, 3  # bytes that must still be written: brackets are closed from the one down to the other
+LOOK = 4  # tokens between looks at how deep it is
 PUNCTUATION = frozenset("[]{}(),:;\"'+-*/<>=.!?\n")
 
 
@@ -52,8 +52,9 @@ def blocks(grammar: CompiledGrammar, chance: random.Random, count: int, size: in
     """`count` pieces of at least `size` bytes of one random text; the last one ends it, the shortest way."""
     matcher, spellings = grammar.matcher(), grammar.vocabulary.spellings
     common = [token for token, spelling in enumerate(spellings) if spelling and _is_punctuation(spelling)]
-    punctuation = np.zeros(32 * grammar.vocabulary.words, np.bool_)
+    punctuation, spelled = np.zeros((2, 32 * grammar.vocabulary.words), np.bool_)
     punctuation[common] = True
+    spelled[: len(spellings)] = [bool(spelling) for spelling in spellings]
     closing, tokens = False, 0
     for number in range(count):
         text, times = bytearray(), list[float]()
@@ -63,10 +64,10 @@ def blocks(grammar: CompiledGrammar, chance: random.Random, count: int, size: in
             masked = time.thread_time_ns()
             if tokens % LOOK == 0:
                 closing = len(matcher.shortest_completion()) > (SHALLOW if closing else DEEP)
-            if closing:
-                token = fewest_tokens(grammar.vocabulary, matcher.shortest_completion())[0]
+            if closing and (missing := matcher.shortest_completion()):
+                token = fewest_tokens(grammar.vocabulary, missing)[0]
             else:
-                token = _chosen(words, punctuation, spellings, chance)
+                token = _chosen(words, punctuation, spelled, chance)
             ready = time.thread_time_ns()
             matcher.advance(token)
             times.append((time.thread_time_ns() - ready + masked - began) / 1000)
@@ -81,14 +82,12 @@ def _is_punctuation(spelling: bytes) -> bool:
     return len(spelling) <= 2 and PUNCTUATION.issuperset(spelling.decode(errors="replace"))
 
 
-def _chosen(
-    words: np.ndarray, punctuation: np.ndarray, spellings: tuple[bytes | None, ...], chance: random.Random
-) -> int:
+def _chosen(words: np.ndarray, punctuation: np.ndarray, spelled: np.ndarray, chance: random.Random) -> int:
     allowed = np.unpackbits(words.view(np.uint8), bitorder="little").astype(np.bool_)
     structural = np.flatnonzero(allowed & punctuation)
     if len(structural) and chance.random() < 0.5:
         return int(chance.choice(structural))
-    return int(chance.choice([token for token in np.flatnonzero(allowed) if spellings[token]]))
+    return int(chance.choice(np.flatnonzero(allowed & spelled)))
 
 
 def rows(size: Size) -> Iterator[Row]:
