@@ -17,15 +17,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
-from math import isinf
 from typing import TYPE_CHECKING
 
 from constrained.automata.counted import UNBOUNDED
 from constrained.grammar import Node, Seen, Sequence
+from grammars.json_schema.array_endings import ending
 from grammars.json_schema.arrays import Arr
+from grammars.json_schema.limits import EXTRA, HEAVIEST
 from grammars.json_schema.literals import Shape
+from grammars.json_schema.ropes import Rope, joined, written
 from grammars.json_schema.unique_items import UniqueItems, Way
-from grammars.json_schema.values import Value, parse_value
+from grammars.json_schema.values import Value
 
 if TYPE_CHECKING:
     from grammars.json_schema.nodes import Writer
@@ -58,8 +60,19 @@ class ArrayPlan:
         return ArrayState(counts=(0,) * len(self.array.contains))
 
     def alive(self) -> bool:
-        """Is there any such array?"""
-        return self.can_finish(self.start)
+        """Is there any such array that can be written?"""
+        weight = self.weight()
+        return weight is not None and weight <= HEAVIEST
+
+    def weight(self) -> int | None:
+        """How many values such an array holds at least, roughly; None where there is no such array."""
+        if not self.can_finish(self.start):
+            return None
+        array, weight = self.array, self.writer.weight
+        least = max(array.low, sum(one.low for one in array.contains))
+        items = sum(max(1, weight(item)) for item in array.prefix[:least])
+        rest = max(0, least - len(array.prefix))
+        return 1 + items + (rest * max(1, weight(array.rest)) if rest else 0) + (EXTRA * least if array.unique else 0)
 
     def children(self) -> Iterator[Shape]:
         """The shapes that items may have."""
@@ -178,9 +191,13 @@ class ArrayPlan:
             ways = min(ways * writer.variety(array.item(length), enough), enough)
         return max(1, min(total, enough))
 
-    def shortest(self) -> bytes:
+    def text(self) -> Rope:
         """A shortest such array."""
-        return self.writer.text(self.writer.marks.open_array) + self.node(self.start).shortest()
+        return joined([self.writer.text(self.writer.marks.open_array), ending(self, self.start)])
+
+    def shortest(self) -> bytes:
+        """The same, as bytes."""
+        return written(self.text())
 
     # ------------------------------------------------------------------ moves
 
@@ -267,20 +284,4 @@ class ArrayNode(Node):
     def shortest(self) -> bytes:
         """A shortest way to close the array."""
         with self.plan.writer.lock:
-            return self._shortest()
-
-    def _shortest(self) -> bytes:
-        plan, marks, writer = self.plan, self.plan.writer.marks, self.plan.writer
-        text, state = b"", self.state
-        while not plan.may_close(state):
-            moves = [
-                (writer.length(shape), -sum(after.counts), shape, after)
-                for shape, after in plan.items(state)
-                if after.index > state.index or after.counts != state.counts
-            ]
-            _, _, shape, after = min(moves, key=lambda move: (isinf(move[0]), move[1], move[0]))
-            item = writer.shortest(shape)
-            text += (b"" if state.first else writer.text(marks.comma)) + item
-            seen = state.seen | {parse_value(item)} if plan.array.unique else state.seen
-            state = replace(after, seen=seen)
-        return text + writer.text(marks.close_empty_array if state.first else marks.close_array)
+            return written(ending(self.plan, self.state))

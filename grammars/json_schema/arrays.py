@@ -18,7 +18,7 @@ from constrained.errors import UnsupportedFeature
 from grammars.json_schema.documents import Location, Scope
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.outline import Facts
-from grammars.json_schema.scalars import chosen, types
+from grammars.json_schema.scalars import at_least, at_most, chosen, types
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.values import Items, Value, canonical
 
@@ -160,8 +160,8 @@ class Arrays:
         one = Arr(
             prefix,
             rest,
-            int(facts.get("minItems", 0)),
-            int(facts.get("maxItems", UNBOUNDED)),
+            at_least(facts, "minItems"),
+            at_most(facts, "maxItems"),
             facts.get("uniqueItems") is True,
             contains,
             evaluated if self._shapes.tracks_evaluated else NO_ITEMS,
@@ -187,8 +187,8 @@ class Arrays:
         return Contains(
             self._shapes.of(at, scope),
             self._shapes.of(at, scope, False),
-            int(facts.get("minContains", 1)),
-            int(facts.get("maxContains", UNBOUNDED)),
+            at_least(facts, "minContains", 1),
+            at_most(facts, "maxContains"),
         )
 
     def conditions(self, location: Location, facts: Facts, scope: Scope) -> list[Arr]:
@@ -229,10 +229,10 @@ class Arrays:
         if rest_at is not None:
             right, wrong = shapes.of(rest_at, scope), shapes.of(rest_at, scope, False)
             found.append(Arr((), anything, contains=(Contains(wrong, right, 1, UNBOUNDED, len(prefix_at)),)))
-        if int(facts.get("minItems", 0)) > 0:
-            found.append(Arr((), anything, high=int(facts["minItems"]) - 1))
-        if "maxItems" in facts:
-            found.append(Arr((), anything, low=int(facts["maxItems"]) + 1))
+        if (low := at_least(facts, "minItems")) > 0:
+            found.append(Arr((), anything, high=low - 1))
+        if (high := at_most(facts, "maxItems")) < UNBOUNDED:
+            found.append(Arr((), anything, low=high + 1))
         if "contains" in facts:
             has = self._contains(location, facts, scope)
             if has.low > 0:

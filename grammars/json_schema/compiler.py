@@ -28,7 +28,7 @@ from grammars.json_schema.literals import Says, Shape
 from grammars.json_schema.nodes import Writer
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.json_schema.report import Report
-from grammars.json_schema.scalars import placed
+from grammars.json_schema.scalars import TEXTS, placed
 from grammars.json_schema.shapes import Shapes
 
 
@@ -67,6 +67,8 @@ def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits)
         _compile_patterns(shapes)
         explore(writer, limits.shapes)
         if not writer.alive(shapes.root()):
+            if writer.too_long is not None:
+                raise LimitExceeded("no value is short enough to be written", where=blame(writer, writer.too_long))
             raise Unsatisfiable("no JSON value satisfies this schema", where=blame(writer, shapes.root()))
     except RecursionError as error:
         raise LimitExceeded("the schema is nested too deeply", where="#") from error
@@ -108,6 +110,9 @@ def _compile_patterns(shapes: Shapes) -> None:
             placed(location, "pattern", texts.matching, said.facts["pattern"])
         for pattern in said.facts.get("patternProperties", ()):
             placed(location, "patternProperties", pattern_dfa, pattern)
+        if "propertyNames" in said.facts:
+            names = shapes.language(TEXTS, shapes.of(location.child("propertyNames"), ()))
+            placed(location, "propertyNames", texts.decoded, names)
 
 
 def blame(writer: Writer, shape: Shape, above: frozenset[Shape] = frozenset()) -> Where | str:

@@ -30,7 +30,7 @@ from grammars.json_schema.values import Items, Members
 
 _NEGATING = frozenset({"not", "if", "maxContains", "dependentSchemas"})
 
-_PERHAPS_WILD = _NEGATING | {"oneOf", "allOf", "dependencies"}
+_PERHAPS_WILD = _NEGATING | {"oneOf", "allOf", "dependencies", "propertyNames"}
 
 # Facts of which several may make a large automaton. A negation makes one of one fact.
 _OF_TEXTS = frozenset({"pattern", "format", "contentEncoding", "minLength", "maxLength"})
@@ -88,6 +88,8 @@ class _Explorer:
         if _PERHAPS_WILD.isdisjoint(facts):
             return False
         if not _NEGATING.isdisjoint(facts) or (branching and "allOf" in facts):
+            return True
+        if "propertyNames" in facts:  # together with patterns, the names may be too large
             return True
         if any(not isinstance(needs, list) for needs in facts.get("dependencies", {}).values()):
             return True

@@ -9,6 +9,7 @@ have one shape. A key may not be one that is declared or came before. Two ways t
     finite    otherwise (maxLength, enum, `^x[0-9]$`): the refused texts are taken out of the automaton
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ import numpy as np
 from constrained.automata.algebra import difference, labelled_union, literals, relabel
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.lift import any_text, json_string
+from constrained.automata.listing import texts_by_length
 from constrained.automata.remembered import remembered
 from constrained.grammar import Terminal
 from grammars.json_schema import texts
@@ -59,8 +61,11 @@ class KeyClass:
         return None if left.is_empty else Terminal(left, "key")
 
     def _left(self, extras: frozenset[bytes]) -> Dfa:
-        written = [key for name in self.declared if (key := json_key(name)) is not None]
-        return difference(_written(self.names), literals([*written, *extras]))
+        return difference(_written(self.names), literals([*self._declared, *extras]))
+
+    @cached_property
+    def _declared(self) -> frozenset[bytes]:
+        return frozenset(key for name in self.declared if (key := json_key(name)) is not None)
 
     def variety(self, extras: frozenset[bytes]) -> int:
         """How many keys are left."""
@@ -70,16 +75,15 @@ class KeyClass:
         """The keys that are left, where they are so few that they can run out; None where they are many."""
         if self.endless or _size(self.names) > _FEW + len(extras) + len(self.declared):
             return None
-        left, found = self._left(extras), list[bytes]()
-        while not left.is_empty:
-            found.append(left.completion(START))
-            left = difference(left, literals([found[-1]]))
-        return found
+        return list(self.listed(extras.union(self._declared)))
+
+    def listed(self, refused: frozenset[bytes]) -> Iterator[bytes]:
+        """The keys that are not refused, shorter ones first."""
+        return (key for key in texts_by_length(_written(self.names)) if key not in refused)
 
     def shortest(self, refused: frozenset[bytes]) -> bytes:
-        """A shortest key that is not refused."""
-        left = difference(_written(self.names), literals(refused))
-        return left.completion(START)
+        """A shortest key that is not refused; there is one."""
+        return next(self.listed(refused))
 
 
 @remembered
@@ -112,21 +116,23 @@ def is_endless(automaton: Dfa) -> bool:
 
 
 def count_texts(automaton: Dfa, most: int = _MANY) -> int:
-    """How many texts an automaton accepts, counted up to `most`."""
+    """How many texts an automaton accepts, counted up to `most`.
+
+    Length by length, over the rows that texts of that length lead to. Each of these texts begins another text
+    than the others, so as soon as they are many, the whole is.
+    """
     widths = np.bincount(automaton.classes, minlength=automaton.step.shape[1])
     accepts = automaton.labels != REFUSES
-    counts = np.zeros(automaton.rows, object)
-    counts[START] = 1
-    total = 0
+    rows, counts = np.array([START]), np.ones(1)
+    total = 0.0
     for _ in range(automaton.rows):
-        total += int(counts[accepts].sum())
-        ahead = np.zeros(automaton.rows, object)
-        for row in np.flatnonzero(counts):
-            np.add.at(ahead, automaton.step[row], counts[row] * widths.astype(object))
-        ahead[DEAD] = 0
-        counts = ahead
-        if total >= most or not counts.any():
-            return min(total, most)
+        total += counts[accepts[rows]].sum()
+        targets, ways = automaton.step[rows], counts[:, None] * widths  # (rows, C)
+        lives = targets != DEAD
+        rows, place = np.unique(targets[lives], return_inverse=True)
+        counts = np.bincount(place, weights=ways[lives], minlength=len(rows))
+        if total + counts.sum() >= most or not len(rows):
+            return min(int(total + counts.sum()), most)
     return most
 
 

@@ -13,6 +13,9 @@ from constrained.automata import drawn
 from constrained.errors import LimitExceeded
 from grammars.json_schema.survey import SchemaLimits
 
+HEAVIEST = 1 << 20  # values in one value: where more are needed, it is not written
+EXTRA = 16  # what an undeclared key, or an item that must be different, weighs: it is compared with all others
+
 
 @dataclass(frozen=True, slots=True)
 class CompileLimits:

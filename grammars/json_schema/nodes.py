@@ -12,9 +12,7 @@ for a fixpoint is for one thread alone, so it finds things out under its `lock`,
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import reduce
-from math import inf
 
 from constrained.automata.algebra import intersect, literal, union
 from constrained.automata.dfa import START, Dfa
@@ -25,23 +23,23 @@ from grammars.json_schema import texts
 from grammars.json_schema.array_nodes import ArrayPlan
 from grammars.json_schema.arrays import Arr, Arrays
 from grammars.json_schema.extra_keys import count_texts
+from grammars.json_schema.limits import HEAVIEST
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.object_nodes import ObjectPlan
 from grammars.json_schema.objects import Obj, Objects
 from grammars.json_schema.options import punctuation
 from grammars.json_schema.plain_values import PlainValues
+from grammars.json_schema.ropes import written
 from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
 from grammars.json_schema.shapes import Shapes
+from grammars.json_schema.shortest import Shortest
+from grammars.json_schema.texts import Texts
 
 NULL, TRUE, FALSE = (literal(text) for text in (b"null", b"true", b"false"))
 
 
 # Of the spellings of a number, one: 1.5 and not 1.50 or 15e-1, 0 and not -0.
 _ONE_SPELLING = compile_rust(r"0|-?[1-9][0-9]*|-?(0|[1-9][0-9]*)\.[0-9]*[1-9]")
-
-
-class Circular(Exception):
-    """A shortest text was asked for while it is being looked for; never leaves `Writer`."""
 
 
 @remembered
@@ -88,9 +86,8 @@ class Writer:
         self._object_plans: dict[Obj, ObjectPlan] = {}
         self._open: set[Shape] = set()
         self._assumed = False
-        self._shortest: dict[Shape, bytes] = {}
-        self._writing: set[Shape] = set()
-        self._circular = False
+        self.short = Shortest(self)
+        self.too_long: Shape | None = None  # it has values, but none that anyone could write
 
     # ------------------------------------------------------------------ alternatives
 
@@ -128,28 +125,51 @@ class Writer:
             self._assumed = True
             return False
         if self.plain_values.has_one(shape):
-            shape.alive = True
+            shape.alive, shape.weight = True, 1
             return True
         self.shapes.allowance.check()
         outer, self._assumed = self._assumed, False
         self._open.add(shape)
         try:
-            found = self._has_scalar(shape) or any(plan.alive() for plan in self.structured(shape))
+            weight = 1 if self._has_scalar(shape) else self._lightest(shape)
         finally:
             self._open.discard(shape)
+        found = weight is not None
         if found or not self._assumed or not self._open:
             shape.alive = found  # "no" is certain only if it did not rest on an open question
+            shape.weight = weight or 0
         self._assumed = outer or (self._assumed and not found)
         return found
+
+    def weight(self, shape: Shape) -> int:
+        """How many values there are at least in a value of this shape, roughly."""
+        return shape.weight if self.alive(shape) else 0
+
+    def _lightest(self, shape: Shape) -> int | None:
+        """The weight of some array or object of the shape that is not too long; None without any."""
+        for plan in self.structured(shape):
+            if (weight := plan.weight()) is not None:
+                if weight <= HEAVIEST:
+                    return weight
+                self.too_long = self.too_long or shape
+        return None
 
     def _has_scalar(self, shape: Shape) -> bool:
         of = self.shapes.language
         return (
             bool(of(NULLS, shape))
             or bool(of(BOOLEANS, shape))
-            or not texts.is_empty(of(TEXTS, shape))
             or not of(NUMBERS, shape).is_empty
+            or not texts.is_empty(self._strings(shape))
         )
+
+    def _strings(self, shape: Shape) -> Texts:
+        """The strings of a shape, unless they are too long for anyone."""
+        found = self.shapes.language(TEXTS, shape)
+        if found.low <= texts.LONGEST:
+            return found
+        self.too_long = self.too_long or shape
+        return texts.NO_TEXT
 
     def structured(self, shape: Shape) -> "Iterator[ArrayPlan | ObjectPlan]":
         """The ways to be an array or an object, as plans."""
@@ -170,7 +190,7 @@ class Writer:
         Scalars of all types are one terminal: fewer configurations, and the same terminal for the many
         places where anything goes.
         """
-        scalars = tuple(self._scalars(shape))
+        scalars = tuple(self.scalars(shape))
         plain = tuple(one for one in scalars if isinstance(one, Dfa))
         yield from ((self._terminal(one),) for one in scalars if not isinstance(one, Dfa))
         if plain:
@@ -179,14 +199,14 @@ class Writer:
             if plan.alive():
                 yield plan.sequence()
 
-    def _scalars(self, shape: Shape) -> Iterator[Automaton]:
+    def scalars(self, shape: Shape) -> Iterator[Automaton]:
         """The automata of the scalar values of a shape."""
         of = self.shapes.language
         if of(NULLS, shape):
             yield NULL
         for flag in sorted(bool(flag) for flag in of(BOOLEANS, shape)):
             yield TRUE if flag else FALSE
-        strings, numbers = of(TEXTS, shape), of(NUMBERS, shape)
+        strings, numbers = self._strings(shape), of(NUMBERS, shape)
         if not texts.is_empty(strings):
             yield texts.automaton(strings)
         if not numbers.is_empty:
@@ -205,48 +225,9 @@ class Writer:
         return terminal.automaton.completion(START)
 
     def shortest(self, shape: Shape) -> bytes:
-        """A shortest text of a shape that is alive.
-
-        Raises Circular while that shape is being looked for inside itself: a shortest text never
-        needs that, so whoever has a choice takes another.
-        """
-        if shape in self._shortest:
-            return self._shortest[shape]
+        """A shortest text of a shape that is alive. Raises LimitExceeded beyond `ropes.LONGEST` bytes."""
         with self.lock:
-            return self._find_shortest(shape)
-
-    def _find_shortest(self, shape: Shape) -> bytes:
-        if shape in self._writing:
-            self._circular = True
-            raise Circular
-        outer, self._circular = self._circular, False
-        self._writing.add(shape)
-        try:
-            found = min(self._short_texts(shape), key=len, default=None)
-        finally:
-            self._writing.discard(shape)
-            circular, self._circular = self._circular, self._circular or outer
-        if found is None:
-            raise Circular
-        if not circular or not self._writing:
-            self._shortest[shape] = found  # otherwise it is a shortest only among those that were possible
-        return found
-
-    def _short_texts(self, shape: Shape) -> Iterator[bytes]:
-        """The shortest scalars of a shape; without any, the shortest text of each plan."""
-        scalars = [one.completion(START) for one in self._scalars(shape)]
-        yield from scalars
-        for plan in () if scalars else self.structured(shape):
-            if plan.alive():
-                with suppress(Circular):
-                    yield plan.shortest()
-
-    def length(self, shape: Shape) -> float:
-        """Bytes of a shortest text; infinite while it is being looked for inside itself."""
-        try:
-            return len(self.shortest(shape))
-        except Circular:
-            return inf
+            return written(self.short.text(shape))
 
     # ------------------------------------------------------------------ counting
 
@@ -258,7 +239,7 @@ class Writer:
     def _count(self, shape: Shape, enough: int) -> int:
         of = self.shapes.language
         found = len(of(NULLS, shape)) + len(of(BOOLEANS, shape))
-        strings, numbers = of(TEXTS, shape), of(NUMBERS, shape)
+        strings, numbers = self._strings(shape), of(NUMBERS, shape)
         if strings.is_everything or numbers is NUMBERS.everything:
             return enough
         if not texts.is_empty(strings):

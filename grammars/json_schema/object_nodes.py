@@ -15,7 +15,6 @@ the key is captured (`ExtraKey`).
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
-from math import isinf
 from typing import TYPE_CHECKING
 
 from constrained.automata.algebra import literals
@@ -24,8 +23,10 @@ from constrained.finishing import of_text
 from constrained.grammar import UNKNOWN, Captured, Completion, Fresh, Node, Seen, Sequence, Switch, Symbol
 from grammars.json_schema.extra_keys import KeyClass
 from grammars.json_schema.literals import Shape
+from grammars.json_schema.object_endings import ending, one_more
 from grammars.json_schema.object_states import Members, ObjectState
 from grammars.json_schema.objects import Obj
+from grammars.json_schema.ropes import Rope, joined, written
 
 if TYPE_CHECKING:
     from grammars.json_schema.nodes import Writer
@@ -121,12 +122,13 @@ class ObjectPlan(Members):
         """Label of a declared key -> its place."""
         return tuple(self.keys[text] for text in self.texts.texts)
 
-    def shortest(self) -> bytes:
+    def text(self) -> Rope:
         """A shortest such object."""
-        return self.writer.text(self.writer.marks.open_object) + self.node(self.start).shortest()
+        return joined([self.writer.text(self.writer.marks.open_object), ending(self, self.start)])
 
-
-_Move = tuple[float, bool, bytes, Shape, ObjectState]  # its size, is it spare?, key, value, the state after it
+    def shortest(self) -> bytes:
+        """The same, as bytes."""
+        return written(self.text())
 
 
 class _SimpleTargets:
@@ -186,45 +188,12 @@ class ObjectNode(Node):
     def shortest(self) -> bytes:
         """A shortest way to close the object."""
         with self.plan.writer.lock:
-            return self.shortest_from(self.state)
+            return written(ending(self.plan, self.state))
 
     def completion_beside(self, seen: frozenset[bytes]) -> Completion:
         """The same, after these undeclared keys."""
         with self.plan.writer.lock:
-            return of_text(self.shortest_from(self.plan.having(self.state, seen)))
-
-    def shortest_from(self, state: ObjectState) -> bytes:
-        """The same, from another state of the plan."""
-        plan, writer, marks = self.plan, self.plan.writer, self.plan.writer.marks
-        text = b""
-        while not plan.may_close(state):
-            moves = [*self._declared_moves(state)]
-            if all(isinf(size) for size, *_ in moves):
-                moves += self._extra_moves(state)
-            _, _, key, shape, after = min(moves, key=lambda move: (isinf(move[0]), move[1], move[0]))
-            text += b"" if state.first else writer.text(marks.comma)
-            text += key + writer.text(marks.colon) + writer.shortest(shape)
-            state = after
-        return text + writer.text(marks.close_empty_object if state.first else marks.close_object)
-
-    def _declared_moves(self, state: ObjectState) -> Iterator[_Move]:
-        """The declared keys that lead on towards the end."""
-        plan = self.plan
-        missing = plan.missing(state)
-        for place, shape, after in plan.members(state):
-            key = plan.written[place]
-            needed = bool(missing >> place & 1) or len(after.pending) < len(state.pending)
-            if key is not None and (needed or state.count < plan.obj.low):
-                yield len(key) + plan.writer.length(shape), not needed, key, shape, after
-
-    def _extra_moves(self, state: ObjectState) -> Iterator[_Move]:
-        """The undeclared keys that do."""
-        for extra in self.plan.extras(state):
-            needed = len(extra.after.pending) < len(state.pending)
-            if needed or state.count < self.plan.obj.low:
-                key = extra.shortest_key()
-                after = self.plan.having(extra.after, frozenset({key}))
-                yield len(key) + self.plan.writer.length(extra.shape), not needed, key, extra.shape, after
+            return of_text(written(ending(self.plan, self.plan.having(self.state, seen))))
 
 
 class KeyNode(Node):
@@ -242,33 +211,15 @@ class KeyNode(Node):
 
     def shortest(self) -> bytes:
         """A shortest member, and a shortest way to close the object."""
-        return self._shortest(self._members.state)
+        plan = self._members.plan
+        with plan.writer.lock:
+            return written(one_more(plan, self._members.state))
 
     def completion_beside(self, seen: frozenset[bytes]) -> Completion:
         """The same, after these undeclared keys."""
-        return of_text(self._shortest(self._members.plan.having(self._members.state, seen)))
-
-    def _shortest(self, state: ObjectState) -> bytes:
-        plan, writer = self._members.plan, self._members.plan.writer
-        with writer.lock:
-            if not plan.may_close(state):
-                return self._members.shortest_from(state).removeprefix(writer.text(writer.marks.comma))
-            colon = writer.text(writer.marks.colon)
-            texts = [
-                key + colon + writer.shortest(shape) + plan.node(after).shortest()
-                for key, shape, after in self._moves(plan, state)
-                if not isinf(writer.length(shape))
-            ]
-        return min(texts, key=len)
-
-    def _moves(self, plan: ObjectPlan, state: ObjectState) -> Iterator[tuple[bytes, Shape, ObjectState]]:
-        for place, shape, after in plan.members(state):
-            key = plan.written[place]
-            if key is not None:
-                yield key, shape, after
-        for extra in plan.extras(state):
-            key = extra.shortest_key()
-            yield key, extra.shape, plan.having(extra.after, frozenset({key}))
+        plan = self._members.plan
+        with plan.writer.lock:
+            return of_text(written(one_more(plan, plan.having(self._members.state, seen))))
 
 
 class ExtraKey(Captured):

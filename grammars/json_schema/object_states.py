@@ -12,15 +12,17 @@ be closed (`can_finish`): required keys are still ahead, dependencies can be met
 into `maxProperties`.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from constrained.automata.counted import UNBOUNDED
 from grammars.json_schema import texts
 from grammars.json_schema.extra_keys import KeyClass, key_classes
+from grammars.json_schema.key_bits import bits, with_all_they_need
+from grammars.json_schema.limits import EXTRA, HEAVIEST
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.objects import Obj
 from grammars.json_schema.texts import Texts
@@ -49,6 +51,7 @@ class Members:
         self.obj = obj
         self.writer = writer
         self.ordered = writer.options.key_order == "schema"
+        self._possible = 0  # bit set of the names that are known to have a value
 
     # ------------------------------------------------------------------ what is declared
 
@@ -131,11 +134,21 @@ class Members:
         return bits
 
     def alive(self) -> bool:
-        """Is there any such object?"""
-        return self.can_finish(self.start)
+        """Is there any such object that can be written?"""
+        weight = self.weight()
+        return weight is not None and weight <= HEAVIEST
+
+    def weight(self) -> int | None:
+        """How many values such an object holds at least, roughly; None where there is no such object."""
+        if not self.can_finish(self.start):
+            return None
+        required = [self.writer.weight(self.shapes[place]) for place in bits(self.missing(self.start))]
+        return 1 + sum(required) + EXTRA * max(0, self.obj.low - len(required))
 
     def children(self) -> Iterator[Shape]:
-        """The shapes that values may have."""
+        """The shapes that values may have. Raises LimitExceeded where the names of keys are too large."""
+        for one in self.classes:
+            texts.decoded(one.names)
         for shape in (*self.shapes, *(one.shape for one in self.classes)):
             yield shape
             for exists in self.obj.exists:
@@ -157,21 +170,31 @@ class Members:
 
     def _closure(self, names: int) -> int:
         """`names` and everything that must come with them."""
-        if not self.needs:
-            return names
-        before = -1
-        while before != names:
-            before = names
-            for place, needed in self.needs.items():
-                if names >> place & 1:
-                    names |= needed
+        for place in bits(names & self._needing) if names >= 0 else ():
+            names |= self._brought[place]
         return names
+
+    @cached_property
+    def _needing(self) -> int:
+        return sum(1 << place for place in self.needs)
+
+    @cached_property
+    def _brought(self) -> dict[int, int]:
+        return with_all_they_need(self.needs)
+
+    def _all_possible(self, places: int) -> bool:
+        """Can all these keys have a value?"""
+        for place in bits(places & ~self._possible):
+            if not self.possible(place):
+                return False
+            self._possible |= 1 << place
+        return True
 
     def can_finish(self, state: ObjectState) -> bool:
         """Can the object be closed some time from `state`?"""
         obj = self.obj
         missing = self.missing(state)
-        if missing < 0 or (missing >> len(self.names)) or not all(self.possible(place) for place in _bits(missing)):
+        if missing < 0 or (missing >> len(self.names)) or not self._all_possible(missing):
             return False
         least = state.count + missing.bit_count()
         if max(least, obj.low) > obj.high:
@@ -186,7 +209,7 @@ class Members:
             if one.endless and self.writer.alive(one.shape):
                 return True
         coming = missing
-        for place in self._ahead(state):
+        for place in self.ahead(state):
             if self.possible(place) and self._affordable(state, place):
                 together = coming | self._closure(1 << place) & ~state.seen
                 if together.bit_count() <= missing.bit_count() + room:
@@ -198,11 +221,11 @@ class Members:
 
     def _affordable(self, state: ObjectState, place: int) -> bool:
         """May the key at `place` come at all: can what must come with it still come?"""
-        bits = self._closure(1 << place)
-        if bits < 0:
+        together = self._closure(1 << place)
+        if together < 0:
             return False
-        behind = bits & ((1 << state.place) - 1) & ~state.seen
-        return not behind and all(self.possible(one) for one in _bits(bits & ~state.seen))
+        behind = together & ((1 << state.place) - 1) & ~state.seen
+        return not behind and self._all_possible(together & ~state.seen)
 
     def _can_show(self, state: ObjectState, missing: int, room: int) -> bool:
         """Can every pending `exists` still be met, with at most `room` keys beside the missing ones?"""
@@ -210,57 +233,64 @@ class Members:
             return False
         if not state.pending:
             return True
-        first = min(state.pending)
-        for place in self._ahead(state):
-            served = self._serves(Texts(chosen=frozenset({self.names[place]})), self.shapes[place], first, state)
-            if served and self._affordable(state, place):
-                after = replace(state, seen=state.seen | 1 << place, pending=state.pending - served)
-                if self._can_show(after, missing, room - 1 + (missing >> place & 1)):
-                    return True
+        self.writer.shapes.allowance.check()
+        first, *others = sorted(state.pending)
+        for place in self.ahead(state):
+            name = Texts(chosen=frozenset({self.names[place]}))
+            for _, _, served in self._together(name, self.shapes[place], [first, *others], frozenset()):
+                if self._affordable(state, place):
+                    after = replace(state, seen=state.seen | 1 << place, pending=state.pending - served)
+                    if self._can_show(after, missing, room - 1 + (missing >> place & 1)):
+                        return True
         for one in self.classes:
-            for names, taken in self._witnesses(one, first, state):
-                served = self._serves(names, one.shape, first, state)
+            for served, taken in self._witnesses(one, first, others, state.extras):
                 after = replace(state, pending=state.pending - served, extras=state.extras | taken)
-                if served and self._can_show(after, missing, room - 1):
+                if self._can_show(after, missing, room - 1):
                     return True
         return False
 
-    def _witnesses(self, keys: KeyClass, number: int, state: ObjectState) -> Iterator[tuple[Texts, frozenset[bytes]]]:
-        """The keys of a class that can serve a condition, with those that are then taken.
+    def _together(
+        self, names: Texts, shape: Shape, numbers: list[int], served: frozenset[int]
+    ) -> Iterator[tuple[Texts, Shape, frozenset[int]]]:
+        """The keys, and the value, that meet some of the conditions; most of them first."""
+        if not numbers:
+            yield names, shape, served
+            return
+        number, *later = numbers
+        exists = self.obj.exists[number]
+        fewer, narrower = texts.both(names, exists.names), self.writer.shapes.both(shape, exists.shape)
+        if not texts.is_empty(fewer) and self.writer.alive(narrower):
+            yield from self._together(fewer, narrower, later, served | {number})
+        if served:  # the first one must be met
+            yield from self._together(names, shape, later, served)
 
-        Where they are many, all at once: there are always others. Else one by one.
+    def _witnesses(
+        self, keys: KeyClass, first: int, others: list[int], extras: frozenset[bytes]
+    ) -> Iterator[tuple[frozenset[int], frozenset[bytes]]]:
+        """The conditions that a key of a class can meet at once, `first` among them, with the key that is then taken.
+
+        Where such keys are many, there are always others, so none is taken.
         """
-        names = texts.both(keys.names, self.obj.exists[number].names)
-        few = None if texts.is_empty(names) else keys.with_names(names).few(state.extras)
-        if few is None:
-            yield keys.names, frozenset()
-        for key in few or ():
-            yield Texts(chosen=frozenset({json.loads(key)})), frozenset({key})
+        for names, _, served in self._together(keys.names, keys.shape, [first, *others], frozenset()):
+            few = keys.with_names(names).few(extras)
+            if few is None:
+                yield served, frozenset()
+            for key in few or ():
+                yield served, frozenset({key})
 
     def doomed(self, keys: KeyClass, after: ObjectState) -> frozenset[bytes]:
-        """The keys of a class that may not come: they were the last that could serve a condition."""
+        """The keys of a class that may not come: they were the last that could serve a condition, or several."""
         found: set[bytes] = set()
-        for number in after.pending:
-            names = texts.both(keys.names, self.obj.exists[number].names)
+        pending = sorted(after.pending)
+        for numbers in (one for size in {1, 2, max(1, len(pending))} for one in combinations(pending, size)):
+            names = reduce(texts.both, (self.obj.exists[number].names for number in numbers), keys.names)
             few = None if texts.is_empty(names) else keys.with_names(names).few(after.extras)
             for key in few or ():
-                if not self.can_finish(replace(after, extras=after.extras | {key})):
+                if key not in found and not self.can_finish(replace(after, extras=after.extras | {key})):
                     found.add(key)
         return frozenset(found)
 
-    def _serves(self, names: Texts, shape: Shape, first: int, state: ObjectState) -> frozenset[int]:
-        """The pending conditions that one such key can meet at once, `first` among them; none if not that."""
-        served = frozenset[int]()
-        for number in (first, *sorted(state.pending - {first})):
-            exists = self.obj.exists[number]
-            fewer, narrower = texts.both(names, exists.names), self.writer.shapes.both(shape, exists.shape)
-            if not texts.is_empty(fewer) and self.writer.alive(narrower):
-                names, shape, served = fewer, narrower, served | {number}
-            elif number == first:
-                break
-        return served
-
-    def _ahead(self, state: ObjectState) -> Iterator[int]:
+    def ahead(self, state: ObjectState) -> Iterator[int]:
         """The places of the names that have not come and still may, by their order alone."""
         for place in range(state.place, len(self.names)):
             if not state.seen >> place & 1:
@@ -313,7 +343,7 @@ class Members:
     def members(self, state: ObjectState) -> Iterator[tuple[int, Shape, ObjectState]]:
         """The declared keys that may come next, the shape of their value, and the state after them."""
         missing = self.missing(state)
-        for place in self._ahead(state):
+        for place in self.ahead(state):
             name = Texts(chosen=frozenset({self.names[place]}))
             for _, shape, pending in self._showing(state.pending, name, self.shapes[place]):
                 seen = (state.seen | 1 << place) & self._remembered
@@ -358,16 +388,13 @@ class Members:
         """The declared keys as they are written -> their places."""
         return {key: place for place, name in enumerate(self.names) if (key := json_key(name)) is not None}
 
+    def key_at(self, place: int) -> bytes:
+        """The declared key at a place as it is written."""
+        key = self.written[place]
+        assert key is not None  # `names` has no key that cannot be written
+        return key
+
     @cached_property
     def written(self) -> tuple[bytes | None, ...]:
         """The declared keys as they are written."""
         return tuple(json_key(name) for name in self.names)
-
-
-def _bits(bits: int) -> Iterator[int]:
-    place = 0
-    while bits:
-        if bits & 1:
-            yield place
-        bits >>= 1
-        place += 1

@@ -21,7 +21,7 @@ from grammars.json_schema import texts
 from grammars.json_schema.documents import Location, Scope
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.outline import Facts
-from grammars.json_schema.scalars import TEXTS, WIDE, chosen, placed, types
+from grammars.json_schema.scalars import TEXTS, WIDE, at_least, at_most, chosen, placed, types
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.telling_apart import apart, plainly_empty, telling_values
 from grammars.json_schema.texts import ANY_TEXT, Texts
@@ -217,8 +217,8 @@ class Objects:
         one = Obj(
             (clause,) if clause.properties or clause.explicit or clause.additional is not self._shapes.anything else (),
             frozenset(facts.get("required", ())),
-            int(facts.get("minProperties", 0)),
-            int(facts.get("maxProperties", UNBOUNDED)),
+            at_least(facts, "minProperties"),
+            at_most(facts, "maxProperties"),
             self._names(location, facts, scope),
             tuple(self._dependent(facts)),
             (),
@@ -324,10 +324,10 @@ class Objects:
         if "propertyNames" in facts:
             names = shapes.language(TEXTS, shapes.of(location.child("propertyNames"), scope), WIDE)
             found.append(Obj(exists=(Exists(texts.other(names), shapes.anything),)))
-        if int(facts.get("minProperties", 0)) > 0:
-            found.append(Obj(high=int(facts["minProperties"]) - 1))
-        if "maxProperties" in facts:
-            found.append(Obj(low=int(facts["maxProperties"]) + 1))
+        if (low := at_least(facts, "minProperties")) > 0:
+            found.append(Obj(high=low - 1))
+        if (high := at_most(facts, "maxProperties")) < UNBOUNDED:
+            found.append(Obj(low=high + 1))
         for name, needed in self._dependent(facts):
             there = self._with(anything, name, shapes.anything, True)
             found += [self._with(there, one, shapes.nothing, False) for one in sorted(needed)]

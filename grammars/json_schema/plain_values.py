@@ -13,6 +13,7 @@ from grammars.json_schema.literals import Among, Either, Says, Shape
 from grammars.json_schema.outline import Facts
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.telling_apart import TYPE
+from grammars.json_schema.texts import LONGEST
 from grammars.json_schema.values import value_of
 
 _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
@@ -66,8 +67,8 @@ def _has_value_of(name: str, facts: Facts) -> bool:
     """Is there plainly a value of a type, of which only the keywords count that are about it?"""
     match name:
         case "string":
-            return _OF_TEXTS.isdisjoint(facts) and (
-                "maxLength" not in facts or facts.get("minLength", 0) <= facts["maxLength"]
+            return _OF_TEXTS.isdisjoint(facts) and facts.get("minLength", 0) <= min(
+                facts.get("maxLength", LONGEST), LONGEST
             )
         case "number" | "integer":
             return _OF_NUMBERS.isdisjoint(facts)

@@ -16,6 +16,7 @@ from functools import reduce
 from typing import Any, Generic, TypeVar
 
 from constrained.automata import algebra
+from constrained.automata.counted import UNBOUNDED
 from constrained.automata.dfa import Dfa
 from constrained.errors import GrammarError
 from grammars.json_schema import numbers, texts
@@ -72,6 +73,16 @@ def types(facts: Facts) -> frozenset[str] | None:
     return frozenset([declared] if isinstance(declared, str) else declared)
 
 
+def at_least(facts: Facts, keyword: str, default: int = 0) -> int:
+    """The value of `minItems` and its like."""
+    return min(int(facts.get(keyword, default)), UNBOUNDED - 1)
+
+
+def at_most(facts: Facts, keyword: str) -> int:
+    """The value of `maxItems` and its like; UNBOUNDED without it, or where it is as good as none."""
+    return min(int(facts.get(keyword, UNBOUNDED)), UNBOUNDED)
+
+
 def chosen(facts: Facts) -> frozenset[Value] | None:
     """The values that `enum` and `const` leave; None without either."""
     found: frozenset[Value] | None = None
@@ -90,7 +101,7 @@ def _own_texts(location: Location, facts: Facts, options: JsonSchemaOptions, wid
     allowed = types(facts)
     if allowed is not None and "string" not in allowed:
         return texts.NO_TEXT
-    found = Texts(low=int(facts.get("minLength", 0)), high=int(facts.get("maxLength", texts.UNBOUNDED)))
+    found = Texts(low=at_least(facts, "minLength"), high=at_most(facts, "maxLength"))
     if "pattern" in facts:
         found = texts.both(found, placed(location, "pattern", texts.matching, facts["pattern"]))
     if "format" in facts and options.formats != "annotate":

@@ -8,6 +8,7 @@ a counter (constrained/automata/counted.py); unions and complements multiply the
 """
 
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -16,11 +17,13 @@ from constrained.automata.counted import UNBOUNDED, Counted, Meter, string_meter
 from constrained.automata.dfa import REFUSES, START, Dfa
 from constrained.automata.ecma import counted_whole, pattern_dfa
 from constrained.automata.lift import any_string, any_text, json_string
+from constrained.automata.listing import texts_by_length
 from constrained.automata.remembered import remembered
 from constrained.errors import LimitExceeded
 from constrained.grammar import Automaton
 from grammars.json_schema.values import json_key
 
+LONGEST = 1 << 17  # characters: a string that has to have more is not written
 _LONGEST_PRODUCT = 4096  # characters that a length may be multiplied out to
 
 
@@ -135,15 +138,10 @@ def listed(a: Texts, most: int = 4) -> frozenset[str] | None:
     """The texts, one by one; None if they are more than `most`."""
     if a.chosen is not None:
         return a.chosen if len(a.chosen) <= most else None
-    found: set[str] = set()
-    left = None if a.dfa is None or a.low > _LONGEST_PRODUCT else decoded(a)
-    while left is not None and not left.is_empty:
-        if len(found) == most:
-            return None
-        text = left.completion(START)
-        found.add(text.decode())
-        left = difference(left, literals([text]))
-    return None if left is None else frozenset(found)
+    if a.dfa is None or a.low > _LONGEST_PRODUCT:
+        return None
+    found = [text.decode() for text in islice(texts_by_length(decoded(a)), most + 1)]
+    return frozenset(found) if len(found) <= most else None
 
 
 @remembered
@@ -166,6 +164,8 @@ def automaton(a: Texts) -> Automaton:
         return literals([key for text in a.chosen if (key := json_key(text)) is not None])
     if not a.is_counted:
         return any_string() if a.dfa is None else json_string(a.dfa)
+    if a.low > LONGEST:
+        raise LimitExceeded(f"strings of at least {a.low} characters", hint=f"at most {LONGEST}")
     meter = _meter(any_text() if a.dfa is None else a.dfa)
     return Counted(meter, a.low, a.high) if meter.decides(a.low, a.high) else json_string(decoded(a))
 

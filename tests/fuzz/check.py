@@ -77,7 +77,7 @@ def _sound(schema: Any, options: JsonSchemaOptions, random: Random) -> tuple[Fai
     judge = Judge(schema, formats=True)
     texts: list[str] = []
     if grammar is None:
-        empty = options.additional_properties == "schema"
+        empty = options.additional_properties == "schema" and judge.knows_formats
         return (_surely_empty(judge, random) if empty else None), texts
     for number in range(WALKS):
         try:

@@ -1,6 +1,7 @@
 """What `jsonschema` says, with numbers taken exactly as they are written."""
 
 import json
+import re
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any
 
@@ -8,6 +9,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
 
 from grammars.json_schema.documents import Document
+from grammars.json_schema.formats import NUMBER_FORMATS, known_format
 from tests.support.schema_evaluator import is_valid
 
 _LARGEST = 2000  # exponent of a number that is made an int
@@ -29,6 +31,13 @@ class Judge:
         self._validators = [of(exact, format_checker=checker) for checker in dict.fromkeys(checkers)]
         self._document = Document.parse(json.dumps(schema)) if '"unevaluated' in json.dumps(schema) else None
         self._integral = not (isinstance(schema, dict) and schema.get("$schema") == DRAFT4)
+
+    @property
+    def knows_formats(self) -> bool:
+        """Does it assert every format that we do? (It has never heard of "byte".)"""
+        named = set(re.findall(r'"format": "(.*?)"', json.dumps(self._lenient.schema, default=str)))
+        ours = {name for name in named if known_format(name) is not None or name in NUMBER_FORMATS}
+        return ours <= Draft202012Validator.FORMAT_CHECKER.checkers.keys()
 
     def parse(self, text: str) -> Any:
         """The value of a text. From draft 6 on, 1.0 is an integer. A key that comes twice is refused."""

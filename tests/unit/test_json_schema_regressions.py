@@ -18,6 +18,17 @@ from tests.fuzz.judge import Judge
 TO_THE_LETTER = JsonSchemaOptions(key_order="any", additional_properties="schema")
 
 FUZZED: dict[str, Any] = {
+    "two conditions of which one can only be met by a key that has come": {
+        "$schema": "https://json-schema.org/draft/2019-09/schema",
+        "not": {"patternProperties": {"^[ab]$": {"pattern": "^$"}}},
+        "oneOf": [{"oneOf": [{"const": {}}, {}]}],
+    },
+    "a condition on keys of up to 300 characters": {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "type": "object",
+        "propertyNames": {"maxLength": 300},
+        "not": {"patternProperties": {"a(?!b)": {"type": "string"}, "^a?b?$": {"type": "null"}}},
+    },
     "contradictory minContains and maxContains under unevaluatedItems": {
         "contains": {"type": "boolean"},
         "minContains": 3,
@@ -145,6 +156,19 @@ def test_constants_keep_all_their_digits(digits: str):
     text = format(Decimal(digits), "f")
     assert accepts(grammar, text)
     assert not accepts(grammar, text[:-1] + str((int(text[-1]) + 1) % 10))
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"propertyNames": {"maxLength": 5000}},
+        {"propertyNames": {"maxLength": 300, "format": "idn-email"}},
+        {"propertyNames": {"maxLength": 300, "format": "hostname"}, "patternProperties": {"a(?!b)": {}}},
+    ],
+)
+def test_names_of_keys_that_are_too_large_are_refused_when_compiling(schema: dict[str, Any]):
+    with pytest.raises(LimitExceeded):
+        compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
 
 
 def test_unique_items_may_be_numbers_with_exponents():
