@@ -36,6 +36,7 @@ Nodes = NDArray[np.int32]  # (M,) trie nodes
 Exits = tuple[tuple[int, NodeSet], ...]  # label, nodes at which the automaton ends with that label
 
 FEW = 512  # tokens at most that are listed one by one
+WIDE = 3  # groups of bytes that lead back to a row from which many tokens pass
 MOST_PIECES = 6  # that are kept apart
 
 INNER_BYTES = 256 << 20  # of inner pieces kept per vocabulary, before all are dropped
@@ -125,6 +126,8 @@ class Walker:
         self.ends = np.array(vocabulary.eos_token_ids, np.int32)
         self.by_kind = KindWalker(trie, vocabulary.words)
         self._duplicates = trie.duplicates
+        self._within: dict[int, Words] = {}
+        self._groups_below = walk_each.groups_below(trie.byte, trie.skip, walk_each.GROUPS)
         self._inner: dict[tuple[Dfa, int, NodeSet], Inner] = {}
         self._node_sets: dict[bytes, NodeSet] = {}
         self._pieces: dict[bytes, frozenset[Piece]] = {}
@@ -255,6 +258,8 @@ class Walker:
         scratch, found = self.scratch, walk.FULL
         while True:
             match automaton:
+                case Dfa() if nodes is self.root.nodes:
+                    found = self._walk_from_root(automaton, row)
                 case Dfa():
                     found = walk_each.plain(
                         *self.trie, nodes, automaton.classes, automaton.step, automaton.labels, row,
@@ -275,6 +280,27 @@ class Walker:
             if found != walk.FULL:
                 return found
             scratch.make_room_for_exits()
+
+    def _walk_from_root(self, dfa: Dfa, row: int) -> int:
+        """From most rows few tokens pass. From some nearly all do, and most of those stay in the row."""
+        scratch, tables = self.scratch, (dfa.classes, dfa.step, dfa.labels, row)
+        left = scratch.words, scratch.path, scratch.exits, scratch.labels
+        within = walk_each.loops(*tables, walk_each.GROUPS)
+        if within.bit_count() < WIDE:
+            return walk_each.plain(*self.trie, self.root.nodes, *tables, *left)
+        np.copyto(scratch.words, self._tokens_within(within))
+        return walk_each.wide(*self.trie, *tables, *left, walk_each.GROUPS, self._groups_below, within)
+
+    def _tokens_within(self, within: int) -> Words:
+        """(W,) the tokens of bytes of some groups (`walk_each.GROUPS`), a bit each."""
+        found = self._within.get(within)
+        if found is None:
+            byte, _, skip, token = self.trie
+            found = self.no_tokens()
+            walk_each.set_within(byte, skip, token, walk_each.GROUPS, within, found)
+            self._keep(found.nbytes)
+            self._within[within] = found
+        return found
 
     def _taken(self, found: int) -> Inner:
         """What a walk has left in the scratch arrays, `found` exits among it."""
@@ -328,6 +354,7 @@ class Walker:
             self._profiles.clear()
             self._node_sets.clear()
             self._pieces.clear()
+            self._within.clear()
             self._bytes = size
 
     # ------------------------------------------------------------------ counters

@@ -26,7 +26,7 @@ from constrained.closures import Config, leave
 from constrained.grammar import Captured, Fresh
 from constrained.inner import Nodes, Piece, Walker, Words
 from constrained.passages import MOST, Gathered, Passage, Passages, TooMuch
-from constrained.refusals import flatten
+from constrained.refusals import Refusals, flatten
 from constrained.rests import Rest
 from constrained.sketches import Sketcher
 from constrained.states import State, States
@@ -44,6 +44,7 @@ class Masks:
         self._passages = Passages(states, walker, sketcher, most)
         self._beyond = Beyond(states, walker, sketcher)
         self._parts: dict[Config, Passage] = {}
+        self._refused: dict[frozenset[bytes], Refusals] = {}
         self._made: dict[tuple[frozenset[Piece], bool], Words] = {}
         self._size = 0
 
@@ -134,8 +135,12 @@ class Masks:
 
     def _refused_nodes(self, fresh: Fresh, below: Rest, read: bytes) -> Nodes:
         """The nodes at which a text is complete that has begun with `read` and is refused."""
-        texts = [*fresh.refused, *(text for one in below.forks() for text in one.seen.texts)]
-        left = [text[len(read) :] for text in texts if text.startswith(read) and len(text) > len(read)]
+        refused = self._refused.get(fresh.refused)
+        if refused is None:
+            refused = self._refused[fresh.refused] = Refusals(fresh.refused)
+        left = refused.beyond(read)
+        for one in below.forks():
+            left += [text[len(read) :] for text in one.seen.texts if text.startswith(read) and len(text) > len(read)]
         return self.walker.find_below(_ROOT, flatten(left)) if left else _ROOT[:0]
 
     # ------------------------------------------------------------------ parts
