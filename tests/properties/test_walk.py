@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from constrained.automata import walk
+from constrained.automata import walk, walk_each
 from constrained.automata.chosen import Chosen, Texts
 from constrained.automata.counted import UNBOUNDED, Counted, Meter, meter
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
+from constrained.automata.lift import any_string
+from constrained.automata.regex import compile_rust
 from constrained.vocabulary.trie import ROOT, Trie, build
 from tests.support.automata import LETTERS, automata
 from tests.support.grammars import tokens_of
@@ -233,3 +235,22 @@ def test_tokens_at_and_below_nodes_are_cleared(spellings, data):
     walk.clear_from(walked.trie.skip, walked.trie.token, np.array(nodes, np.int32), walked.words)
     cleared = {int(walked.trie.token[node]) for start in nodes for node in range(start, int(walked.trie.skip[start]))}
     assert set(tokens_of(walked.words)) == set(range(32 * len(walked.words))) - cleared
+
+
+@given(automata(), st.lists(st.text('ab"\\ 09é', max_size=5).map(str.encode), min_size=1, max_size=40), st.data())
+def test_a_wide_row_starts_from_the_tokens_that_keep_to_it(dfa, spellings, data):
+    free = data.draw(st.sampled_from([any_string(), compile_rust("[a-z ]+[0-9]?"), compile_rust("[^0-9]*0"), dfa]))
+    row = data.draw(st.integers(START, free.rows - 1))
+    walked = Walked(spellings)
+    before, after = walked.words, np.zeros_like(walked.words)
+    rest = walked.path, walked.exits, walked.labels
+    tables = free.classes, free.step, free.labels, row
+    found = walk.below(*walked.arrays, ROOT, *tables, before, *rest, 0)
+    exits = walked.exits[:found].tolist(), walked.labels[:found].tolist()
+    within = walk_each.loops(*tables, walk_each.GROUPS)
+    byte, _, skip, token = walked.arrays
+    walk_each.set_within(byte, skip, token, walk_each.GROUPS, within, after)
+    below = walk_each.groups_below(byte, skip, walk_each.GROUPS)
+    assert walk_each.wide(*walked.arrays, *tables, after, *rest, walk_each.GROUPS, below, within) == found
+    np.testing.assert_array_equal(after, before)
+    assert (walked.exits[:found].tolist(), walked.labels[:found].tolist()) == exits
