@@ -27,7 +27,7 @@ STYLE = {
 }  # fmt: skip
 
 
-def rows(name: str) -> dict[str, dict[str, Any]]:
+def read(name: str) -> dict[str, dict[str, Any]]:
     """What -> its row, of one result file."""
     lines = (RESULTS / f"{name}.jsonl").read_text().splitlines()
     return {row["what"]: row for row in map(json.loads, lines[1:])}
@@ -62,7 +62,7 @@ def _percentiles(axes: Axes, lines: list[tuple[str, str, str, dict[str, Any]]]) 
 
 def coverage(axes: Axes) -> None:
     """How many schemas does an engine take, and enforce to the letter?"""
-    found = rows("maskbench")
+    found = read("maskbench")
     names = engines(found)[::-1]
     left = [0.0] * len(names)
     for outcome, colour in (("right", COLOURS["constrained"]), ("refused", "#e0b15a"), ("wrong", "#d1495b")):
@@ -79,13 +79,13 @@ def coverage(axes: Axes) -> None:
 
 def first_mask(axes: Axes) -> None:
     """How long from a schema's text to the first mask?"""
-    found = rows("maskbench")
+    found = read("maskbench")
     _percentiles(axes, [(one, COLOURS[one], "o-", found[f"first mask: {one}"]) for one in engines(found)])
 
 
 def between_masks(axes: Axes) -> None:
     """How long is a mask, and the step to the next place?"""
-    found = rows("maskbench")
+    found = read("maskbench")
     kinds = (("cold", COLOURS, "o-"), ("warm", PALE, "o:"))
     _percentiles(
         axes,
@@ -99,7 +99,7 @@ def between_masks(axes: Axes) -> None:
 
 def lark(axes: Axes) -> None:
     """How long is a mask of a Lark grammar?"""
-    found = rows("lark_masks")
+    found = read("lark_masks")
     names = list(dict.fromkeys(what.partition(":")[0] for what in found))
     bars = [
         (f"{engine}, {kind}", colours[engine], f"mask and advance, {kind}, {key}")
@@ -120,7 +120,7 @@ def lark(axes: Axes) -> None:
 
 def growth(axes: Axes) -> None:
     """How do times grow with the vocabulary?"""
-    found = rows("vocabularies")
+    found = read("vocabularies")
     tokens = sorted({row["facts"]["tokens"] for row in found.values()})
     relative = [size / tokens[0] for size in tokens]
     axes.plot(tokens, relative, ":", color=INK, label="as the vocabulary grows")
@@ -141,7 +141,7 @@ def growth(axes: Axes) -> None:
 
 def tools(axes: Axes) -> None:
     """What do hundreds of tools in one request cost?"""
-    found = rows("many_tools")
+    found = read("many_tools")
     styles = {
         "request to first mask": (COLOURS["xgrammar"], "first mask, tools never seen"),
         "the same request again": (PALE["xgrammar"], "first mask, the same request again"),
@@ -162,7 +162,7 @@ def tools(axes: Axes) -> None:
 
 def start(axes: Axes) -> None:
     """How long until a program can ask for a mask?"""
-    found = rows("start")
+    found = read("start")
     names = [what for what in found if "nothing" not in what]
     colours = [PALE["constrained"] if "cold" in what else COLOURS["constrained"] for what in names]
     bars = axes.barh(names, [found[what]["median_us"] for what in names], color=colours)

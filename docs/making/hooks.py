@@ -1,4 +1,4 @@
-"""What the site has beside the pages in docs/: notebooks with their outputs, the changelog, a list of decisions.
+"""What the site has beside the pages in docs/: notebooks with their outputs, plots, the changelog, a list of decisions.
 
 Notebooks are run when the site is built, unless `DOCS_RUN_NOTEBOOKS=0`; what they said is kept in .cache/, under
 a digest of the notebook and of the package.
@@ -7,6 +7,7 @@ a digest of the notebook and of the package.
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ from mkdocs.structure.files import File, Files
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import plots  # noqa: E402  it is no package that is installed
+
 CACHE = ROOT / ".cache" / "notebooks"
 
 
@@ -41,6 +46,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """mkdocs asks what there is."""
     files.append(File.generated(config, "changelog.md", content=(ROOT / "CHANGELOG.md").read_text()))
     files.append(File.generated(config, "decisions/index.md", content="\n".join(_decisions())))
+    for name in plots.PLOTS:
+        files.append(File.generated(config, f"plots/{name}.svg", content=plots.svg(name)))
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         content = "\n\n".join(_page(_run(path), path))
         files.append(File.generated(config, f"notebooks/{path.stem}.md", content=content))
@@ -75,9 +82,11 @@ def _run(path: Path) -> Any:
 
 def _digest(path: Path) -> str:
     found = hashlib.sha256(path.read_bytes())
-    for package in ("constrained", "grammars", "server"):
+    for package in ("constrained", "grammars", "server", "benchmarks"):
         for source in sorted((ROOT / package).rglob("*.py")):
             found.update(source.read_bytes())
+    for results in sorted((ROOT / "benchmarks").rglob("*.jsonl")):
+        found.update(results.read_bytes())
     return f"{path.stem}-{found.hexdigest()[:16]}"
 
 
@@ -128,6 +137,8 @@ def _output(output: Any) -> str:
 def _display(data: Any) -> str:
     if "text/html" in data:
         return f'<div markdown="0">{data["text/html"]}</div>'
+    if "image/svg+xml" in data:
+        return f'<div markdown="0">{data["image/svg+xml"][data["image/svg+xml"].index("<svg") :]}</div>'
     if "image/png" in data:
         return f'<img alt="a plot" src="data:image/png;base64,{data["image/png"].strip()}">'
     return f"```text\n{data['text/plain']}\n```"
