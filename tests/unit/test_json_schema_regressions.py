@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from itertools import permutations
 from random import Random
 from typing import Any
 
@@ -278,3 +279,19 @@ def test_what_nothing_satisfies_is_unsatisfiable():
         compile_json_schema(
             {**FUZZED["more properties than at most"], "type": "object"}, byte_vocabulary(), TO_THE_LETTER
         )
+
+
+@pytest.mark.parametrize("letters", list(permutations("abcd")), ids="".join)
+def test_a_key_meets_the_conditions_that_other_keys_leave(letters: tuple[str, ...]) -> None:
+    """Two keys for four conditions: a key "ab" would leave "cd", which is forbidden."""
+    schema = {
+        "type": "object",
+        "allOf": [{"not": {"propertyNames": {"not": {"pattern": letter}}}} for letter in letters],
+        "propertyNames": {"pattern": "^..$"},
+        "patternProperties": {"bc|cb|cd|dc": False},
+        "maxProperties": 2,
+    }
+    grammar = compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
+    assert accepts(grammar, written({"ac": 1, "db": 1}))
+    assert not accepts(grammar, written({"ab": 1, "cd": 1}))
+    assert not accepts(grammar, written({"ab": 1}))
