@@ -128,7 +128,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
     _add_wire_formats(app, api)
     _add_stored_responses(app, api)
     _add_information(app, service)
-    _add_errors(app)
+    _add_errors(app, service)
     app.openapi = lambda: described(app)  # FastAPI's documented way
     if settings.cors_origin:
         app.add_middleware(
@@ -231,7 +231,7 @@ def _add_information(app: FastAPI, service: Service) -> None:
         return JsonAnswer(show_model(service.model, name))
 
 
-def _add_errors(app: FastAPI) -> None:
+def _add_errors(app: FastAPI, service: Service) -> None:
     async def refused(request: Request, error: Exception) -> Response:
         problem = problem_of(error)
         return JsonAnswer(body_of(problem, request.url.path), problem.status, problem.headers)
@@ -242,6 +242,7 @@ def _add_errors(app: FastAPI) -> None:
         return JsonAnswer(body_of(problem, request.url.path), problem.status, error.headers)
 
     async def gone(request: Request, error: Exception) -> Response:
+        service.metrics.disconnects.inc()
         return Response(status_code=CLIENT_GONE)
 
     app.add_exception_handler(ConstrainedError, refused)

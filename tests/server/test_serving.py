@@ -428,11 +428,13 @@ def test_a_full_queue_says_when_to_come_again_and_a_lost_client_makes_room(narro
 
 def test_a_client_that_waits_for_a_whole_answer_and_goes_makes_room(narrow_server: Server) -> None:
     wait_until_idle(narrow_server)
+    gone = narrow_server.metric("constrained_disconnects_total")
     with contextlib.closing(narrow_server.connection()) as connection:
         connection.request("POST", CHAT, json.dumps(LONG), {"x-api-key": KEY})
         while not narrow_server.get("/health").body["pending"]:
             time.sleep(0.02)
     wait_until_idle(narrow_server, seconds=2)
+    assert narrow_server.metric("constrained_disconnects_total") == gone + 1
 
 
 def test_who_takes_too_long_is_told_so_and_not_to_try_again(narrow_server: Server) -> None:
