@@ -196,7 +196,12 @@ class Matcher:
 
     def forced_bytes(self) -> bytes:
         """The bytes that follow whatever the model thinks; empty where there is a choice."""
-        return b"" if self.is_finished else self._forced_from(self._path[-1])[0]
+        if self.is_finished:
+            return b""
+        state = self._path[-1]
+        if state.forced is None:
+            state.forced = self._forced_from(state)[0]
+        return state.forced
 
     def forced_tokens(self) -> list[int]:
         """The tokens that follow whatever the model thinks, cut as its tokenizer cuts them; often none.

@@ -53,6 +53,7 @@ class State:
         "completion",
         "configs",
         "controls",
+        "forced",
         "mask",
         "numbered",
         "tape",
@@ -76,6 +77,7 @@ class State:
         self.by_token: dict[int, State | None] = {}
         self.mask: Words | None = None
         self.completion: Completion | None = None  # a shortest one, see finishing.py
+        self.forced: bytes | None = None  # what follows in any case, see Matcher.forced_bytes
         # Can a refused text be the only way on? Then it must be looked into whether there is a way on.
         self.watched = tape is not None and any(
             rest.watched for rest in (*(rest for _, _, rest in configs), *(rest for _, rest in controls))

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from constrained.automata.counted import UNBOUNDED
 from constrained.grammar import Node, Seen, Sequence
 from grammars.json_schema.array_endings import ending
-from grammars.json_schema.arrays import Arr
+from grammars.json_schema.arrays import Arr, Contains
 from grammars.json_schema.limits import EXTRA, HEAVIEST
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.ropes import Rope, joined, written
@@ -146,7 +146,7 @@ class ArrayPlan:
             need = one.low - count
             if need > 0:
                 needs.append(need)
-                if self._carriers(state, one.shape, one.start, need) < need:
+                if self._carriers(state, one.shape, one.start, need) < need or self._crowded(state, one, need):
                     return False
             if one.high < UNBOUNDED:
                 forced = self._forced(state, one.lacks, one.start)
@@ -156,6 +156,16 @@ class ArrayPlan:
             together = shapes.both(array.rest, *(one.shape for one in array.contains))
             return (max(needs) if alive(together) else sum(needs)) <= room
         return not needs or needs[0] <= room
+
+    def _crowded(self, state: ArrayState, one: Contains, need: int) -> bool:
+        """Would items that `one` still needs have to count for another `contains` whose maximum is reached?"""
+        for other, count in zip(self.array.contains, state.counts, strict=True):
+            if other is one or other.high == UNBOUNDED or other.start > max(state.index, one.start):
+                continue
+            apart = self.writer.shapes.both(one.shape, other.lacks)
+            if need - self._carriers(state, apart, one.start, need) > other.high - count:
+                return True
+        return False
 
     def _carriers(self, state: ArrayState, shape: Shape, start: int, enough: int) -> int:
         """How many of the items to come can have `shape`, counted up to `enough`."""

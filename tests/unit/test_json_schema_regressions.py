@@ -87,6 +87,10 @@ FUZZED: dict[str, Any] = {
         "type": "array",
     },
     "a condition that leads to nothing costs nothing": {"if": {"maxLength": 300, "format": "email"}, "then": {}},
+    "an item that one count needs would be one too many for another": {
+        "$schema": "https://json-schema.org/draft/2019-09/schema",
+        "oneOf": [{"contains": {}, "maxContains": 1}, {"unevaluatedItems": {"maxLength": 0}}],
+    },
     "a format of a later draft, and nothing is left": {
         "$schema": "http://json-schema.org/draft-06/schema#",
         "allOf": [{"type": "string"}],
