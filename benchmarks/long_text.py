@@ -5,8 +5,8 @@ deeper, and what is kept of masks is bounded, so neither their number nor memory
 
 A megabyte for each of three grammars (JSON values one after the other and Python statements, cut by the greedy lexer;
 an ambiguous grammar of expressions, any cut) over Llama 3.1's vocabulary: random tokens out of the masks, half
-of them punctuation, so that texts have structure, with brackets closed whenever much is open. Times are processor
-time of mask and advance.
+of them punctuation, so that texts have structure; whenever many brackets are open, only tokens that open none, and
+closing ones if there are such. Times are processor time of mask and advance.
 """
 
 import random
@@ -20,13 +20,12 @@ import numpy as np
 from benchmarks.harness import Row, Size, row
 from benchmarks.memory import resident
 from constrained import CompiledGrammar, Vocabulary, warm_up
-from constrained.segments import fewest_tokens
 from grammars import compile_lark
 from tests.support.tokenizers import tokenizer_path
 
 FOLDER = Path(__file__).parent.parent / "tests" / "conformance" / "lark"
-DEEP, SHALLOW = 10, 3  # bytes that must still be written: brackets are closed from the one down to the other
-LOOK = 4  # tokens between looks at how deep it is
+DEEP, SHALLOW = 10, 3  # open brackets: they are closed from the one down to the other
+OPENING, CLOSING = b"[{(", b"]})"
 PUNCTUATION = frozenset("[]{}(),:;\"'+-*/<>=.!?\n")
 
 
@@ -50,44 +49,58 @@ class Block:
 
 def blocks(grammar: CompiledGrammar, chance: random.Random, count: int, size: int) -> Iterator[Block]:
     """`count` pieces of at least `size` bytes of one random text; the last one ends it, the shortest way."""
-    matcher, spellings = grammar.matcher(), grammar.vocabulary.spellings
-    common = [token for token, spelling in enumerate(spellings) if spelling and _is_punctuation(spelling)]
-    punctuation, spelled = np.zeros((2, 32 * grammar.vocabulary.words), np.bool_)
-    punctuation[common] = True
-    spelled[: len(spellings)] = [bool(spelling) for spelling in spellings]
-    closing, tokens = False, 0
+    matcher, tastes = grammar.matcher(), Tastes(grammar.vocabulary)
+    depth, closing = 0, False
     for number in range(count):
         text, times = bytearray(), list[float]()
         while len(text) < size:
             began = time.thread_time_ns()
             words = matcher.bitmask()
             masked = time.thread_time_ns()
-            if tokens % LOOK == 0:
-                closing = len(matcher.shortest_completion()) > (SHALLOW if closing else DEEP)
-            if closing and (missing := matcher.shortest_completion()):
-                token = fewest_tokens(grammar.vocabulary, missing)[0]
-            else:
-                token = _chosen(words, punctuation, spelled, chance)
+            closing = depth > (SHALLOW if closing else DEEP)
+            token = tastes.choose(words, closing, chance)
             ready = time.thread_time_ns()
             matcher.advance(token)
             times.append((time.thread_time_ns() - ready + masked - began) / 1000)
-            text += spellings[token] or b""
-            tokens += 1
+            spelled = grammar.vocabulary.spellings[token] or b""
+            depth = max(0, depth + _opened(spelled))
+            text += spelled
         if number == count - 1:
             text += matcher.shortest_completion()
         yield Block(bytes(text), times, len(grammar.states), resident())
 
 
+class Tastes:
+    """Which tokens are liked, and when: (32 * W,) each."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        spellings = [spelling or b"" for spelling in vocabulary.spellings]
+        spellings += [b""] * (32 * vocabulary.words - len(spellings))
+        self._spelled = np.array([bool(spelling) for spelling in spellings])
+        self._common = np.array([bool(spelling) and _is_punctuation(spelling) for spelling in spellings])
+        self._level = np.array(
+            [bool(spelling) and not any(byte in OPENING for byte in spelling) for spelling in spellings]
+        )
+        self._closes = np.array([_opened(spelling) < 0 for spelling in spellings])
+
+    def choose(self, words: np.ndarray, closing: bool, chance: random.Random) -> int:
+        """One of the allowed tokens, (W,) packed."""
+        allowed = np.unpackbits(words.view(np.uint8), bitorder="little").astype(np.bool_)
+        wishes = [self._spelled]
+        if closing:
+            wishes = [self._closes & self._level, self._common & self._level, self._level, self._spelled]
+        elif chance.random() < 0.5:
+            wishes = [self._common, self._spelled]
+        found = next(liked for wish in wishes if len(liked := np.flatnonzero(allowed & wish)))
+        return int(chance.choice(found))
+
+
+def _opened(spelling: bytes) -> int:
+    return sum((byte in OPENING) - (byte in CLOSING) for byte in spelling)
+
+
 def _is_punctuation(spelling: bytes) -> bool:
     return len(spelling) <= 2 and PUNCTUATION.issuperset(spelling.decode(errors="replace"))
-
-
-def _chosen(words: np.ndarray, punctuation: np.ndarray, spelled: np.ndarray, chance: random.Random) -> int:
-    allowed = np.unpackbits(words.view(np.uint8), bitorder="little").astype(np.bool_)
-    structural = np.flatnonzero(allowed & punctuation)
-    if len(structural) and chance.random() < 0.5:
-        return int(chance.choice(structural))
-    return int(chance.choice(np.flatnonzero(allowed & spelled)))
 
 
 def rows(size: Size) -> Iterator[Row]:

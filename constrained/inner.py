@@ -318,6 +318,18 @@ class Walker:
         self.equate(words)
         return frozenset((Piece(words),))
 
+    def piece_of(self, words: Words) -> frozenset[Piece]:
+        """The tokens in `words`, (W,), which are given away."""
+        count = walk_each.take_bits(words, self.scratch.few)
+        if count != walk.FULL:
+            return self._few(self.scratch.few[:count])
+        key = b"w" + words.tobytes()  # longer by a byte than any list of tokens
+        found = self._pieces.get(key)
+        if found is None:
+            self._keep(2 * len(key))
+            found = self._pieces.setdefault(key, frozenset((Piece(words),)))
+        return found
+
     def packed(self, pieces: Collection[Piece]) -> frozenset[Piece]:
         """The tokens of `pieces`, in few of them."""
         if len(pieces) <= MOST_PIECES:

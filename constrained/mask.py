@@ -149,6 +149,7 @@ class Masks:
         found = self._parts.get(config)
         if found is None:
             found = self._parts[config] = self._make_part(config)
+            self._size += found.size
         return found
 
     def _make_part(self, config: Config) -> Passage:

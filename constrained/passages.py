@@ -59,6 +59,11 @@ class Passage:
     doubtful: Words | None  # (W,) tokens that must be tried
     ends: NodeSet | None  # where a token may go on with what follows
 
+    @property
+    def size(self) -> int:
+        """Bytes, roughly, without the pieces, which are shared."""
+        return _PASSAGE_BYTES + (0 if self.doubtful is None else self.doubtful.nbytes)
+
 
 NOTHING = Passage(frozenset(), None, None)
 
@@ -98,9 +103,7 @@ class Passages:
     def keep(self, key: "_Key", passage: Passage) -> None:
         """Remember a passage."""
         self.found[key] = passage
-        self.size += _PASSAGE_BYTES
-        if passage.doubtful is not None:
-            self.size += passage.doubtful.nbytes
+        self.size += passage.size
 
     def down(self, rest: Rest, nodes: NodeSet, gathered: Gathered) -> None:
         """Gather what may be read below `nodes`, where `rest` begins."""
@@ -213,7 +216,7 @@ class _Asking:
         words, doubtful = self._walker.no_tokens(), self._walker.no_tokens()
         ends = symbol.fill_reached(self._walker.by_kind, nodes.nodes, words, doubtful)
         found = None if ends is None else self._walker.node_set(np.unique(ends))
-        return Passage(frozenset((Piece(words),)), doubtful if doubtful.any() else None, found)
+        return Passage(self._walker.piece_of(words), doubtful if doubtful.any() else None, found)
 
     def _of_fresh(self, fresh: Fresh, seen: Seen, nodes: NodeSet) -> Passage:
         """The body refuses what it must at once; if not all of that is known, texts that are complete are in doubt."""

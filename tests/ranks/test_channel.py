@@ -56,13 +56,14 @@ def start():
             process.communicate()
 
 
-@pytest.fixture
-def no_exit(monkeypatch):
-    """A rank in this process notices losses, but does not end the tests."""
-    monkeypatch.setattr(channel, "_end", lambda message, after: None)
+@pytest.fixture(scope="session", autouse=True)
+def no_exit():
+    """A rank in this process notices losses, but does not end the tests: its threads may do so after its test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(channel, "_end", lambda message, after: None)
+        yield
 
 
-@pytest.mark.usefixtures("no_exit")
 class TestTwoFollowers:
     def test_orders_are_carried_out_and_answered_in_order(self, start):
         port = free_port()
@@ -114,9 +115,8 @@ class TestTwoFollowers:
         processes = [start(rank, 3, port) for rank in (1, 2)]
         leader = Leader(place(0, 3, port), patience=30)
         leader.agree({"fact": "same"})
-        leader.order({"fail": True})
         with pytest.raises(ShardingError, match=r"rank [12] is lost: out of cheese"):
-            leader.answer_of(1)
+            _ask(leader, {"fail": True})
         assert all(process.wait(10) == EXIT for process in processes)
 
     def test_strangers_are_not_let_in(self, start):
@@ -129,6 +129,12 @@ class TestTwoFollowers:
         knocked.join()
         leader.close()
         assert process.wait(10) == 0
+
+
+def _ask(leader: Leader, order: dict[str, bool]) -> None:
+    """Sending it raises as well if one rank has failed before all have been told."""
+    leader.order(order)
+    leader.answer_of(1)
 
 
 def _knock(port: int) -> None:
@@ -153,7 +159,6 @@ def test_a_missing_rank_0_is_said():
         Follower(place(1, 2, port), patience=0.3)
 
 
-@pytest.mark.usefixtures("no_exit")
 def test_a_rank_0_that_hangs_up_is_said():
     port = free_port()
     with socket.create_server(("127.0.0.1", port)) as listener:
