@@ -221,9 +221,18 @@ class Walker:
         one, *others = dict.fromkeys(sets)
         return self.node_set(np.unique(np.concatenate([part.nodes for part in (one, *others)]))) if others else one
 
-    def _few(self, tokens: NDArray[np.int32]) -> frozenset[Piece]:
-        """The piece of a short list of tokens, ascending."""
-        key = tokens.tobytes()
+    def piece_of(self, words: Words) -> frozenset[Piece]:
+        """The piece of the tokens in `words`, (W,), which are cleared if they are few."""
+        few = self._if_few(words)
+        return self._interned(b"w" + words.tobytes(), words) if few is None else few  # longer by a byte than any list
+
+    def _if_few(self, words: Words) -> frozenset[Piece] | None:
+        """The piece of the tokens in `words`, which are cleared; None, and they stay, if it would be a long list."""
+        tokens = self.scratch.few
+        count = walk_each.take_bits(words, tokens)
+        return None if count == walk.FULL else self._interned(tokens[:count].tobytes(), tokens[:count])
+
+    def _interned(self, key: bytes, tokens: Tokens) -> frozenset[Piece]:
         found = self._pieces.get(key)
         if found is None:
             self._keep(2 * len(key))
@@ -309,26 +318,13 @@ class Walker:
 
     def _take(self) -> frozenset[Piece]:
         """The tokens in the scratch words, which are cleared."""
-        scratch = self.scratch
-        count = walk_each.take_bits(scratch.words, scratch.few)
-        if count != walk.FULL:
-            return self._few(scratch.few[:count])
-        words = scratch.words.copy()
-        scratch.words[:] = 0
+        few = self._if_few(self.scratch.words)
+        if few is not None:
+            return few
+        words = self.scratch.words.copy()
+        self.scratch.words[:] = 0
         self.equate(words)
         return frozenset((Piece(words),))
-
-    def piece_of(self, words: Words) -> frozenset[Piece]:
-        """The tokens in `words`, (W,), which are given away."""
-        count = walk_each.take_bits(words, self.scratch.few)
-        if count != walk.FULL:
-            return self._few(self.scratch.few[:count])
-        key = b"w" + words.tobytes()  # longer by a byte than any list of tokens
-        found = self._pieces.get(key)
-        if found is None:
-            self._keep(2 * len(key))
-            found = self._pieces.setdefault(key, frozenset((Piece(words),)))
-        return found
 
     def packed(self, pieces: Collection[Piece]) -> frozenset[Piece]:
         """The tokens of `pieces`, in few of them."""
