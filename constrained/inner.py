@@ -15,7 +15,6 @@ pieces are known to be the same without being made.
 import threading
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -28,6 +27,7 @@ from constrained.automata.dfa import START, Dfa
 from constrained.grammar import Automaton, Control
 from constrained.reaching import KindWalker, NodeSet, Tokens
 from constrained.refusals import FlatTexts
+from constrained.scratch import Scratch
 from constrained.vocabulary.trie import ROOT
 from constrained.vocabulary.vocabulary import Vocabulary
 
@@ -35,7 +35,6 @@ Words = NDArray[np.uint32]  # (W,) bit t % 32 of word t // 32 is token t
 Nodes = NDArray[np.int32]  # (M,) trie nodes
 Exits = tuple[tuple[int, NodeSet], ...]  # label, nodes at which the automaton ends with that label
 
-FEW = 512  # tokens at most that are listed one by one
 WIDE = 3  # groups of bytes that lead back to a row from which many tokens pass
 MOST_PIECES = 6  # that are kept apart
 
@@ -45,7 +44,7 @@ _ENTRY_BYTES = 500  # of a piece without its tokens, roughly
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Piece:
-    """Tokens, as a list where they are at most `FEW`, else as bits. Do not write to them."""
+    """Tokens, as a list where they are at most `scratch.FEW`, else as bits. Do not write to them."""
 
     tokens: Tokens
 
@@ -72,46 +71,6 @@ class Profile:
     dearest: NDArray[np.int32]
     shortest_reach: int  # the least of `dearest`
     exits: tuple[tuple[int, Nodes, NDArray[np.int32]], ...]  # label, nodes, their costs
-
-
-class Scratch(threading.local):
-    """Buffers of one thread, large enough for nearly any walk over the trie."""
-
-    def __init__(self, nodes: int, depth: int, words: int = 0) -> None:
-        self.words = np.zeros(words, np.uint32)  # (W,) all zero between walks
-        self.few = np.zeros(FEW, np.int32)
-        self.path = np.zeros(depth + 2, np.int32)
-        self.counts = np.zeros(depth + 2, np.int32)
-        self._room = nodes + 64
-        self.make_room_for_exits(nodes)
-        self._met = np.zeros(0, np.int64)
-
-    def make_room_for_exits(self, size: int = 0) -> None:
-        """Have room for so many exits, or else for twice as many as there is."""
-        size = size or 2 * len(self.exits)
-        self.exits, self.labels, self.costs = (np.zeros(size, np.int32) for _ in range(3))
-
-    @cached_property
-    def stack(self) -> NDArray[np.int32]:
-        """(2, H) of `net_walk.follow`: nodes, rests."""
-        return np.zeros((2, self._room), np.int32)
-
-    @cached_property
-    def special(self) -> NDArray[np.int32]:
-        """(2, H) of `net_walk.follow`: nodes, rests."""
-        return np.zeros((2, self._room), np.int32)
-
-    def met(self, size: int) -> NDArray[np.int64]:
-        """(size,) zeros, a power of two."""
-        if size > len(self._met):
-            self._met = np.zeros(size, np.int64)
-        self._met[:size] = 0
-        return self._met[:size]
-
-    def make_room(self) -> None:
-        """Have room for twice as many pairs."""
-        self._room *= 2
-        del self.stack, self.special
 
 
 class Walker:
