@@ -54,17 +54,12 @@ def _different(plan: "ArrayPlan", state: "ArrayState") -> Iterator[_Run]:
     for index in range(state.index, array.low):
         shape = array.item(index)
         listed = scalars.setdefault(shape, writer.short.scalars(shape))
-        text = next((text for text, value in listed if value not in seen and _is_plain(text)), None)
+        text = next((text for text, value in listed if value not in seen), None)
         if text is None:
             others = writer.shapes.among(frozenset(seen), False)
             text = written(writer.short.text(writer.shapes.both(shape, others)))
         seen.add(parse_value(text))
         yield text, 1
-
-
-def _is_plain(text: bytes) -> bool:
-    """Not a number with an exponent: where values have been taken, those left are written without."""
-    return text[:1] not in b"-0123456789" or not (b"e" in text or b"E" in text)
 
 
 def _one_by_one(plan: "ArrayPlan", state: "ArrayState") -> Iterator[_Run]:

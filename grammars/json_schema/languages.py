@@ -57,9 +57,8 @@ class Languages(ShapeTable):
     def _literal(self, domain: Scalar[L], literal: Literal, wide: bool) -> L:
         match literal:
             case Among(values, positive):
-                if positive:
-                    return domain.among(values, wide or self.options.decimal_integers)
-                return domain.other(domain.among(values, not wide))
+                among = domain.among(values, self.options, wide == positive)
+                return among if positive else domain.other(among)
             case Either(shapes):
                 return domain.any_of([self.language(domain, shape, wide) for shape in self.shapes_in_order(shapes)])
             case Says(location, positive, scope):

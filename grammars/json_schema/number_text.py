@@ -6,15 +6,16 @@ without looking for common byte classes:
     column   0      1  2  3  4 ... 13   14
     reads    other  +  -  .  0 ... 9    e E
 
-*Decimals* are number texts without an exponent, `-?(0|[1-9][0-9]*)(\\.[0-9]+)?`. They are the
-universe in which predicates live: whether a decimal satisfies one depends on its value alone, so
-`1`, `1.0` and `1.00` stand or fall together, and `-0` with `0`.
+*Decimals* are number texts without an exponent, `-?(0|[1-9][0-9]*)(\\.[0-9]+)?`. Whether one satisfies a
+predicate depends on its value alone, so `1`, `1.0` and `1.00` stand or fall together, and `-0` with `0`.
+
+*Scientific* texts are those with an exponent and one digit other than 0 before the point,
+`-?[1-9](\\.[0-9]+)?[eE][+-]?[0-9]+`: the form in which programs write very large and very small numbers.
 
 A `Table` is an automaton in the making: rows may be unreachable, useless or equal. `finish` makes
 it canonical.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 
 from constrained.automata import tables
 from constrained.automata.algebra import canonical
-from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
+from constrained.automata.dfa import DEAD, REFUSES, Dfa
 from constrained.errors import LimitExceeded
 
 COLUMNS = 15
@@ -68,7 +69,7 @@ def of_dfa(dfa: Dfa) -> Table:
 
 def both(a: Table, b: Table) -> Table:
     """Texts of both, labelled as in `a`."""
-    step, pairs = _pairs(a, b, needs_a=True, needs_b=True)
+    step, pairs = _pairs(a, b, needed=True)
     labels = a.labels[pairs[:, 0]]
     labels[b.labels[pairs[:, 1]] == REFUSES] = REFUSES
     return Table(step, labels)
@@ -76,20 +77,12 @@ def both(a: Table, b: Table) -> Table:
 
 def either(a: Table, b: Table) -> Table:
     """Texts of one of two that have none in common, labelled as there."""
-    step, pairs = _pairs(a, b, needs_a=False, needs_b=False)
+    step, pairs = _pairs(a, b, needed=False)
     return Table(step, np.maximum(a.labels[pairs[:, 0]], b.labels[pairs[:, 1]]))
 
 
-def first_only(a: Table, b: Table) -> Table:
-    """Texts of `a` that are none of `b`, labelled as in `a`."""
-    step, pairs = _pairs(a, b, needs_a=True, needs_b=False)
-    labels = a.labels[pairs[:, 0]]
-    labels[b.labels[pairs[:, 1]] != REFUSES] = REFUSES
-    return Table(step, labels)
-
-
-def _pairs(a: Table, b: Table, *, needs_a: bool, needs_b: bool) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    step, pairs, count = tables.product(a.step, b.step, _EACH, _EACH, needs_a, needs_b, 2 * LIMIT)
+def _pairs(a: Table, b: Table, *, needed: bool) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    step, pairs, count = tables.product(a.step, b.step, _EACH, _EACH, needed, needed, 2 * LIMIT)
     if count == tables.FULL:
         raise too_many_rows("a combination of restrictions on one number")
     return step, pairs
@@ -100,53 +93,9 @@ def too_many_rows(what: str) -> LimitExceeded:
     return LimitExceeded(f"{what} needs an automaton of more than {LIMIT} rows", hint="use numbers of fewer digits")
 
 
-def values(chosen: Iterable[Decimal]) -> Table:
-    """The decimals that stand for one of `chosen`: a trie of their texts, each followed by any zeros.
-
-    {5, 0.5}:   5 -> (5)   . -> point   0 -> (zeros), which loops
-                0 -> 0     . -> 0.      5 -> (0.5)   0 -> (zeros)         () accepts
-    """
-    cells: list[list[int]] = [[0] * COLUMNS for _ in range(4)]
-    labels = [REFUSES, REFUSES, REFUSES, 0]
-    point, zeros = 2, 3  # after the point of an integer; after one more zero
-    cells[point][ZERO] = cells[zeros][ZERO] = zeros
-
-    def child(row: int, column: int) -> int:
-        if not cells[row][column]:
-            cells[row][column] = len(cells)
-            cells.append([0] * COLUMNS)
-            labels.append(REFUSES)
-        return cells[row][column]
-
-    ends: list[tuple[int, bool]] = []  # (row, has a fraction)
-    for text in sorted({text for value in chosen for text in _spellings(value)}):
-        row = int(START)
-        for letter in text:
-            row = child(row, _COLUMN[letter])
-        labels[row] = 0
-        ends.append((row, "." in text))
-    for row, fraction in ends:
-        # follow zeros through the trie, as "5.0" leads towards "5.03", until they leave it
-        if not fraction:
-            if not cells[row][POINT]:
-                cells[row][POINT] = point
-                continue
-            row = cells[row][POINT]
-        while cells[row][ZERO] not in (DEAD, zeros):
-            row = cells[row][ZERO]
-            labels[row] = 0
-        cells[row][ZERO] = zeros
-    return Table(np.array(cells, np.int32), np.array(labels, np.int32))
-
-
-def _spellings(value: Decimal) -> tuple[str, ...]:
-    """The texts of `value` without needless zeros: one, or `0` and `-0`."""
-    whole, fraction = digits(value)
-    sign = "-" if value < 0 else ""
-    text = "".join(map(str, whole)) or "0"
-    if fraction:
-        text += "." + "".join(map(str, fraction))
-    return (sign + text,) if value else ("0", "-0")
+def columns(text: str) -> list[int]:
+    """The columns that a text reads."""
+    return [_COLUMN[letter] for letter in text]
 
 
 def digits(value: Decimal) -> tuple[tuple[int, ...], tuple[int, ...]]:

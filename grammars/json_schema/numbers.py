@@ -9,17 +9,18 @@ Texts stand for values, so a restriction accepts every spelling of a value or no
 -0 wherever 0 is. All restrictions are exact on decimals. With an exponent it depends:
 
     nothing restricts the value     every exponent of at most three digits
-    only bounds                     scientific texts, with one digit other than 0 before the point:
+    bounds, values                  scientific texts, with one digit other than 0 before the point:
                                     1e-9, 6.02e+23, exponents likewise. Not 60e1, which would take a counter
-    multiples, excluded values      none
+    multiples                       none
     integers                        none, or with `decimal_integers` 1e2, if only `integer` restricts
 
-Because of this, complements are to be asked for here (bounds the other way round, `excluded`,
-`not_multiples`) or taken within `decimals()`: `difference(any_number(), ...)` would let exponents
-through. Intersections of automata made here are exact.
+What an automaton cannot tell it refuses. A complement would let it through, so each restriction also has a
+`wide` form, which accepts what it cannot tell: the complement of that is right.
+
+    both(any_number(), complement of one_of({5}, wide=True))      every number but 5, as 4, 4.0 or 4e0, not 40e-1
 
 Reading order: number_text (the alphabet), number_order (comparison with a constant),
-number_multiples (divisibility).
+number_multiples (divisibility), number_values (constants).
 """
 
 from dataclasses import dataclass
@@ -28,13 +29,14 @@ from functools import lru_cache, reduce
 
 import numpy as np
 
-from constrained.automata.algebra import Builder
+from constrained.automata.algebra import Builder, difference, union
 from constrained.automata.dfa import REFUSES, Dfa
 from constrained.automata.remembered import remembered
 from constrained.errors import InvalidGrammar
 from grammars.json_schema.number_multiples import common_multiple, divisible
 from grammars.json_schema.number_order import ABOVE, BELOW, EQUAL, decimal_order, order
-from grammars.json_schema.number_text import POINT, Table, both, first_only, of_dfa, values
+from grammars.json_schema.number_text import POINT, Table, both, either, of_dfa
+from grammars.json_schema.number_values import LONGEST_EXPONENT, decimal_texts, scientific_texts
 
 _DIGITS = b"0123456789"
 # In scientific texts, more than 0 means at least the smallest number that doubles hold with full
@@ -66,7 +68,7 @@ class NumberBounds:
 @lru_cache(maxsize=1)
 def any_number() -> Dfa:
     """Every JSON number text with an exponent of at most three digits: more than any reader can hold."""
-    return _number_texts(fraction=_DIGITS, exponent_sign=b"+-", longest_exponent=3)
+    return _number_texts(fraction=_DIGITS, exponent_sign=b"+-", longest_exponent=LONGEST_EXPONENT)
 
 
 @lru_cache(maxsize=1)
@@ -127,15 +129,31 @@ def at_most(bound: Decimal, *, exclusive: bool = False) -> Dfa:
     return _keep(decimal_order(bound), BELOW, None if exclusive else EQUAL).finish()
 
 
-def equal_to(value: Decimal) -> Dfa:
-    """The decimals that stand for `value`: 5, 5.0, 5.00."""
-    return one_of(frozenset((value,)))
+@lru_cache(maxsize=1)
+def _comparable() -> Dfa:
+    """Decimals and scientific texts."""
+    return both(order(Decimal(0)), _all_numbers()).finish()
+
+
+@lru_cache(maxsize=1)
+def incomparable() -> Dfa:
+    """Number texts that are not compared with constants: such as 50e-1, and scientific ones so small that
+    programs may read them as 0."""
+    near = both(_keep(order(_LEAST), BELOW), _keep(order(-_LEAST), ABOVE))
+    tiny = difference(both(near, _all_numbers()).finish(), decimals())
+    return union(tiny, difference(any_number(), _comparable()))
+
+
+@lru_cache(maxsize=1)
+def _with_exponent() -> Dfa:
+    return difference(any_number(), decimals())
 
 
 @remembered
-def one_of(chosen: frozenset[Decimal]) -> Dfa:
-    """The decimals that stand for one of `chosen`, which may be thousands."""
-    return values(chosen).finish()
+def one_of(chosen: frozenset[Decimal], *, wide: bool = False) -> Dfa:
+    """The decimals and scientific texts that stand for one of `chosen`, which may be thousands."""
+    found = either(decimal_texts(chosen), scientific_texts(chosen)).finish()
+    return union(found, incomparable()) if wide and chosen else found
 
 
 @remembered
@@ -150,39 +168,35 @@ def number_dfa(
     integer: bool,
     bounds: NumberBounds | None = None,
     multiples: frozenset[Decimal] = frozenset(),
-    excluded: frozenset[Decimal] = frozenset(),
-    not_multiples: frozenset[Decimal] = frozenset(),
     decimal_integers: bool = False,
+    wide: bool = False,
 ) -> Dfa:
     """Number texts that satisfy all of it; `is_empty` where none does.
 
     integer           only integers; `decimal_integers` allows them to be written 1.0
     bounds            the value lies between
     multiples         each of these positive steps divides the value
-    excluded          the value is none of these
-    not_multiples     none of these steps divides the value: {1} for "not an integer"
+    wide              what cannot be told is accepted
 
     Raises LimitExceeded beyond `number_text.LIMIT` rows, InvalidGrammar for a step of 0.
     """
     if bounds is None:
         bounds = NumberBounds()
-    by_value = bool(multiples or excluded or not_multiples)
-    if bounds.low is None and bounds.high is None and not by_value:
-        return integers(decimal_integers) if integer else any_number()
+    if bounds.low is None and bounds.high is None and not multiples:
+        found = integers(decimal_integers) if integer else any_number()
+        return union(found, _with_exponent()) if wide and integer else found
     whole_only = integer and not decimal_integers
-    parts = _bounded(bounds, scientific=not integer and not by_value)
+    by_value = integer or bool(multiples)
+    parts = _bounded(bounds, scientific=not by_value)
     if steps := multiples | {Decimal(1)} if integer else multiples:
         step = common_multiple(steps)
         if step != 1 or not whole_only:  # without a fraction, 1 divides every text
             parts.append(divisible(step))
-    table = reduce(both, parts or [_all_decimals()])
-    if excluded:
-        table = first_only(table, values(excluded))
-    for step in sorted(not_multiples):
-        table = first_only(table, divisible(step))
+    table = reduce(both, parts or [of_dfa(decimals())])
     if whole_only:
         table = table.without(POINT)
-    return table.finish()
+    found = table.finish()
+    return union(found, _with_exponent() if by_value else incomparable()) if wide else found
 
 
 def _bounded(bounds: NumberBounds, *, scientific: bool) -> list[Table]:
@@ -208,11 +222,6 @@ def _bounded(bounds: NumberBounds, *, scientific: bool) -> list[Table]:
 @lru_cache(maxsize=1)
 def _all_numbers() -> Table:
     return of_dfa(any_number())
-
-
-@lru_cache(maxsize=1)
-def _all_decimals() -> Table:
-    return of_dfa(decimals())
 
 
 def _keep(table: Table, *labels: int | None) -> Table:

@@ -45,7 +45,7 @@ class Scalar(Generic[L]):
     other: Callable[[L], L]
     is_empty: Callable[[L], bool]
     own: Callable[[Location, Facts, JsonSchemaOptions, bool], L]  # location, its facts, options, rounding
-    among: Callable[[frozenset[Value], bool], L]  # the values of this type, rounding
+    among: Callable[[frozenset[Value], JsonSchemaOptions, bool], L]  # the values of this type, options, rounding
 
     def all_of(self, parts: list[L]) -> L:
         """In every part."""
@@ -109,7 +109,7 @@ def _own_texts(location: Location, facts: Facts, options: JsonSchemaOptions, wid
     if facts.get("contentEncoding") == "base64" and options.formats != "annotate" and not wide:
         found = texts.both(found, Texts(dfa=base64_dfa()))
     values = chosen(facts)
-    return found if values is None else texts.both(among_texts(values, wide), found)
+    return found if values is None else texts.both(_among_texts(values, options, wide), found)
 
 
 # In which draft a format came up. Validators of earlier drafts, and of formats that no draft defines, take
@@ -130,8 +130,7 @@ def _format(location: Location, name: str, formats: Formats, wide: bool) -> Text
     return Texts(dfa=known.superset() if wide else known.dfa("standard" if formats == "standard" else "common"))
 
 
-def among_texts(values: frozenset[Value], wide: bool) -> Texts:
-    """The strings among `values`."""
+def _among_texts(values: frozenset[Value], options: JsonSchemaOptions, wide: bool) -> Texts:
     return Texts(chosen=frozenset(value.value for value in values if isinstance(value, Text)))
 
 
@@ -144,7 +143,7 @@ TEXTS: Scalar[Texts] = Scalar(
     texts.other,
     texts.is_empty,
     _own_texts,
-    among_texts,
+    _among_texts,
 )
 
 
@@ -175,13 +174,12 @@ def _own_numbers(location: Location, facts: Facts, options: JsonSchemaOptions, w
             bounds=bounds,
             multiples=frozenset([] if step is None else [numbers.as_decimal(step)]),
             decimal_integers=fractions,
+            wide=wide,
         )
     except GrammarError as error:
         raise type(error)(error.message, where=location.where, hint=error.hint) from error
     values = chosen(facts)
-    return (
-        found if values is None else algebra.intersect(among_numbers(values, wide or options.decimal_integers), found)
-    )
+    return found if values is None else algebra.intersect(_among_numbers(values, options, wide), found)
 
 
 def _bounds(location: Location, facts: Facts) -> numbers.NumberBounds | None:
@@ -219,20 +217,24 @@ def _tighter(bounds: numbers.NumberBounds | None, name: str) -> numbers.NumberBo
     return numbers.NumberBounds(low, low_exclusive, high, high_exclusive)
 
 
-def among_numbers(values: frozenset[Value], wide: bool) -> Dfa:
-    """The numbers among `values`: in every spelling, or the usual one."""
+def _among_numbers(values: frozenset[Value], options: JsonSchemaOptions, wide: bool) -> Dfa:
+    """As programs write them; with `decimal_integers` in every spelling."""
     found = [value for value in values if isinstance(value, Number)]
-    if wide:
-        return numbers.one_of(frozenset(value.value for value in found))
+    if wide or options.decimal_integers:
+        return numbers.one_of(frozenset(value.value for value in found), wide=wide)
     return algebra.literals([text.encode() for value in found for text in value.texts()])
-
-
-def _other_number(language: Dfa) -> Dfa:
-    return algebra.difference(numbers.decimals(), language)
 
 
 def _both_numbers(a: Dfa, b: Dfa) -> Dfa:
     return b if a is numbers.any_number() else a if b is numbers.any_number() else algebra.intersect(a, b)
+
+
+def _either_number(a: Dfa, b: Dfa) -> Dfa:
+    return a if a is numbers.any_number() else b if b is numbers.any_number() else algebra.union(a, b)
+
+
+def _other_number(language: Dfa) -> Dfa:
+    return numbers.any_number() if language.is_empty else algebra.difference(numbers.any_number(), language)
 
 
 NUMBERS: Scalar[Dfa] = Scalar(
@@ -240,11 +242,11 @@ NUMBERS: Scalar[Dfa] = Scalar(
     numbers.any_number(),
     algebra.empty(),
     _both_numbers,
-    algebra.union,
+    _either_number,
     _other_number,
     lambda language: language.is_empty,
     _own_numbers,
-    among_numbers,
+    _among_numbers,
 )
 
 
@@ -253,12 +255,12 @@ NUMBERS: Scalar[Dfa] = Scalar(
 Few = frozenset[bool | None]
 
 
-def _few(everything: Few, name: str, among: Callable[[frozenset[Value], bool], Few]) -> Scalar[Few]:
+def _few(everything: Few, name: str, among: Callable[[frozenset[Value], JsonSchemaOptions, bool], Few]) -> Scalar[Few]:
     def own(location: Location, facts: Facts, options: JsonSchemaOptions, wide: bool) -> Few:
         allowed, values = types(facts), chosen(facts)
         if allowed is not None and name not in allowed:
             return frozenset()
-        return everything if values is None else among(values, wide)
+        return everything if values is None else among(values, options, wide)
 
     return Scalar(
         frozenset({name}),
@@ -273,11 +275,11 @@ def _few(everything: Few, name: str, among: Callable[[frozenset[Value], bool], F
     )
 
 
-def _flags(values: frozenset[Value], wide: bool) -> Few:
+def _flags(values: frozenset[Value], options: JsonSchemaOptions, wide: bool) -> Few:
     return frozenset(value.value for value in values if isinstance(value, Flag))
 
 
-def _nulls(values: frozenset[Value], wide: bool) -> Few:
+def _nulls(values: frozenset[Value], options: JsonSchemaOptions, wide: bool) -> Few:
     return frozenset(None for value in values if isinstance(value, Null))
 
 

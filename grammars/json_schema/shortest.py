@@ -10,9 +10,11 @@ from heapq import merge
 from math import inf
 from typing import TYPE_CHECKING
 
+from constrained.automata.algebra import difference
 from constrained.automata.dfa import START, Dfa
 from constrained.automata.listing import texts_by_length
 from grammars.json_schema.literals import Shape
+from grammars.json_schema.numbers import incomparable
 from grammars.json_schema.ropes import Rope, size
 from grammars.json_schema.values import Value, parse_value
 
@@ -75,8 +77,11 @@ class Shortest:
             return inf
 
     def scalars(self, shape: Shape) -> Iterator[tuple[bytes, Value]]:
-        """Scalars of a shape, shorter ones first, no value twice. Strings of counted length are left out."""
-        automata = [one for one in self._writer.scalars(shape) if isinstance(one, Dfa)]
+        """Scalars of a shape, shorter ones first, no value twice, numbers in a form that can be told from others.
+
+        Strings of counted length are left out.
+        """
+        automata = [difference(one, incomparable()) for one in self._writer.scalars(shape) if isinstance(one, Dfa)]
         seen: set[Value] = set()
         for text in merge(*map(texts_by_length, automata), key=len):
             value = parse_value(text)

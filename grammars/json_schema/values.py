@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, cast
 
+from grammars.json_schema.number_values import mantissa
 from grammars.json_schema.numbers import as_decimal
+
+_SMALL, _LARGE = -4, 16  # powers of ten: numbers outside are written with an exponent
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,19 @@ class Number:
     value: Decimal
 
     def texts(self) -> frozenset[str]:
-        """How it is written: without a fraction when it is whole, else with the digits it needs."""
+        """How programs write it: without a fraction when it is whole, else with the digits it needs.
+
+        Very large and very small ones also as 1e+196, 1e196; 1e-07, 1e-7.
+        """
         text = format(self.value, "f")  # exact, which arithmetic on Decimals is not
         text = text.rstrip("0").rstrip(".") if "." in text else text
-        return frozenset({"0" if text == "-0" else text})
+        exponent = self.value.adjusted()
+        if not self.value:
+            return frozenset({"0"})
+        if _SMALL <= exponent < _LARGE:
+            return frozenset({text})
+        digits = mantissa(self.value)
+        return frozenset({text, f"{digits}e{exponent:+03}", f"{digits}e{exponent:+}", f"{digits}e{exponent}"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ def _instances(texts: list[str], random: Random) -> Iterator[str]:
 
 
 def _near(text: str) -> float:
-    """The float closest to a number; 1.5 where it is written with an exponent, which constants are not."""
+    """The float closest to a number; 1.5 where it is written with an exponent, which multiples never are."""
     return 1.5 if "e" in repr(float(text)) or not isfinite(float(text)) else float(text)
 
 
