@@ -176,9 +176,20 @@ def test_names_of_keys_that_are_too_large_are_refused_when_compiling(schema: dic
         compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
 
 
+@pytest.mark.parametrize("constant", ["1e196", "-2.5e-7", "1e16", "12345678901234567890123"])
+def test_large_and_small_constants_are_written_as_programs_do(constant: str):
+    grammar = compile_json_schema(f'{{"enum": [{constant}, 1]}}', byte_vocabulary(), TO_THE_LETTER)
+    assert accepts(grammar, constant)
+    assert accepts(grammar, written(json.loads(constant)))
+    assert accepts(grammar, format(Decimal(constant), "f"))
+    assert not accepts(grammar, constant + "0")
+
+
 def test_unique_items_may_be_numbers_with_exponents():
     grammar = compile_json_schema({"uniqueItems": True}, byte_vocabulary(), TO_THE_LETTER)
     assert accepts(grammar, "[1e300, 2, [1e3, 2e-999], 3]")
+    assert accepts(grammar, "[1, 1E3, 1.5e-7]")
+    assert not accepts(grammar, "[1000, 1E3]")
     assert not accepts(grammar, "[1e2, 100]")
     assert not accepts(grammar, "[1e300, 1" + "0" * 300 + "]")
 
