@@ -14,6 +14,7 @@ from tests.support.mutations import garbled, mutated
 
 LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 FINE = {200, 400, 404}
+HANGS = 90  # seconds without a byte, after which a request counts as stuck
 
 
 def request_body(recorded: Recorded) -> dict[str, Any]:
@@ -41,22 +42,25 @@ def wrong(answer: Answer) -> str | None:
     return None if answer.status == 200 or body["error"]["message"] else "a refusal without a message"
 
 
-def run(server: Server, cases: int, seed: int) -> Counter[int]:
+def run(server: Server, cases: int, seed: int, hangs: int = HANGS) -> Counter[int]:
     random_ = random.Random(seed)
     recorded = recorded_requests()
     if not recorded:
         pytest.skip("../shared/data/client_requests is not beside this checkout")
     seen: Counter[int] = Counter()
+    problems: list[str] = []
     for case in range(cases):
         one = random_.choice(recorded)
         body: Any = mutated(request_body(one), random_, random_.choice([1, 1, 1, 2, 4]))
         raw = json.dumps(body).encode()
         if case % 10 == 0:
             raw = garbled(raw, random_)
-        answer = server.post(one.path, raw, headers={"x-api-key": KEY}, timeout=90)
+        answer = server.post(one.path, raw, headers={"x-api-key": KEY}, timeout=hangs)
         if (what := wrong(answer)) is not None:
-            pytest.fail(f"case {case} of seed {seed} ({one.name}): {what}\n{answer.raw[:600]!r}\n{raw!r}")
+            problems.append(f"case {case} of seed {seed} ({one.name}): {what}\n{answer.raw[:600]!r}\n{raw!r}")
+        assert len(problems) < 10, "\n".join(problems)
         seen[answer.status] += 1
+    assert not problems, "\n".join(problems)
     assert server.get("/health").body == {"status": "ok", "pending": 0}
     return seen
 
@@ -70,7 +74,7 @@ def test_requests_that_are_nearly_right_are_answered_or_refused(server: Server) 
 
 @pytest.mark.slow
 @pytest.mark.shared
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 def test_thousands_of_requests_that_are_nearly_right(server: Server) -> None:
     seed = random.randrange(1 << 30)
-    assert run(server, 4000, seed)[400] > 100
+    assert run(server, 4000, seed, hangs=1200)[400] > 100
