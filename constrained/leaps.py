@@ -148,7 +148,7 @@ class Leaper:
 
     def mark(self, leg: Leg, good: Iterable[int], words: Words) -> None:
         """Set the bits of the tokens of `leg` that end in one of the rows `good`."""
-        self._walk(leg.symbol.automaton, leg.row, leg.nodes, frozenset(good), words)
+        self._land(leg.symbol.automaton, leg.row, leg.nodes, frozenset(good), words)
 
     def _tails_of(self, automaton: Automaton, row: int) -> tuple[Landings, Exits] | None:
         """As a walk from `row` below all nodes at once."""
@@ -213,18 +213,18 @@ class Leaper:
         exits = (scratch.exits[:found].copy(), scratch.labels[:found].copy(), scratch.costs[:found].copy())
         return _Metered(counts, rows, landed[counts, rows], *exits)
 
-    def _walk(
-        self,
-        automaton: Automaton,
-        row: int,
-        nodes: Nodes,
-        good: frozenset[int] = frozenset(),
-        words: Words | None = None,
-    ) -> tuple[Landings, Exits]:
+    def _walk(self, automaton: Automaton, row: int, nodes: Nodes) -> tuple[Landings, Exits]:
         """Walk below `nodes`; where the tokens end, and where they leave the automaton."""
+        landings, found = self._land(automaton, row, nodes, frozenset(), np.zeros(self._words, np.uint32))
+        exits, labels = self._scratch.exits[:found], self._scratch.labels[:found]
+        left: Exits = {int(label): np.unique(exits[labels == label]) for label in np.unique(labels)}
+        return landings, left
+
+    def _land(
+        self, automaton: Automaton, row: int, nodes: Nodes, good: frozenset[int], words: Words
+    ) -> tuple[Landings, int]:
+        """Walk below `nodes`, and set the bits of the tokens that end in `good`; how many exits are in `_scratch`."""
         automaton = automaton.table if isinstance(automaton, Chosen) else automaton
-        scratch = self._scratch
-        words = np.zeros(self._words, np.uint32) if words is None else words
         counts = self._trie.max_depth + 1
         shape = (automaton.rows,) if isinstance(automaton, Dfa) else (counts, automaton.meter.dfa.rows)
         landed = np.full(shape, -1, np.int32)
@@ -232,10 +232,8 @@ class Leaper:
         for one in good:
             wanted[_place_in(automaton, row, one)] = True
         while (found := self._run(automaton, row, nodes, wanted, landed, words)) == walk.FULL:
-            scratch.make_room_for_exits()
-        exits, labels = scratch.exits[:found], scratch.labels[:found]
-        left: Exits = {int(label): np.unique(exits[labels == label]) for label in np.unique(labels)}
-        return tuple(_landings(automaton, row, landed)), left
+            self._scratch.make_room_for_exits()
+        return tuple(_landings(automaton, row, landed)), found
 
     def _run(
         self,

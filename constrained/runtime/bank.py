@@ -59,8 +59,11 @@ class Bank:
         finish([layer.state for layer in cache])
         return cache, length
 
-    def read(self, model: Callable[..., mx.array], pieces: Mapping[int, Piece]) -> tuple[list[int], mx.array]:
-        """Start a pass over the rows of `pieces` (uid -> piece); return whose logits are wanted, and them (R, V)."""
+    def read(self, model: Callable[..., mx.array], pieces: Mapping[int, Piece]) -> tuple[list[int], mx.array | None]:
+        """Start a pass over the rows of `pieces` (uid -> piece); return whose logits are wanted, and them (R, V).
+
+        Where none are, None, and the pass is computed with the next one.
+        """
         uids = self.uids
         rows = sorted(map(uids.index, pieces))
         if all(len(piece.tokens) == 1 for piece in pieces.values()):
@@ -80,6 +83,8 @@ class Bank:
             if uids[row] in pieces
             for column in range(len(fed[place]) - pieces[uids[row]].wanted, len(fed[place]))
         ]
+        if not wanted:
+            return [], None
         if reading.width == 1 and len(wanted) == len(rows):
             logits = logits[:, 0]
         else:

@@ -183,5 +183,5 @@ class Rows:
             if pieces:
                 uids, wanted = self._bank_of(next(iter(pieces))).read(self._model, pieces)
                 outcome.uids += uids
-                logits.append(wanted)
+                logits += [] if wanted is None else [wanted]
         outcome.logits = mx.concatenate(logits) if logits else None

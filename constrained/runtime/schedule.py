@@ -7,23 +7,27 @@ waiting   first come, first served; but while a prompt is being read, others tha
 reading   in turns: whoever was served longest ago gets up to `prefill_step` tokens of its prompt, and what is
           left of them goes to the next, so short prompts overtake long ones. While there are rows, a step
           reads no more than takes half a second, as far as that is known
+together  where little is left of several prompts, a pass for each would mostly read weights: they become rows
+          with what is known of them, and one pass over the rows reads the rest
 rows      in banks of similar length, since all rows of a bank have room for the longest
 leaving   what was read of a sequence is kept for later prompts, at the places where they may part from it: at
           the end of its prompt, at its own end, and where an earlier prompt parted from it
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from constrained.runtime.costs import Costs
 from constrained.runtime.passes import arrange
 from constrained.runtime.plan import Begin, Join, Keep, Leave, Piece, Plan
 from constrained.runtime.prefixes import Prefixes, common_prefix
 from constrained.runtime.sequence import Running
+from constrained.runtime.slots import WIDEST
 
 HOLD_UP = 0.5  # seconds for which the rows may wait in one step while prompts are read
 WORTH_WAITING = 64  # tokens of a prompt that is being read, and that another begins with too
 WORTH_KEEPING = 64  # tokens that two prompts begin with, and that no entry serves
+SHORT = 4  # times the base of a pass: what is left of a prompt that is read together with others
 UNUSED = 8192  # tokens for which a bank may have room that it does not use, besides as many as it uses
 
 
@@ -105,10 +109,13 @@ class Schedule:
         leave, self._leaving = tuple(self._leaving), []
         forget, self._forgotten = tuple(self._forgotten), []
         begin = tuple(self._begin())
-        read = tuple(self._read())
+        room = self._room()
+        pieces = {one.uid: _rest_of(one) for one in self._together(room)}
+        read = tuple(self._read(room - sum(len(piece.tokens) for piece in pieces.values())))
         keep = tuple(self._keep_forks(read))
-        join = tuple(self._join())
-        return Plan(leave, forget, begin, read, keep, join, tuple(self._passes()))
+        join = tuple(self._join(pieces))
+        passes = (*self._passes_over(pieces), *self._passes())
+        return Plan(leave, forget, begin, read, keep, join, passes)
 
     def _begin(self) -> list[Begin]:
         begun: list[Begin] = []
@@ -133,11 +140,26 @@ class Schedule:
         enough = known + WORTH_WAITING
         return any(common_prefix(sequence.beginning, other.beginning) >= enough for other in self.reading)
 
-    def _read(self) -> list[Piece]:
+    def _room(self) -> int:
+        """How many tokens of prompts this step may read."""
+        affordable = self.costs.affordable(HOLD_UP) if self.rows else None
+        return min(self._prefill_step, affordable or self._prefill_step)
+
+    def _together(self, room: int) -> list[Running]:
+        """Prompts that are short, or known but for a short rest: at least two, padded no more than there is room.
+
+        What their caches hold can be cut: it is kept when they leave, and serves those that begin like them.
+        """
+        most = min(int(SHORT * self.costs.base), WIDEST) if self._trimmable else 0
+        found: list[Running] = []
+        for one in self.reading:
+            is_short = one.done >= one.fork and 0 < one.unread <= most
+            if is_short and (len(found) + 1) * max(one.unread, *(other.unread for other in found), 0) <= room:
+                found.append(one)
+        return found if len(found) > 1 else []
+
+    def _read(self, left: int) -> list[Piece]:
         pieces: list[Piece] = []
-        left = self._prefill_step
-        if self.rows:
-            left = min(left, self.costs.affordable(HOLD_UP) or left)
         for _ in range(len(self.reading)):
             sequence = self.reading[0]
             size = min(left, sequence.unread)
@@ -159,7 +181,7 @@ class Schedule:
         entries = [(one.uid, self._new_entry(one.tokens[: one.done])) for one in there]
         return [Keep(uid, entry) for uid, entry in entries if entry is not None]
 
-    def _join(self) -> list[Join]:
+    def _join(self, together: Collection[int]) -> list[Join]:
         joining = [sequence for sequence in self.reading if not sequence.unread]
         joins: list[Join] = []
         for one in joining:
@@ -167,7 +189,8 @@ class Schedule:
             one.join()
             one.bank = self._bank_for(one.done)
             self.rows.append(one)
-            entry = self._new_entry(one.tokens[: one.done]) if one.done > one.known else None
+            is_new = one.done > one.known and one.uid not in together
+            entry = self._new_entry(one.tokens[: one.done]) if is_new else None
             joins.append(Join(one.uid, entry, one.bank))
         return joins
 
@@ -182,6 +205,14 @@ class Schedule:
                 return bank
         return max(lengths, default=-1) + 1
 
+    def _passes_over(self, pieces: Mapping[int, Piece]) -> list[tuple[Piece, ...]]:
+        """The passes that read what is left of prompts that are rows already: one in each bank."""
+        banks: dict[int, list[Piece]] = {}
+        for row in self.rows:
+            if row.uid in pieces:
+                banks.setdefault(row.bank, []).append(pieces[row.uid])
+        return [tuple(banks[bank]) for bank in sorted(banks)]
+
     def _passes(self) -> list[tuple[Piece, ...]]:
         passes: list[tuple[Piece, ...]] = []
         for bank in sorted({row.bank for row in self.rows}):
@@ -189,6 +220,13 @@ class Schedule:
             arranged = arrange([len(row.feed) for row in rows], self.costs.base)
             passes += [tuple(_next_piece(rows[row], count) for row, count in one) for one in arranged]
         return passes
+
+
+def _rest_of(prompt: Running) -> Piece:
+    """What is left of a prompt, noted as read; its row reads the last token, and nobody needs logits before."""
+    rest = prompt.tokens[prompt.done : prompt.done + prompt.unread]
+    prompt.done += len(rest)
+    return Piece(prompt.uid, tuple(rest), wanted=0)
 
 
 def _next_piece(row: Running, count: int) -> Piece:

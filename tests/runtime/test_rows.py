@@ -49,15 +49,20 @@ class Company:
         reading = [uid for uid in reading if self.random.random() < 0.7 or uid in self.last]
         widest = self.random.choice([1, 1, 5])
         pieces = [Piece(uid, self.next(uid, widest)) for uid in reading]
+        late = [(uid, prompt) for uid, prompt in new if self.random.random() < 0.5]  # read as rows, with others
+        rests: dict[int, list[Piece]] = {}
+        for uid, prompt in late:
+            if prompt:
+                rests.setdefault(self.bank[uid], []).append(Piece(uid, prompt, wanted=0))
         passes = {}
         for piece in pieces:
             passes.setdefault((self.bank[piece.uid], self.random.random() < 0.5), []).append(piece)
         plan = Plan(
             leave=tuple(Leave(uid) for uid in leave),
             begin=tuple(Begin(uid) for uid, _ in new),
-            read=tuple(Piece(uid, prompt) for uid, prompt in new if prompt),
+            read=tuple(Piece(uid, prompt) for uid, prompt in new if prompt and (uid, prompt) not in late),
             join=tuple(Join(uid, bank=self.bank[uid]) for uid, _ in new),
-            passes=tuple(map(tuple, passes.values())),
+            passes=tuple(map(tuple, (*rests.values(), *passes.values()))),
         )
         outcome = self.rows.execute(plan)
         assert sorted(outcome.uids) == sorted(reading)

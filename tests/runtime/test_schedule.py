@@ -56,6 +56,39 @@ def test_prompts_are_read_in_turns():
     assert [pieces(execute(it)) for _ in range(4)] == [{1: 10}, {2: 10}, {1: 10}, {2: 10}]
 
 
+def test_what_is_left_of_several_prompts_is_read_by_their_rows_in_one_pass():
+    it = schedule(prefill_step=120)
+    add(it, 1, [1, *range(20)])
+    execute(it)
+    for uid in (2, 3, 4):
+        add(it, uid, [uid, *range(10 * uid)])
+    plan = execute(it)
+    assert not plan.read
+    assert [(one.uid, one.entry, one.bank) for one in plan.join] == [(2, None, 0), (3, None, 0), (4, None, 0)]
+    rest, chosen = plan.passes
+    assert [(piece.uid, len(piece.tokens), piece.wanted) for piece in rest] == [(2, 20, 0), (3, 30, 0), (4, 40, 0)]
+    assert [(piece.uid, piece.tokens) for piece in chosen] == [(2, (19,)), (3, (29,)), (4, (39,))]
+
+
+def test_prompts_are_not_read_together_beyond_what_a_step_may_read_with_padding():
+    it = schedule(prefill_step=60)
+    for uid, length in enumerate([20, 11, 40, 10]):
+        add(it, uid, [uid, *range(length)])
+    plan = execute(it)
+    assert {piece.uid for piece in plan.passes[0]} == {0, 1, 3}
+    assert pieces(plan) == {2: 60 - 20 - 11 - 10}
+
+
+@pytest.mark.parametrize("trimmable", [True, False])
+def test_prompts_whose_caches_cannot_be_cut_are_read_one_by_one(trimmable):
+    it = schedule(prefill_step=100)
+    add(it, 1, [500, 501])
+    execute(it, trimmable=trimmable)
+    add(it, 2, range(10))
+    add(it, 3, range(20, 30))
+    assert pieces(execute(it)) == ({} if trimmable else {2: 9, 3: 9})
+
+
 def test_no_more_than_there_is_room_for_begin():
     it = schedule(max_batch=2)
     for uid in range(3):
