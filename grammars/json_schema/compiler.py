@@ -52,8 +52,8 @@ def compile_json_schema(
     limits = limits or CompileLimits()
     document = Document.parse(schema, limits=limits.schema, resources=resources)
     writer = write(document, options, limits)
-    sources = [schema, *(part for uri in sorted(resources or {}) for part in (uri, (resources or {})[uri]))]
-    fingerprint = _fingerprint(sources, options, vocabulary)
+    supplied = [(uri, (resources or {})[uri]) for uri in sorted(resources or {})]
+    fingerprint = _fingerprint([document.text, json.dumps(supplied)], options, vocabulary)
     return CompiledGrammar(writer.node(writer.shapes.root()), vocabulary, fingerprint, Report(writer))
 
 
@@ -132,6 +132,6 @@ def blame(writer: Writer, shape: Shape, above: frozenset[Shape] = frozenset()) -
     return here
 
 
-def _fingerprint(sources: list[Any], options: JsonSchemaOptions, vocabulary: Vocabulary) -> str:
-    text = json.dumps(sources)
-    return hashlib.sha256("\0".join((text, repr(options), vocabulary.fingerprint)).encode()).hexdigest()
+def _fingerprint(sources: list[str], options: JsonSchemaOptions, vocabulary: Vocabulary) -> str:
+    parts = (*sources, repr(options), vocabulary.fingerprint)
+    return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()

@@ -193,8 +193,7 @@ class Library:
     def _at(self, uri: str) -> "Document | None":
         if uri not in self._read and uri in self._supplied:
             where = Where(None, uri)
-            schema = _read_schema(self._supplied[uri], self._limits)
-            self._read[uri] = Document(schema, self._limits, uri, where, self)
+            self._read[uri] = Document(*_read_schema(self._supplied[uri], self._limits), self._limits, uri, where, self)
         return self._read.get(uri) or _metaschema(uri)
 
 
@@ -202,7 +201,9 @@ class Library:
 class Document:
     """One JSON text and the locations in it. Make one with `Document.parse`; share it freely."""
 
-    def __init__(self, value: Json, limits: SchemaLimits, uri: str, where: Where, library: Library) -> None:
+    def __init__(
+        self, value: Json, text: str, limits: SchemaLimits, uri: str, where: Where, library: Library
+    ) -> None:
         if not isinstance(value, dict | bool):
             raise InvalidGrammar(f"a schema is an object or a boolean, not {kind_of(value)}", where=where)
         dialect, outermost = library.dialect, Region(uri, None)
@@ -211,6 +212,7 @@ class Document:
         survey = Survey(where, limits)
         survey.visit(value, None, outermost, dialect)
         regions = [outermost, *survey.regions]
+        self.text: Final = text  # that it was read from; "" for a metaschema
         self.where: Final = where  # of the root
         self.library: Final = library
         self._survey: Final = survey
@@ -243,7 +245,7 @@ class Document:
         """
         limits = limits or SchemaLimits()
         library = Library(resources or {}, limits)
-        document = cls(_read_schema(schema, limits), limits, "", Where(), library)
+        document = cls(*_read_schema(schema, limits), limits, "", Where(), library)
         document._check_references()
         return document
 
@@ -367,12 +369,15 @@ class Document:
         return self._by_path.get(path)
 
 
-def _read_schema(schema: object, limits: SchemaLimits) -> Json:
-    return from_text(schema, limits.max_bytes) if isinstance(schema, str) else from_python(schema, limits.max_bytes)
+def _read_schema(schema: object, limits: SchemaLimits) -> tuple[Json, str]:
+    """A schema as it is handed in, and its text."""
+    if isinstance(schema, str):
+        return from_text(schema, limits.max_bytes), schema
+    return from_python(schema, limits.max_bytes)
 
 
 @cache
 def _metaschema(uri: str) -> Document | None:
     """The official metaschema with this URI, as a document of its own."""
     value = references.bundled(uri)
-    return None if value is None else Document(value, _UNLIMITED, uri, Where(None, uri), Library({}, _UNLIMITED))
+    return None if value is None else Document(value, "", _UNLIMITED, uri, Where(None, uri), Library({}, _UNLIMITED))

@@ -23,8 +23,8 @@ from grammars.json_schema.keywords import Json, kind_of
 _TOO_DEEP = "JSON nested too deeply"
 
 
-def from_python(value: object, max_bytes: int) -> Json:
-    """A private copy of a schema given as Python values.
+def from_python(value: object, max_bytes: int) -> tuple[Json, str]:
+    """A private copy of a schema given as Python values, and its text.
 
     Raises InvalidGrammar where it is not JSON, LimitExceeded beyond `max_bytes` of text.
     """
@@ -32,7 +32,7 @@ def from_python(value: object, max_bytes: int) -> Json:
         text = _ENCODER.encode(value)
         copy: Json = json.loads(text)
         if copy == value and len(text.encode()) <= max_bytes:
-            return copy
+            return copy, text
     except RecursionError:
         raise LimitExceeded(_TOO_DEEP) from None
     except (TypeError, ValueError) as error:

@@ -47,9 +47,15 @@ class Languages(ShapeTable):
         return shape.scalars[key]
 
     def _language(self, domain: Scalar[L], shape: Shape, wide: bool) -> L:
-        found = domain.everything
+        return self._all_of(domain, domain.everything, shape, wide)
+
+    def _all_of(self, domain: Scalar[L], found: L, shape: Shape, wide: bool) -> L:
+        """What of `found` satisfies all literals of a shape."""
         for literal in self.in_order(shape):
-            found = domain.both(found, self._literal(domain, literal, wide))
+            if isinstance(literal, Says) and not literal.positive:
+                found = self._less(domain, found, literal, wide)
+            else:
+                found = domain.both(found, self._literal(domain, literal, wide))
             if domain.is_empty(found):
                 break
         return found
@@ -62,11 +68,26 @@ class Languages(ShapeTable):
             case Either(shapes):
                 return domain.any_of([self.language(domain, shape, wide) for shape in self.shapes_in_order(shapes)])
             case Says(location, positive, scope):
-                key = (id(domain), Says(location, True, scope), wide == positive)
+                assert positive, "see _less"
+                key = (id(domain), literal, wide)
                 if key not in self._languages:
                     with self.progress(domain, literal):
-                        self._languages[key] = self._schema(domain, location, scope, key[2])
-                return self._languages[key] if positive else domain.other(self._languages[key])
+                        self._languages[key] = self._schema(domain, location, scope, wide)
+                return self._languages[key]
+
+    def _less(self, domain: Scalar[L], found: L, literal: Says, wide: bool) -> L:
+        """What of `found` does not validate against the schema of a (negative) literal.
+
+        Where that is one of several, each is taken out by itself: their union may be large, what is left is not.
+        """
+        location, scope = literal.location, literal.scope
+        facts = self.facts(location)
+        if facts.keys() != {"anyOf"}:
+            return domain.less(found, self.language(domain, self.of(location, scope), not wide))
+        with self.progress(domain, literal):
+            for branch in self.branches(location, facts, "anyOf"):
+                found = domain.less(found, self.language(domain, self.of(branch, scope), not wide))
+        return found
 
     def _schema(self, domain: Scalar[L], location: Location, scope: Scope, wide: bool) -> L:
         """The language of one schema, in one rounding."""
@@ -88,8 +109,6 @@ class Languages(ShapeTable):
         if "oneOf" in facts:
             branches = self.branches(location, facts, "oneOf")
             parts.append(domain.exactly_one([of(one) for one in branches], [of(one, not wide) for one in branches]))
-        if "not" in facts:
-            parts.append(domain.other(of(location.child("not"), not wide)))
         if "if" in facts and ("then" in facts or "else" in facts):
             condition = location.child("if")
             then = of(location.child("then")) if "then" in facts else domain.everything
@@ -97,7 +116,10 @@ class Languages(ShapeTable):
             if then is not domain.everything or otherwise is not domain.everything:
                 refuted = domain.other(of(condition, not wide))
                 parts.append(domain.either(domain.both(of(condition), then), domain.both(refuted, otherwise)))
-        return domain.all_of(parts)
+        found = domain.all_of(parts)
+        if "not" in facts:
+            found = self._all_of(domain, found, self.of(location.child("not"), scope, False), wide)
+        return found
 
     def branches(self, location: Location, facts: Facts, keyword: str) -> list[Location]:
         """The schemas in a list such as `anyOf`."""

@@ -43,6 +43,7 @@ class Scalar(Generic[L]):
     both: Callable[[L, L], L]
     either: Callable[[L, L], L]
     other: Callable[[L], L]
+    less: Callable[[L, L], L]  # in the first, and in the complement of the second
     is_empty: Callable[[L], bool]
     own: Callable[[Location, Facts, JsonSchemaOptions, bool], L]  # location, its facts, options, rounding
     among: Callable[[frozenset[Value], JsonSchemaOptions, bool], L]  # the values of this type, options, rounding
@@ -141,6 +142,7 @@ TEXTS: Scalar[Texts] = Scalar(
     texts.both,
     texts.either,
     texts.other,
+    texts.less,
     texts.is_empty,
     _own_texts,
     _among_texts,
@@ -237,6 +239,10 @@ def _other_number(language: Dfa) -> Dfa:
     return numbers.any_number() if language.is_empty else algebra.difference(numbers.any_number(), language)
 
 
+def _less_numbers(language: Dfa, excluded: Dfa) -> Dfa:
+    return language if excluded.is_empty else algebra.difference(language, excluded)
+
+
 NUMBERS: Scalar[Dfa] = Scalar(
     frozenset({"number", "integer"}),
     numbers.any_number(),
@@ -244,6 +250,7 @@ NUMBERS: Scalar[Dfa] = Scalar(
     _both_numbers,
     _either_number,
     _other_number,
+    _less_numbers,
     lambda language: language.is_empty,
     _own_numbers,
     _among_numbers,
@@ -269,6 +276,7 @@ def _few(everything: Few, name: str, among: Callable[[frozenset[Value], JsonSche
         lambda a, b: a & b,
         lambda a, b: a | b,
         lambda a: everything - a,
+        lambda a, b: a - b,
         lambda a: not a,
         own,
         among,

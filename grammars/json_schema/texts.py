@@ -100,6 +100,13 @@ def other(a: Texts) -> Texts:
     return Texts(dfa=difference(any_text(), decoded(a)))
 
 
+def less(a: Texts, b: Texts) -> Texts:
+    """Texts in the first set and not in the second."""
+    if a.chosen is not None:
+        return Texts(chosen=frozenset(text for text in a.chosen if not b.has(text)))
+    return both(a, other(b))
+
+
 @remembered
 def matching(pattern: str) -> Texts:
     """The texts that an ECMA-262 pattern matches somewhere; `^C{n,m}$` keeps n and m as lengths.
