@@ -6,6 +6,7 @@ does not pay, a kernel follows all that may come at once (automata/net_walk.py),
 """
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +35,14 @@ class Beyond:
         self.walker = walker
         self.refusals = states.refusals
         self._sketcher = sketcher
-        self.net = Net(self._fronts)
         self.special: dict[Rest, Closure] = {}  # where more is to be done than a kernel can
         self._parts: dict[tuple[int, int], Passage] = {}
         self.size = 0  # bytes of what was found
+
+    @cached_property
+    def net(self) -> Net:
+        """The tables; most grammars never need them."""
+        return Net(self._fronts)
 
     def part(self, symbol: Reading, row: int, rest: Rest, inner: Inner) -> Passage:
         """The tokens that `inner` and what follows it let pass."""

@@ -11,6 +11,7 @@ import numpy as np
 from constrained.automata import algebra
 from constrained.automata.chosen import Chosen, Texts
 from constrained.automata.counted import Counted, string_meter
+from constrained.automata.ecma import pattern_dfa
 from constrained.automata.kinds import reaching
 from constrained.automata.lift import any_string, any_text
 from constrained.automata.tables import reachable
@@ -111,3 +112,4 @@ def _visit_algebra() -> None:
         product(a, b).check()
     reachable(a.step)
     string_meter(any_text()).decides(1, 9)
+    pattern_dfa("[é-ü]+")

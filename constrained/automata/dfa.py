@@ -68,7 +68,7 @@ class Dfa:
     @property
     def is_empty(self) -> bool:
         """Does no text at all match? (Relies on the table being trim.)"""
-        return not bool((self.labels != REFUSES).any())
+        return len(self.step) == 2 and int(self.labels[START]) == REFUSES
 
     @cached_property
     def labels_used(self) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ from constrained.automata import tables
 from constrained.automata.algebra import from_table
 from constrained.automata.code_points import BEYOND, OUTSIDE, Alphabet
 from constrained.automata.dfa import DEAD, REFUSES, Dfa
+from constrained.automata.jit import kernel
 from constrained.errors import LimitExceeded
 
 # Shapes: S states or rows, M letters.
@@ -35,16 +36,17 @@ def spell(step: Sequence[Sequence[int]], accepts: Sequence[bool], letters: Alpha
     S = len(table)
     leaves = list(dict.fromkeys(letter for _, letter in letters.beyond if letter != OUTSIDE))
     place = {letter: leaf for leaf, letter in enumerate(leaves)} | {OUTSIDE: OUTSIDE}
-    copies = _Copies(_trie(tuple((first, place[letter]) for first, letter in letters.beyond)), S, limit)
-    for row, targets in enumerate(table[:, leaves].tolist()):
-        if any(targets):
-            copies.fill(row, 0, targets)
-    out = np.zeros((copies.rows, 256), np.int32)
+    trie = _trie(tuple((first, place[letter]) for first, letter in letters.beyond))
+    targets = np.ascontiguousarray(table[:, leaves])  # (S, L)
+    copies = np.zeros((len(trie.first_leaf) - 1, S), np.int32)
+    rows = _copy(trie.leaves, trie.first_leaf, targets, copies, S)
+    if rows >= 2 * limit:  # some copies may prove equal in the end
+        raise too_many_rows(limit)
+    out = np.zeros((rows, 256), np.int32)
     padded = np.concatenate([table, np.zeros((S, 1), np.int32)], axis=1)  # column -1 is dead
     out[:S, :128] = padded[:, letters.ascii]
-    for row, first, last, target in copies.fills:
-        out[row, first:last] = target
-    accepting = np.full(copies.rows, REFUSES, np.int32)
+    _fill(trie.runs, trie.first_run, targets, copies, out)
+    accepting = np.full(rows, REFUSES, np.int32)
     accepting[:S] = labels
     dfa = from_table(out, accepting)
     if dfa.rows > limit:
@@ -81,13 +83,18 @@ _SPREAD = 64  # values of a continuation byte
 class Trie:
     """UTF-8 sequences beyond ASCII, as shared nodes whose children lie in runs.
 
-    nodes[0] is entered with a lead byte (child i is byte 0x80 + i), the others with a continuation
+    Node 0 is entered with a lead byte (child i is byte 0x80 + i), the others with a continuation
     byte (likewise). A run leads to a node, or to leaf `~target` where negative; children in no run
-    are dead. leaves[n] lists the leaves below node n.
+    are dead. Nodes come after those that they lead to, but for node 0.
+
+    runs    (R, 3) int32   child, last child + 1, target      first_run   (N + 1,)   those of node n begin there
+    leaves  (M,) int32     the leaves below nodes              first_leaf  (N + 1,)
     """
 
-    nodes: tuple[tuple[Run, ...], ...]
-    leaves: tuple[tuple[int, ...], ...]
+    runs: NDArray[np.int32]
+    first_run: NDArray[np.int32]
+    leaves: NDArray[np.int32]
+    first_leaf: NDArray[np.int32]
 
 
 @lru_cache(maxsize=256)
@@ -99,9 +106,14 @@ def _trie(runs: tuple[tuple[int, int], ...]) -> Trie:
     leads += [grown.block(lead << 12, 2, 32 * (lead == 0)) for lead in range(0x10)]  # E0 80..9F: overlong
     leads += [grown.block(lead << 18, 3, 16 * (lead == 0)) for lead in range(5)]  # F0 80..8F: overlong
     root = grown.node(leads)
-    if root != _GONE:
-        grown.nodes[0], grown.leaves[0] = grown.nodes[root], grown.leaves[root]
-    return Trie(tuple(grown.nodes), tuple(grown.leaves))
+    if root != _GONE:  # the only node with so many children, so it came last
+        grown.nodes[0], grown.leaves[0] = grown.nodes.pop(), grown.leaves.pop()
+    return Trie(
+        np.array([run for node in grown.nodes for run in node], np.int32).reshape(-1, 3),
+        np.cumsum([0, *map(len, grown.nodes)], dtype=np.int32),
+        np.array([leaf for leaves in grown.leaves for leaf in leaves], np.int32),
+        np.cumsum([0, *map(len, grown.leaves)], dtype=np.int32),
+    )
 
 
 class _Growing:
@@ -155,29 +167,73 @@ class _Growing:
         return self.node(children)
 
 
-class _Copies:
-    """Copies of a trie's nodes, one for each way its leaves are filled in."""
+# ---------------------------------------------------------------- its copies
 
-    def __init__(self, trie: Trie, rows: int, limit: int) -> None:
-        self.rows = rows
-        self.fills: list[tuple[int, int, int, int]] = []  # row, first byte, last byte + 1, target
-        self._trie, self._limit = trie, limit
-        self._copies: dict[tuple[int, ...], int] = {}
 
-    def fill(self, row: int, node: int, targets: Sequence[int]) -> None:
-        """Let `row` read what `node` reads; leaf i leads to `targets[i]`."""
-        for first, last, child in self._trie.nodes[node]:
-            target = targets[~child] if child < 0 else self._copy(child, targets)
-            self.fills.append((row, first + 0x80, last + 0x80, target))
+@kernel
+def _copy(
+    leaves: NDArray[np.int32],
+    first_leaf: NDArray[np.int32],
+    targets: NDArray[np.int32],
+    copies: NDArray[np.int32],
+    rows: int,
+) -> int:
+    """Number the copies of nodes from `rows` on; returns the number after the last.
 
-    def _copy(self, node: int, targets: Sequence[int]) -> int:
-        key = (node, *[targets[leaf] for leaf in self._trie.leaves[node]])
-        if not any(key[1:]):
-            return DEAD
-        if key not in self._copies:
-            if self.rows >= 2 * self._limit:  # some copies may prove equal in the end
-                raise too_many_rows(self._limit)
-            self._copies[key] = self.rows
-            self.rows += 1
-            self.fill(self._copies[key], node, targets)
-        return self._copies[key]
+    copies[n, s] (N, S) is the copy of node n (but 0) for state s: where targets[s] (S, L) are the same on all leaves
+    below n, states share it. DEAD where all of them are.
+    """
+    states = targets.shape[0]
+    slots = 4
+    while slots < 2 * states:
+        slots *= 2
+    for node in range(1, copies.shape[0]):
+        begin, end = first_leaf[node], first_leaf[node + 1]
+        where = np.zeros(slots, np.int32)  # open addressing: state + 1, 0 = free
+        for state in range(states):
+            key = np.uint64(0)
+            alive = False
+            for leaf in range(begin, end):
+                target = targets[state, leaves[leaf]]
+                alive = alive or target != 0
+                key = (key ^ np.uint64(target)) * np.uint64(0x9E3779B97F4A7C15)
+                key ^= key >> np.uint64(29)
+            if not alive:
+                continue
+            slot = np.int64(key & np.uint64(slots - 1))
+            while where[slot] != 0:
+                other = where[slot] - 1
+                same = True
+                for leaf in range(begin, end):
+                    same = same and targets[other, leaves[leaf]] == targets[state, leaves[leaf]]
+                if same:
+                    break
+                slot = (slot + 1) & (slots - 1)
+            if where[slot] == 0:
+                where[slot] = state + 1
+                copies[node, state] = rows
+                rows += 1
+            else:
+                copies[node, state] = copies[node, where[slot] - 1]
+    return rows
+
+
+@kernel
+def _fill(
+    runs: NDArray[np.int32],
+    first_run: NDArray[np.int32],
+    targets: NDArray[np.int32],
+    copies: NDArray[np.int32],
+    out: NDArray[np.int32],
+) -> None:
+    """Let states, and the copies of nodes for them, read what the nodes read: into `out` (rows, 256)."""
+    for node in range(copies.shape[0]):
+        for state in range(targets.shape[0]):
+            row = state if node == 0 else copies[node, state]
+            if row == 0:
+                continue
+            for run in range(first_run[node], first_run[node + 1]):
+                to = runs[run, 2]
+                target = targets[state, ~to] if to < 0 else copies[to, state]
+                for child in range(runs[run, 0], runs[run, 1]):
+                    out[row, 0x80 + child] = target

@@ -70,6 +70,13 @@ class Rule(NamedTuple):
     check: Check | None
 
 
+class Said(NamedTuple):
+    """What a keyword that restricts brings in."""
+
+    role: Role | None  # of the schemas in it; None where there are none
+    in_place: bool  # do they speak about the value itself?
+
+
 class _Row(NamedTuple):
     keywords: str  # separated by spaces
     first: int
@@ -144,6 +151,9 @@ _ROWS = (
     _Row("dependentSchemas", 2019, _LATEST, _C, Role.SCHEMA_MAP, check.schema_map),
 )
 
+# Keywords with schemas for the value itself.
+_IN_PLACE = frozenset("$ref allOf anyOf oneOf not if then else dependentSchemas dependencies".split())
+
 # What the author of an ignored word may have meant.
 _MEANT = MappingProxyType(
     {
@@ -167,7 +177,7 @@ class Dialect:
     number: int  # 4, 6, 7, 2019, 2020
     keywords: Mapping[str, Kind]
     rules: Mapping[str, Rule] = field(repr=False)
-    brings: Mapping[str, Role] = field(repr=False)  # keywords with schemas that count
+    says: Mapping[str, "Said"] = field(repr=False)  # keywords that restrict
     id_keyword: str  # "id" or "$id"
 
     @property
@@ -240,18 +250,18 @@ def _dialect(name: str, uri: str, number: int) -> Dialect:
             kinds[keyword] = row.kind
             if row.role is not Role.PLAIN or row.check is not None:
                 rules[keyword] = Rule(row.role, row.check)
-    brings = {
-        keyword: rule.role
-        for keyword, rule in rules.items()
-        if kinds[keyword] is Kind.CONSTRAINT and rule.role not in (Role.PLAIN, Role.SIZE)
-    }
+    says: dict[str, Said] = {}
+    for keyword, kind in kinds.items():
+        if kind in (Kind.CONSTRAINT, Kind.REFERENCE):
+            role = rules[keyword].role if keyword in rules else Role.PLAIN
+            says[keyword] = Said(None if role in (Role.PLAIN, Role.SIZE) else role, keyword in _IN_PLACE)
     return Dialect(
         name,
         uri,
         number,
         MappingProxyType(kinds),
         MappingProxyType(rules),
-        MappingProxyType(brings),
+        MappingProxyType(says),
         "id" if number == 4 else "$id",
     )
 

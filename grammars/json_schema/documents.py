@@ -201,9 +201,7 @@ class Library:
 class Document:
     """One JSON text and the locations in it. Make one with `Document.parse`; share it freely."""
 
-    def __init__(
-        self, value: Json, text: str, limits: SchemaLimits, uri: str, where: Where, library: Library
-    ) -> None:
+    def __init__(self, value: Json, text: str, limits: SchemaLimits, uri: str, where: Where, library: Library) -> None:
         if not isinstance(value, dict | bool):
             raise InvalidGrammar(f"a schema is an object or a boolean, not {kind_of(value)}", where=where)
         dialect, outermost = library.dialect, Region(uri, None)

@@ -82,7 +82,7 @@ class Languages(ShapeTable):
         """
         location, scope = literal.location, literal.scope
         facts = self.facts(location)
-        if facts.keys() != {"anyOf"}:
+        if set(facts) != {"anyOf"}:
             return domain.less(found, self.language(domain, self.of(location, scope), not wide))
         with self.progress(domain, literal):
             for branch in self.branches(location, facts, "anyOf"):

@@ -7,15 +7,13 @@ Shape     a set of literals that must all hold, with what has been found out abo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from grammars.json_schema.documents import Location, Scope
 from grammars.json_schema.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Says:
+class Says(NamedTuple):
     """Validates (or, negative, does not validate) against the schema at `location`."""
 
     location: Location
@@ -23,16 +21,14 @@ class Says:
     scope: Scope = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Among:
+class Among(NamedTuple):
     """Is (or, negative, is not) one of these values."""
 
     values: frozenset[Value]
     positive: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Either:
+class Either(NamedTuple):
     """Has at least one of these shapes."""
 
     shapes: "frozenset[Shape]"

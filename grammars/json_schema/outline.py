@@ -13,16 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from grammars.json_schema.dialects import Kind, Role, subschemas
+from grammars.json_schema.dialects import Role, subschemas
 
 if TYPE_CHECKING:
     from grammars.json_schema.documents import Location
 
 Facts: TypeAlias = Mapping[str, Any]  # the keywords that restrict, by name
 Outline: TypeAlias = "dict[Location, Speech]"
-
-# Keywords with schemas for the value itself; "$ref" is another.
-_IN_PLACE = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas", "dependencies"})
 
 
 @dataclass(slots=True, eq=False)  # not frozen: see Location
@@ -56,29 +53,27 @@ def outline(root: "Location") -> "Outline":
 
 def speech(location: "Location") -> Speech:
     """What one schema says."""
-    dialect, child = location.dialect, location.child
-    kinds, brings = dialect.keywords, dialect.brings
+    says, child = location.dialect.says, location.child
     facts: dict[str, Any] = {}
     in_place: list[Location] = []
     inside: list[Location] = []
     for keyword, value in location.keywords.items():
-        kind = kinds.get(keyword)
-        if kind is Kind.CONSTRAINT:
-            facts[keyword] = value
-            role = brings.get(keyword)
-            if role is None:
-                continue
-            parts = in_place if keyword in _IN_PLACE else inside
-            if role is Role.SCHEMA_MAP:
-                parts += [child(keyword, name) for name in value]
-            else:
-                parts += [child(keyword, *to) for to, _ in subschemas(role, value)]
-        elif kind is Kind.REFERENCE:
-            facts[keyword] = value
-            if keyword == "$ref":
-                in_place.append(location.reference(keyword))
-            else:
-                inside += _meant(location, keyword)
+        said = says.get(keyword)
+        if said is None:
+            continue
+        facts[keyword] = value
+        role = said.role
+        if role is None:
+            continue
+        parts = in_place if said.in_place else inside
+        if role is Role.SCHEMA_MAP:
+            parts += [child(keyword, name) for name in value]
+        elif role is not Role.REFERENCE:
+            parts += [child(keyword, *to) for to, _ in subschemas(role, value)]
+        elif keyword == "$ref":
+            parts.append(location.reference(keyword))
+        else:
+            parts += _meant(location, keyword)
     return Speech(facts, in_place or (), inside or ())
 
 
