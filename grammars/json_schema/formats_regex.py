@@ -10,7 +10,8 @@ Where ECMA-262 and Python differ (`jsonschema` compiles with Python's `re`) the 
 to what both accept, and to what ECMA-262 accepts with the `u` flag. So these are refused, though some
 dialect has them: named groups, back-references, look-behind, `[]`, `[^]`, `\cA`, `\p{..}`, `\u{..}`, bare `{`,
 `}` and `]`, needless escapes such as `\@`, quantified look-aheads; in a class an unescaped `[` and `&&`, `||`,
-`~~`, `--` (set operations of newer dialects). The standard reading adds look-behind, `[]`, `[^]` and `\cA`.
+`~~`, `--` (set operations of newer dialects). The standard reading adds look-behind, `[]`, `[^]`, `\cA` and one
+named group (of two, the names would have to differ; of a reference `\k<name>` and its group, to be equal).
 
 What needs a comparison is compared as far as that stays small: the ends of a range (`a-z`) are two digits
 or two letters of one case; bounds `{n,m}` have up to three digits, n of them at most two.
@@ -27,6 +28,7 @@ from grammars.json_schema.formats_build import walked
 _DEPTH = 3
 
 _DIGITS, _UPPER, _LOWER = b"0123456789", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz"
+_LETTERS = _UPPER + _LOWER + b"$_"  # of names
 _SYNTAX = rb"^$\.*+?()[]{}|"
 _SETS = b"&~|"  # doubled in a class, set operations of other dialects
 _ASCII, _CONTINUATION = bytes(range(0x80)), bytes(range(0x80, 0xC0))
@@ -45,6 +47,7 @@ _FREE = _Place("free")  # nothing that takes a quantifier
 _ATOM = _Place("atom")
 _QUANTIFIED = _Place("quantified")
 _OPEN = _Place("(")
+_NAME = _Place("name")
 _CLASS, _NEGATED, _LEADING, _ITEM, _TRAILING = (_Place(kind) for kind in ("[", "[^", "[-", "[a", "[a-"))
 
 
@@ -72,6 +75,11 @@ def _pattern(place: _Place) -> _Edges:
 
 def _group_kind(place: _Place) -> _Edges:
     yield b":=!" if place.kind == "(?" else b"=!", _FREE
+
+
+def _name(_: _Place) -> _Edges:
+    yield _LETTERS + _DIGITS, _NAME
+    yield b">", _FREE
 
 
 def _escape(place: _Place) -> _Edges:
@@ -179,6 +187,7 @@ def _more_digits(place: _Place) -> _Edges:
 _READS: Mapping[str, Callable[[_Place], _Edges]] = {
     **dict.fromkeys(("free", "atom", "quantified", "("), _pattern),
     **dict.fromkeys(("(?", "(?<"), _group_kind),
+    "name": _name,
     **dict.fromkeys(("\\", "[\\"), _escape),
     **dict.fromkeys(("[", "[^", "[-", "[a"), _class),
     **dict.fromkeys(("range", "[a-"), _range),
@@ -208,47 +217,70 @@ def _standard_edges(place: _Place) -> _Edges:
         yield b"c", _Place("control", text=("atom" if place.kind == "\\" else "[a"))
     elif place.kind == "(?":
         yield b"<", _Place("(?<")
+    elif place.kind == "(?<":
+        yield _LETTERS, _NAME
 
 
-# The nesting automaton: (open groups, outermost first; where one stands). "(" is a group, "?" a look-around,
-# which stands alone outside; the places are as above, "closed" is after a look-around.
-_Nest = tuple[str, str]
-_REFUSED: _Nest = ("", "refused")  # later edges replace earlier ones, so "all but" is drawn as "any", then these
+class _Nest(NamedTuple):
+    """The nesting automaton: open groups, outermost first, and where one stands.
+
+    "(" is a group, "?" a look-around, which stands alone outside; the places are as above, "closed" is after a
+    look-around.
+    """
+
+    open: str
+    place: str
+    named: bool  # was there a named group?
+
+
 _ANY = bytes(range(256))
+_NOTHING = _Nest("", "refused", named=False)  # later edges replace earlier ones, so "all but" is "any", then these
 
 
 def _nesting(state: _Nest) -> Iterator[tuple[bytes, _Nest]]:
-    stack, place = state
-    if state == _REFUSED:
+    stack, place, named = state
+    if state == _NOTHING:
         return
     if place in ("\\", "[\\"):
-        yield _ANY, (stack, "" if place == "\\" else "[")
+        yield _ANY, _Nest(stack, "" if place == "\\" else "[", named)
     elif place == "[":
         yield _ANY, state
-        yield b"\\", (stack, "[\\")
-        yield b"]", (stack, "")
-    elif place == "(?":
-        yield b"<", state
-        yield b":", (stack + "(", "")
-        if not stack:
-            yield b"=!", ("?", "")
+        yield b"\\", _Nest(stack, "[\\", named)
+        yield b"]", _Nest(stack, "", named)
+    elif place in ("(?", "(?<"):
+        yield from _begun(state)
+    elif place == "name":
+        yield _LETTERS + _DIGITS, state
+        yield b">", _Nest(stack + "(", "", named=True)
     else:
-        yield from _between(stack + "(" if place == "(" else stack, place)
+        yield from _between(state._replace(open=stack + "(" if place == "(" else stack))
 
 
-def _between(stack: str, place: str) -> Iterator[tuple[bytes, _Nest]]:
-    yield _ANY, (stack, "")
-    yield b"\\", (stack, "\\")
-    yield b"[", (stack, "[")
+def _begun(state: _Nest) -> Iterator[tuple[bytes, _Nest]]:
+    """After `(?` or `(?<`."""
+    if not state.open:
+        yield b"=!", _Nest("?", "", state.named)
+    if state.place == "(?":
+        yield b":", _Nest(state.open + "(", "", state.named)
+        yield b"<", state._replace(place="(?<")
+    elif not state.named:
+        yield _LETTERS, state._replace(place="name")
+
+
+def _between(state: _Nest) -> Iterator[tuple[bytes, _Nest]]:
+    stack, place, named = state
+    yield _ANY, _Nest(stack, "", named)
+    yield b"\\", _Nest(stack, "\\", named)
+    yield b"[", _Nest(stack, "[", named)
     if place == "closed":
-        yield b"*+?{", _REFUSED
+        yield b"*+?{", _NOTHING
     if place == "(":
-        yield b"?", (stack[:-1], "(?")
-    yield b"()", _REFUSED
+        yield b"?", _Nest(stack[:-1], "(?", named)
+    yield b"()", _NOTHING
     if len(stack) < _DEPTH:
-        yield b"(", (stack, "(")
+        yield b"(", _Nest(stack, "(", named)
     if stack:
-        yield b")", (stack[:-1], "closed" if stack == "?" else "")
+        yield b")", _Nest(stack[:-1], "closed" if stack == "?" else "", named)
 
 
 @cache
@@ -256,5 +288,6 @@ def regex(*, standard: bool = False) -> Dfa:
     """Patterns that ECMA-262 and Python both compile; `standard` asks ECMA-262 alone."""
     whole = (_FREE, _ATOM, _QUANTIFIED)
     lexical = walked(_FREE, _standard_edges if standard else _common_edges, lambda place: place in whole)
-    nesting = walked(("", ""), _nesting, lambda state: state[0] == "" and state[1] in ("", "closed"))
+    start = _Nest("", "", named=False)
+    nesting = walked(start, _nesting, lambda state: not state.open and state.place in ("", "closed"))
     return algebra.intersect(lexical, nesting)
