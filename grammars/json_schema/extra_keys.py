@@ -46,7 +46,7 @@ class KeyClass:
     @cached_property
     def endless(self) -> bool:
         """Can refused texts simply be refused at their end?"""
-        automaton = texts.automaton(self.names)
+        automaton = texts.automaton(self.names) if not self.names.also else _written(self.names)
         return isinstance(automaton, Dfa) and is_endless(automaton)
 
     def with_names(self, names: Texts) -> "KeyClass":
@@ -88,7 +88,7 @@ class KeyClass:
 
 @remembered
 def _terminal(names: Texts) -> Terminal:
-    return Terminal(texts.automaton(names), "key")
+    return Terminal(_written(names) if names.also else texts.automaton(names), "key")
 
 
 @remembered

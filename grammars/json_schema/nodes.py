@@ -166,10 +166,10 @@ class Writer:
     def _strings(self, shape: Shape) -> Texts:
         """The strings of a shape, unless they are too long for anyone."""
         found = self.shapes.language(TEXTS, shape)
-        if found.low <= texts.LONGEST:
+        if all(part.low <= texts.LONGEST for part in found.parts):
             return found
         self.too_long = self.too_long or shape
-        return texts.NO_TEXT
+        return texts.joined([part for part in found.parts if part.low <= texts.LONGEST])
 
     def structured(self, shape: Shape) -> "Iterator[ArrayPlan | ObjectPlan]":
         """The ways to be an array or an object, as plans."""
@@ -208,7 +208,7 @@ class Writer:
             yield TRUE if flag else FALSE
         strings, numbers = self._strings(shape), of(NUMBERS, shape)
         if not texts.is_empty(strings):
-            yield texts.automaton(strings)
+            yield from map(texts.automaton, strings.parts)
         if not numbers.is_empty:
             yield numbers
 
@@ -243,8 +243,8 @@ class Writer:
         if strings.is_everything or numbers is NUMBERS.everything:
             return enough
         if not texts.is_empty(strings):
-            automaton = texts.automaton(strings)
-            found += count_texts(automaton, enough) if isinstance(automaton, Dfa) else enough
+            automata = [texts.automaton(part) for part in strings.parts]
+            found += max(count_texts(one, enough) if isinstance(one, Dfa) else enough for one in automata)
         found += max(count_texts(intersect(numbers, _ONE_SPELLING), enough), not numbers.is_empty)
         for plan in self.structured(shape):
             if found >= enough:

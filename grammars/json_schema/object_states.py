@@ -63,7 +63,7 @@ class Members:
         found |= dict.fromkeys(sorted(obj.required))
         for name, needed in obj.dependent:
             found |= dict.fromkeys((name, *sorted(needed)))
-        if self._open and obj.names.chosen is not None:
+        if self._open and obj.names.chosen is not None and not obj.names.also:
             found |= dict.fromkeys(sorted(obj.names.chosen))
         return tuple(name for name in found if obj.names.has(name))
 

@@ -2,12 +2,19 @@
 
     Texts(chosen)               a finite set of texts: `enum`, `const`
     Texts(dfa, low, high)       the texts of an automaton (None: any text) of low..high characters
+    Texts(..., also=(a, b))     those, and the texts of a and of b
 
 Lengths stay numbers as long as nothing but intersections happens to them, so that they can become
-a counter (constrained/automata/counted.py); unions and complements multiply them out.
+a counter (constrained/automata/counted.py). Unions and complements multiply short ones out. Long ones stay
+beside the rest, each a way of its own to write a string:
+
+    pattern, or up to 65536 characters   Texts(pattern, also=(Texts(high=65536),))
+    not (pattern, 2..65536 characters)   Texts(not pattern or shorter than 2, also=(Texts(low=65537),))
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import islice
 
 import numpy as np
@@ -25,6 +32,7 @@ from grammars.json_schema.values import json_key
 
 LONGEST = 1 << 17  # characters: a string that has to have more is not written
 _LONGEST_PRODUCT = 4096  # characters that a length may be multiplied out to
+_MOST_PARTS = 16  # of a union
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,12 @@ class Texts:
     dfa: Dfa | None = None
     low: int = 0
     high: int = UNBOUNDED
+    also: tuple["Texts", ...] = ()  # other parts of the same kind, none of which is empty or has parts
+
+    @property
+    def parts(self) -> tuple["Texts", ...]:
+        """The sets this is a union of, each of one piece."""
+        return (replace(self, also=()), *self.also) if self.also else (self,)
 
     @property
     def is_everything(self) -> bool:
@@ -46,8 +60,15 @@ class Texts:
         """Does it matter how long a text is?"""
         return self.low > 0 or self.high < UNBOUNDED
 
+    @property
+    def is_long(self) -> bool:
+        """Would it take too many rows to multiply the length out?"""
+        return self.is_counted and (self.high if self.high < UNBOUNDED else self.low) > _LONGEST_PRODUCT
+
     def has(self, text: str) -> bool:
         """Is `text` in the set? (Lone surrogates never are: they cannot be written.)"""
+        if self.also:
+            return any(part.has(text) for part in self.parts)
         if self.chosen is not None:
             return text in self.chosen and json_key(text) is not None
         try:
@@ -68,10 +89,12 @@ def both(a: Texts, b: Texts) -> Texts:
         return b
     if b.is_everything or a is NO_TEXT:
         return a
-    if a.chosen is not None:
+    if a.chosen is not None and not a.also:
         return Texts(chosen=frozenset(text for text in a.chosen if b.has(text)))
-    if b.chosen is not None:
+    if b.chosen is not None and not b.also:
         return both(b, a)
+    if a.also or b.also:
+        return joined([both(one, two) for one in a.parts for two in b.parts])
     dfa = a.dfa if b.dfa is None or a.dfa is b.dfa else b.dfa if a.dfa is None else intersect(a.dfa, b.dfa)
     return Texts(dfa=dfa, low=max(a.low, b.low), high=min(a.high, b.high))
 
@@ -83,6 +106,33 @@ def either(a: Texts, b: Texts) -> Texts:
         return a
     if b.is_everything or is_empty(a):
         return b
+    return joined([*a.parts, *b.parts])
+
+
+def joined(sets: Sequence[Texts]) -> Texts:
+    """The union of sets without parts. Those that are short become one."""
+    left = [one for one in dict.fromkeys(sets) if not is_empty(one)]
+    short = [one for one in left if not one.is_long]
+    found = [reduce(_either_short, short)] if short else []
+    for one in left:
+        if one.is_long:
+            found = [part for part in found if not _contains(one, part)]
+            found += [] if any(_contains(part, one) for part in found) else [one]
+    if len(found) > _MOST_PARTS:
+        raise LimitExceeded(
+            f"a union of more than {_MOST_PARTS} lengths", hint=f"up to {_LONGEST_PRODUCT} they are few"
+        )
+    return replace(found[0], also=tuple(found[1:])) if found else NO_TEXT
+
+
+def _contains(a: Texts, b: Texts) -> bool:
+    """Is all of `b` surely in `a`?"""
+    if a.chosen is not None or b.chosen is not None:
+        return False
+    return (a.dfa is None or a.dfa is b.dfa) and a.low <= b.low and b.high <= a.high
+
+
+def _either_short(a: Texts, b: Texts) -> Texts:
     if a.chosen is not None and b.chosen is not None:
         return Texts(chosen=a.chosen | b.chosen)
     return Texts(dfa=union(decoded(a), decoded(b)))
@@ -95,6 +145,12 @@ def other(a: Texts) -> Texts:
         return NO_TEXT
     if is_empty(a):
         return ANY_TEXT
+    if a.also:
+        return reduce(both, map(other, a.parts))
+    if a.is_long and (a.dfa is not None or 0 < a.low <= a.high < UNBOUNDED):
+        outside = [Texts(high=a.low - 1)] if a.low else []
+        outside += [Texts(low=a.high + 1)] if a.high < UNBOUNDED else []
+        return joined([*outside, *(() if a.dfa is None else other(Texts(dfa=a.dfa)).parts)])
     if a.chosen is None and a.dfa is None and (a.low == 0 or a.high >= UNBOUNDED):
         return Texts(low=a.high + 1) if a.low == 0 else Texts(high=a.low - 1)
     return Texts(dfa=difference(any_text(), decoded(a)))
@@ -131,6 +187,8 @@ def _repeated(character: Dfa) -> Dfa:
 
 def is_empty(a: Texts) -> bool:
     """Is no text in the set?"""
+    if a.also:
+        return False
     if a.chosen is not None:
         return not any(json_key(text) is not None for text in a.chosen)
     if a.low > a.high:
@@ -143,6 +201,8 @@ def is_empty(a: Texts) -> bool:
 @remembered
 def listed(a: Texts, most: int = 4) -> frozenset[str] | None:
     """The texts, one by one; None if they are more than `most`."""
+    if a.also:
+        return None
     if a.chosen is not None:
         return a.chosen if len(a.chosen) <= most else None
     if a.dfa is None or a.low > _LONGEST_PRODUCT:
@@ -153,7 +213,12 @@ def listed(a: Texts, most: int = 4) -> frozenset[str] | None:
 
 @remembered
 def decoded(a: Texts) -> Dfa:
-    """The automaton of the texts themselves (UTF-8); lengths multiplied out."""
+    """The automaton of the texts themselves (UTF-8); lengths multiplied out.
+
+    Raises LimitExceeded where they are long.
+    """
+    if a.also:
+        return reduce(union, map(decoded, a.parts))
     if a.chosen is not None:
         return literals([text.encode() for text in a.chosen if json_key(text) is not None])
     if a.low > a.high:
@@ -166,7 +231,7 @@ def decoded(a: Texts) -> Dfa:
 
 @remembered
 def automaton(a: Texts) -> Automaton:
-    """The automaton of their JSON strings."""
+    """The automaton of the JSON strings of a set without parts."""
     if a.chosen is not None:
         return literals([key for text in a.chosen if (key := json_key(text)) is not None])
     if not a.is_counted:

@@ -63,14 +63,16 @@ class UniqueItems:
         of = self._plan.writer.shapes.language
         if of(NULLS, self._item) or of(BOOLEANS, self._item):
             return False
-        automaton = texts.automaton(of(TEXTS, self._item))
+        strings = of(TEXTS, self._item)
+        automaton = None if strings.also else texts.automaton(strings)
         return isinstance(automaton, Dfa) and is_endless(automaton)
 
     @cached_property
     def _listed(self) -> dict[bytes, Value] | None:
         """The items as they are written, with their values, if somebody has listed them."""
         of = self._plan.writer.shapes.language
-        chosen = frozenset[str]() if texts.is_empty(of(TEXTS, self._item)) else of(TEXTS, self._item).chosen
+        strings = of(TEXTS, self._item)
+        chosen = frozenset[str]() if texts.is_empty(strings) else None if strings.also else strings.chosen
         if chosen is None or len(chosen) > _MOST_LISTED:
             return None
         values: list[Value] = [Null()] if of(NULLS, self._item) else []

@@ -47,9 +47,10 @@ def numbers_of(writer: Writer, shape: Shape) -> Dfa:
     return writer.shapes.language(NUMBERS, shape)
 
 
-def strings_of(writer: Writer, shape: Shape) -> Texts:
-    """The strings of a shape."""
-    return writer.shapes.language(TEXTS, shape)
+def strings_of(writer: Writer, shape: Shape) -> tuple[Texts, ...]:
+    """The strings of a shape, as sets of one piece that are not empty."""
+    found = writer.shapes.language(TEXTS, shape)
+    return () if texts.is_empty(found) else found.parts
 
 
 def arrays_of(writer: Writer, shape: Shape) -> list[ArrayPlan]:
@@ -65,7 +66,7 @@ def objects_of(writer: Writer, shape: Shape) -> list[ObjectPlan]:
 def kinds_of(writer: Writer, shape: Shape) -> Kinds:
     """The kinds of a shape's values: string, number, boolean, null, array, object."""
     found = {"null" if word == "null" else "boolean" for word in words_of(writer, shape)}
-    found |= {STRING} if not texts.is_empty(strings_of(writer, shape)) else set()
+    found |= {STRING} if strings_of(writer, shape) else set()
     found |= {"number"} if not numbers_of(writer, shape).is_empty else set()
     found |= {"array"} if arrays_of(writer, shape) else set()
     found |= {"object"} if objects_of(writer, shape) else set()

@@ -77,8 +77,7 @@ class Hand:
         writer = self.writer
         for word in words_of(writer, shape):
             yield (terminal(self._words[word].encode()),)
-        strings = strings_of(writer, shape)
-        if not texts.is_empty(strings):
+        for strings in strings_of(writer, shape):
             yield from self._string(strings)
         number = numbers_of(writer, shape)
         if not number.is_empty:

@@ -65,9 +65,10 @@ class NestedHand:
     def sequences(self, shape: Shape) -> Iterator[Sequence]:
         """The ways to write a value of a shape, its kind first."""
         writer, kinds = self.writer, self.kinds
-        text = raw(strings_of(writer, shape), self._banned)
-        if not text.is_empty:
-            yield (*kinds["string"], _terminal(text), *self.closes)
+        for strings in strings_of(writer, shape):
+            text = raw(strings, self._banned)
+            if not text.is_empty:
+                yield (*kinds["string"], _terminal(text), *self.closes)
         for word in words_of(writer, shape):
             yield (*kinds["scalar"], terminal(word.encode()), *self.closes)
         number = numbers_of(writer, shape)

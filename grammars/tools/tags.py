@@ -95,8 +95,7 @@ class TagPen:
         """The ways to write a value: colon, value, closing tag."""
         writer = self._schema.writer
         found: list[Sequence] = []
-        strings = strings_of(writer, shape)
-        if not texts.is_empty(strings):
+        for strings in strings_of(writer, shape):
             known = frozenset({STRING}) if self._typed else kinds
             text = raw(strings, self.banned, known, self._words)
             if not text.is_empty:
@@ -130,8 +129,7 @@ class TagPen:
 
     def _can_write(self, shape: Shape, kinds: Kinds) -> bool:
         """Is there a value that can be written? A quick look comes first: nearly always there is."""
-        strings = strings_of(self._schema.writer, shape)
-        if strings.chosen is None and strings.dfa is None and not texts.is_empty(strings):
+        if any(one.chosen is None and one.dfa is None for one in strings_of(self._schema.writer, shape)):
             return True
         return bool(kinds_of(self._schema.writer, shape) - {STRING}) or bool(self.sequences(shape, kinds))
 
