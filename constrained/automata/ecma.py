@@ -101,7 +101,8 @@ def _open(node: Pattern, anchor: Gap, first: int) -> Pattern | None:
     The anchor may stand first in `node`, or first in an option that stands first, and so on.
     """
     if not _asks(node, anchor):
-        return sequence([ANYTHING, node] if first == 0 else [node, ANYTHING])
+        fewest = _fewest(node, first)
+        return sequence([ANYTHING, fewest] if first == 0 else [fewest, ANYTHING])
     match node:
         case Assertion():
             return EMPTY
@@ -118,6 +119,23 @@ def _open(node: Pattern, anchor: Gap, first: int) -> Pattern | None:
             return None
         case _:
             assert_never(node)
+
+
+def _fewest(node: Pattern, first: int) -> Pattern:
+    """`node` beside "anything", which takes what a repeat at that end has beyond its least: [a-z]{3,63} is [a-z]{3}."""
+    match node:
+        case Repeat(body, least):
+            return sequence([body] * least) if least < 2 else Repeat(body, least, least)
+        case Sequence(parts) if parts:
+            head = _fewest(parts[first], first)
+            rest = parts[1:] if first == 0 else parts[:-1]
+            if head == EMPTY:
+                return _fewest(Sequence(rest), first)
+            return Sequence((head, *rest) if first == 0 else (*rest, head))
+        case Choice(options):
+            return Choice(tuple(_fewest(option, first) for option in options))
+        case _:
+            return node
 
 
 def _asks(node: Pattern, anchor: Gap) -> bool:

@@ -283,6 +283,7 @@ def _plain(uri: str) -> str:
 # Hyper-schemas validate like schemas; what they add ("links", "base") are annotations.
 _BY_URI = MappingProxyType(
     {_plain(uri): each for each in DIALECTS for uri in (each.uri, each.uri.replace("/schema", "/hyper-schema"))}
+    | {_plain("https://json-schema.org/schema"): DEFAULT}  # "the latest", whichever that is
 )
 
 

@@ -25,6 +25,7 @@ VALIDATORS = {
         ("http://json-schema.org/draft-07/hyper-schema#", "draft7"),
         ("https://json-schema.org/draft/2019-09/schema", "draft2019-09"),
         ("http://json-schema.org/draft/2020-12/schema#", "draft2020-12"),
+        ("http://json-schema.org/schema#", "draft2020-12"),
         (None, "draft2020-12"),
     ],
 )

@@ -32,6 +32,8 @@ SEARCH = [
 ]
 
 QUANTIFIERS = [
+    ("[ab]{2,2000}$", ["xab", "aba"], ["a", "xaxb", "ab "]),  # what is beyond the least belongs to what surrounds it
+    ("x*[ab]{1,900}y{2,}", ["xayy", "abyyy-"], ["ay", "xyy"]),
     ("^a{2}$", ["aa"], ["a", "aaa"]),
     ("^a{2,}$", ["aa", "aaaaa"], ["a"]),
     ("^a{2,3}$", ["aa", "aaa"], ["a", "aaaa"]),

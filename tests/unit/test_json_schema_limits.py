@@ -117,7 +117,7 @@ REFUSED = [
         "#/$defs/b",
         id="a reference that comes back",
     ),
-    pytest.param({"pattern": "(?:a{1,1000}){1,1000}"}, LimitExceeded, "#/pattern", id="nested quantifiers"),
+    pytest.param({"pattern": "^(?:a{1,1000}){1,1000}$"}, LimitExceeded, "#/pattern", id="nested quantifiers"),
     pytest.param({"pattern": "(a+)+\\1"}, UnsupportedFeature, "#/pattern", id="a back-reference"),
     pytest.param(nested(2_000, {}), LimitExceeded, "", id="too deep"),
     pytest.param({"enum": ["x" * (1 << 21)]}, LimitExceeded, "", id="too long"),
