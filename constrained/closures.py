@@ -14,7 +14,7 @@ masks, for many texts at once, and the part of them that lies before the token i
 
 from abc import ABC, abstractmethod
 
-from constrained.automata.dfa import NONE, REFUSES, START
+from constrained.automata.dfa import REFUSES, START
 from constrained.errors import LimitExceeded
 from constrained.grammar import Captured, Control, Fresh, Node, Seen, Switch, Terminal, Unknown
 from constrained.rests import Forks, Recall, Rest
@@ -114,7 +114,7 @@ class Closing(ABC):
         match symbol:
             case Terminal() | Switch():
                 automaton = symbol.automaton
-                if automaton.only_byte(START) != NONE:
+                if automaton.goes_on(START):
                     closure.add((symbol, int(START)), below)
                 label = automaton.label(START)
                 return [] if label == REFUSES else [leave(symbol, label, below)]

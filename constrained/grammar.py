@@ -89,6 +89,28 @@ class Node(ABC):
         """As `completion`, with a `Seen` of these texts right below. To be overridden where that matters."""
         return self.completion()
 
+    def outline(self) -> "Outline | None":
+        """What this node has in common with many others, if masks can mostly do with that."""
+        return None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Outline:
+    """The texts of a node, each to its end or up to an `UNKNOWN`, without what makes it different from others.
+
+        members after "a": 1       "}"  |  ","  '"'  UNKNOWN, which begins with a letter
+
+    Few tokens reach beyond the first byte of a key, and for all others it does not matter which keys may come. So
+    there is one `node` for all such members, of whatever grammar, and what it lets pass is found once.
+
+    `further` reaches further, and lets some texts pass that must be `refused`: it will do where these are no parts
+    of tokens, and nothing is remembered.
+    """
+
+    node: Node
+    further: Node | None = None
+    refused: frozenset[bytes] = frozenset()
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -155,7 +177,9 @@ class Captured(ABC):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Unknown:
-    """The end of what a sketch knows; see `Captured`."""
+    """The end of what a sketch (see `Captured`) or an outline knows. `begins`: how what follows begins, if known."""
+
+    begins: Automaton | None = None
 
 
 UNKNOWN = Unknown()

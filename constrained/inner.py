@@ -15,6 +15,7 @@ pieces are known to be the same without being made.
 import threading
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -49,8 +50,7 @@ class Piece:
     tokens: Tokens
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Inner:
+class Inner(NamedTuple):
     """The tokens that stay inside an automaton, if any do, and where others leave it."""
 
     pieces: frozenset[Piece]  # none or one
@@ -330,7 +330,7 @@ class Walker:
         """The inner piece of one count, out of the profile of all counts."""
         profile = self._profile(automaton.meter, row)
         low, high = automaton.low - count, automaton.high - count  # what the rest may cost
-        fits = int(np.searchsorted(profile.cheapest, high, side="right"))
+        fits = int(profile.cheapest.searchsorted(high, side="right"))
         if fits == len(profile.tokens) and profile.shortest_reach >= low:
             words = profile.words
         elif fits > len(profile.tokens) // 2:
@@ -368,11 +368,8 @@ class Walker:
             scratch.path, scratch.counts, tokens, cheapest, dearest,
             scratch.exits, scratch.labels, scratch.costs,
         )  # fmt: skip
-        costs = cheapest[:passed]  # small numbers: as 16 bits they are sorted by radix, ten times as fast
-        order = np.argsort(costs.astype(np.uint16) if costs.max(initial=0) < 1 << 16 else costs, kind="stable")
-        tokens, cheapest, dearest = tokens[order], cheapest[order], dearest[order]
-        words = np.zeros(self.words, np.uint32)
-        walk.set_bits(words, tokens)
+        words = self.no_tokens()
+        tokens, cheapest, dearest = walk_each.by_cost(tokens[:passed], cheapest[:passed], dearest[:passed], words)
         self.equate(words)
         labels, nodes, costs = (array[:found].copy() for array in (scratch.labels, scratch.exits, scratch.costs))
         exits = tuple((int(label), nodes[labels == label], costs[labels == label]) for label in np.unique(labels))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constrained.automata import net_walk as layout
-from constrained.automata.chosen import Chosen
+from constrained.automata.chosen import Chosen, Texts
 from constrained.automata.counted import Counted
 from constrained.automata.dfa import Dfa
 from constrained.automata.jit import address
@@ -34,7 +34,8 @@ class Net:
         self._lock = Lock()
         self._rests: dict[Rest, int] = {}
         self._edges: dict[tuple[Reading, Rest], int] = {}
-        self._symbols: dict[Reading, tuple[int, ...]] = {}
+        self._symbols: dict[Reading, NDArray[np.int64]] = {}
+        self._texts: dict[Texts, NDArray[np.int64]] = {}
         self._kept: list[NDArray[Any]] = []  # whose addresses are in the tables
         self.rests: list[Rest] = []  # by number
         self.edges: list[tuple[Reading, Rest]] = []  # by number
@@ -85,16 +86,30 @@ class Net:
             self._edges[symbol, rest] = number
             return number
 
-    def _symbol(self, symbol: Reading) -> tuple[int, ...]:
-        """The columns of an edge that depend on its symbol alone."""
+    def _symbol(self, symbol: Reading) -> NDArray[np.int64]:
+        """(EDGE,) the columns of an edge that depend on its symbol alone."""
         found = self._symbols.get(symbol)
         if found is None:
-            row = np.zeros(layout.EDGE, np.int64)
-            self._kept += _describe(symbol.automaton, row)
-            row[layout.STRIDE] = isinstance(symbol, Switch)
-            row[layout.SYMBOL] = len(self._symbols)
-            found = self._symbols[symbol] = tuple(row.tolist())
+            found = self._described(symbol.automaton)
+            found[layout.STRIDE] = isinstance(symbol, Switch)
+            found[layout.SYMBOL] = len(self._symbols)
+            self._symbols[symbol] = found
         return found
+
+    def _described(self, automaton: Automaton) -> NDArray[np.int64]:
+        """(EDGE,) those that depend on the automaton. Of many choices among the same texts, most is the same."""
+        among = automaton.among if isinstance(automaton, Chosen) else None
+        row = None if among is None else self._texts.get(among)
+        if row is None:
+            row = np.zeros(layout.EDGE, np.int64)
+            self._kept += _describe(automaton, row)
+            if among is not None:
+                self._texts[among] = row
+        row = row.copy()
+        if isinstance(automaton, Chosen):
+            row[layout.BEFORE] = address(automaton.before)
+            self._kept.append(automaton.before)
+        return row
 
     # ------------------------------------------------------------------ what is missing
 
@@ -159,7 +174,7 @@ def _describe(automaton: Automaton, row: NDArray[np.int64]) -> list[NDArray[Any]
         case Chosen(among):
             dfa = among.dfa
             row[layout.KIND], row[layout.TEXTS] = layout.CHOSEN, len(among.texts)
-            extra = {layout.FIRST: among.first, layout.LAST: among.last, layout.BEFORE: automaton.before}
+            extra = {layout.FIRST: among.first, layout.LAST: among.last}  # BEFORE is each choice's own
     row[layout.ROWS], row[layout.COLUMNS] = dfa.step.shape
     kept = {layout.CLASSES: dfa.classes, layout.STEP: dfa.step, layout.LABELS: dfa.labels, **extra}
     for column, array in kept.items():

@@ -15,17 +15,21 @@ or too many one within another, it raises `TooMuch`.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from constrained.automata.chosen import Chosen, Texts
 from constrained.automata.dfa import REFUSES, START, Dfa
 from constrained.closures import Reading
 from constrained.grammar import (
+    Automaton,
     Captured,
     Control,
     Fresh,
     Node,
+    Outline,
     Seen,
     Sequence,
     Switch,
@@ -41,18 +45,22 @@ from constrained.states import States, Words
 
 MOST = 400  # answers that are made for one mask
 DEEPEST = 40  # symbols that are entered one within another
+MOST_OUTLINED = 1 << 14  # passages of outlines that are kept for a vocabulary, before all are dropped
 
 _PASSAGE_BYTES = 600  # of a passage without the tokens in it, which are shared
 
 _Key = tuple[Symbol, Seen | None, NodeSet]
 
 
+# What the nodes of outlines let pass, for all grammars over a vocabulary.
+_outlined: WeakKeyDictionary[Walker, dict[tuple[Node, NodeSet], "Passage"]] = WeakKeyDictionary()
+
+
 class TooMuch(Exception):
     """More answers than `MOST`, or deeper ones than `DEEPEST`; never leaves the masks."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Passage:
+class Passage(NamedTuple):
     """What may be read below nodes."""
 
     pieces: frozenset[Piece]  # of tokens that lead on
@@ -97,6 +105,7 @@ class Passages:
         self.sketcher = sketcher
         self.refusals = states.refusals
         self.most = most
+        self.outlined = _outlined.setdefault(walker, {})
         self.found: dict[_Key, Passage] = {}
         self.size = 0  # bytes of what was found, roughly
 
@@ -168,23 +177,25 @@ class _Asking:
         match symbol:
             case Terminal() | Switch():
                 return self._of_automaton(symbol, seen, nodes)
-            case Reaching():
-                return self._of_reaching(symbol, nodes)
-            case Node():
-                return self._of_node(symbol, seen, nodes)
             case Fresh():
                 assert seen is not None, "a Seen stands below a Fresh"
                 return self._of_fresh(symbol, seen, nodes)
-            case Captured():
-                return self._of_captured(symbol, seen, nodes)
             case Seen():
                 return Passage(frozenset(), None, nodes)
             case Control():
                 return NOTHING
-            case Unknown():
+            case Unknown(begins):
+                if begins is not None and not self._begins(begins, nodes):
+                    return NOTHING
                 doubtful = self._walker.no_tokens()
                 self._walker.set_below(nodes.nodes, doubtful)
                 return Passage(frozenset(), doubtful, None)
+            case Reaching():
+                return self._of_reaching(symbol, nodes)
+            case Node():
+                return self._of_node(symbol, seen, nodes)
+            case Captured():
+                return self._of_captured(symbol, seen, nodes)
 
     def _through(self, sequence: Sequence, seen: Seen | None, nodes: NodeSet, gathered: Gathered) -> NodeSet | None:
         """Gather what a sequence lets pass below nodes; where it ends."""
@@ -198,11 +209,50 @@ class _Asking:
         return ends
 
     def _of_node(self, node: Node, seen: Seen | None, nodes: NodeSet) -> Passage:
+        outlined = self._of_outline(node.outline(), seen, nodes)
+        if outlined is not None:
+            return outlined
         gathered = Gathered()
         ends = [self._through(sequence, seen, nodes, gathered) for sequence in node.expand()]
         return self._passage(gathered, ends)
 
+    def _of_outline(self, outline: Outline | None, seen: Seen | None, nodes: NodeSet) -> Passage | None:
+        """The passage of a node by what it has in common with others, if no token reaches beyond that."""
+        if outline is None:
+            return None
+        remembers = seen is not None and (seen.texts or seen.unsure)
+        if outline.further is None or remembers or self._all.sketcher.mattering(outline.refused):
+            node = outline.node
+        else:
+            node = outline.further
+        known = self._all.outlined
+        found = known.get((node, nodes))
+        if found is None:
+            if len(known) >= MOST_OUTLINED:
+                known.clear()
+            found = known[node, nodes] = self.of(node, None, nodes)
+        return None if found.doubtful is not None else found
+
+    def _begins(self, automaton: Automaton, nodes: NodeSet) -> bool:
+        """Does any token go on below `nodes` with the beginning of a text?"""
+        inner = self._walker.below(automaton, nodes)
+        return bool(inner.pieces or inner.exits)
+
+    def _of_first_byte(self, texts: Texts, nodes: NodeSet) -> Passage | None:
+        """What some of `texts` let pass, if no token reaches beyond the first byte, in which they are alike."""
+        if texts.beginning is None:
+            return None
+        first, second = texts.beginning
+        inner = self._walker.below(first, nodes)
+        if any(self._begins(second, ends) for _, ends in inner.exits):
+            return None
+        return Passage(inner.pieces, None, None)
+
     def _of_automaton(self, symbol: Reading, seen: Seen | None, nodes: NodeSet) -> Passage:
+        if isinstance(symbol.automaton, Chosen):
+            begun = self._of_first_byte(symbol.automaton.among, nodes)
+            if begun is not None:
+                return begun
         inner = self._walker.below(symbol.automaton, nodes)
         label = symbol.automaton.label(START)
         exits = inner.exits if label == REFUSES else (*inner.exits, (label, nodes))

@@ -7,6 +7,7 @@
 from bisect import bisect_left
 from collections.abc import Collection
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,5 @@ FlatTexts = tuple[NDArray[np.uint8], NDArray[np.int32]]  # (L,) bytes; (R + 1,) 
 
 def flatten(texts: list[bytes]) -> FlatTexts:
     """The texts in a row."""
-    first = np.zeros(len(texts) + 1, np.int32)
-    np.cumsum([len(text) for text in texts], out=first[1:])
+    first = np.array([0, *accumulate(map(len, texts))], np.int32)
     return np.frombuffer(bytearray(b"".join(texts)), np.uint8), first

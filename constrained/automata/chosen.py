@@ -14,7 +14,7 @@ iff `before[last[row]] > before[first[row]]`.
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,23 @@ class Texts:
         self.dfa = literals({text: label for label, text in enumerate(self.texts)}, minimal=False)
         self.first, self.last, self.depth = _spans(self.dfa.step, self.dfa.labels)  # (S,) each
 
+    @cached_property
+    def beginning(self) -> "tuple[Dfa, Dfa] | None":
+        """The byte that all texts begin with, and one of those that may follow, or of more; or None."""
+        if len({text[0] for text in self.texts}) != 1 or min(map(len, self.texts)) < 2:
+            return None
+        second = frozenset(text[1] for text in self.texts)
+        return one_of(frozenset(self.texts[0][:1])), one_of(WORD if second <= WORD else second)
+
+
+WORD = frozenset(b"0123456789_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+@lru_cache(maxsize=256)
+def one_of(some: frozenset[int]) -> Dfa:
+    """One byte of `some`."""
+    return literals([bytes((byte,)) for byte in sorted(some)])
+
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
@@ -45,7 +62,7 @@ class Chosen:
         """(K + 1,) how many chosen texts come before each."""
         marks = np.zeros(len(self.among.texts) + 1, np.int32)
         marks[[label + 1 for label in self.chosen]] = 1
-        return np.cumsum(marks, dtype=np.int32)
+        return marks.cumsum(dtype=np.int32)
 
     @cached_property
     def table(self) -> Dfa:
@@ -84,10 +101,23 @@ class Chosen:
         label = self.among.dfa.label(row)
         return label if label != REFUSES and label in self.chosen else REFUSES
 
+    def goes_on(self, row: int) -> bool:
+        """Can `row` read anything?"""
+        return self.only_byte(row) != NONE
+
     def only_byte(self, row: int) -> int:
         """The one byte that `row` can read, NONE if it reads nothing more, MANY if several."""
-        reads = self.reads(row)
-        return NONE if not reads else reads[0] if len(reads) == 1 else MANY
+        among, before = self.among, self.before
+        depth, first = int(among.depth[row]), int(among.first[row])
+        rank, end = before[first], before[among.last[row]]
+        if rank < end and among.dfa.labels[row] == first and before[first + 1] > rank:
+            rank += 1  # the text that ends here
+        if rank == end:
+            return NONE
+        texts = among.texts
+        lowest, highest = (int(before.searchsorted(one)) - 1 for one in (rank + 1, end))
+        only = texts[lowest][depth]
+        return only if only == texts[highest][depth] else MANY
 
     def reads(self, row: int) -> bytes:
         """The bytes that `row` can read, ascending."""

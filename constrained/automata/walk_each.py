@@ -248,6 +248,31 @@ def ends_below(
 
 
 @kernel
+def by_cost(
+    tokens: NDArray[np.int32], cheapest: NDArray[np.int32], dearest: NDArray[np.int32], words: Words
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """The three (P,) in order of `cheapest`, which are small, otherwise as they are; the bits of `tokens` are set."""
+    begins = np.zeros(cheapest.max() + 2 if cheapest.shape[0] else 1, np.int64)
+    for cost in cheapest:
+        begins[cost + 1] += 1
+    for cost in range(1, begins.shape[0]):
+        begins[cost] += begins[cost - 1]
+    sorted_tokens, sorted_cheapest, sorted_dearest = (
+        np.empty_like(tokens),
+        np.empty_like(cheapest),
+        np.empty_like(dearest),
+    )
+    for at in range(tokens.shape[0]):
+        to = begins[cheapest[at]]
+        begins[cheapest[at]] += 1
+        sorted_tokens[to] = tokens[at]
+        sorted_cheapest[to] = cheapest[at]
+        sorted_dearest[to] = dearest[at]
+        words[tokens[at] >> 5] |= np.uint32(1) << np.uint32(tokens[at] & 31)
+    return sorted_tokens, sorted_cheapest, sorted_dearest
+
+
+@kernel
 def take_bits(words: Words, tokens: NDArray[np.int32]) -> int:
     """Move the bits of `words` to `tokens`: how many; FULL, and nothing is moved, if there are more than it holds."""
     count = 0

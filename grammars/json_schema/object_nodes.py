@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING
 from constrained.automata.algebra import literals
 from constrained.automata.chosen import Chosen, Texts
 from constrained.finishing import of_text
-from constrained.grammar import UNKNOWN, Captured, Completion, Fresh, Node, Seen, Sequence, Switch, Symbol
+from constrained.grammar import UNKNOWN, Captured, Completion, Fresh, Node, Outline, Seen, Sequence, Switch, Symbol
 from grammars.json_schema.extra_keys import KeyClass
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.object_endings import ending, one_more
+from grammars.json_schema.object_outlines import Keys, kind_of, outline
 from grammars.json_schema.object_states import Members, ObjectState
 from grammars.json_schema.objects import Obj
 from grammars.json_schema.ropes import Rope, joined, written
@@ -40,6 +41,7 @@ class ObjectPlan(Members):
     def __init__(self, obj: Obj, writer: "Writer") -> None:
         super().__init__(obj, writer)
         self._nodes: dict[ObjectState, ObjectNode] = {}
+        self._outlines: dict[tuple[bool, bool, bool, bool], Outline | None] = {}
 
     def sequence(self) -> Sequence:
         """How one is written."""
@@ -118,6 +120,46 @@ class ObjectPlan(Members):
             yield Switch(Chosen(self.texts, frozenset(ways)), _Targets(self, ways), "key")
 
     @cached_property
+    def _is_outlined(self) -> bool:
+        """Are outlines known of the members of these objects?"""
+        return self.is_simple and (self.remembers or not self.classes)
+
+    @cached_property
+    def _kind_declared(self) -> Keys:
+        """Of the declared keys, whichever of them may come."""
+        return kind_of(self.declared)
+
+    @cached_property
+    def _kind_undeclared(self) -> Keys:
+        """Of the undeclared keys."""
+        possible = [one for one in self.classes if self.writer.alive(one.shape)]
+        everything = any(one.names.is_everything for one in possible)
+        return Keys.ANY if everything else Keys.SOME if possible else Keys.NONE
+
+    def outline(self, state: ObjectState, *, first: bool, closes: bool) -> Outline | None:
+        """Of the members that may follow from `state`, the comma left aside if `first`."""
+        if not self._is_outlined:
+            return None
+        come = self.offers(state)
+        undeclared = not self.ordered or not self.missing(state)
+        key = first, closes, come, undeclared
+        if key not in self._outlines:
+            self._outlines[key] = self._outline(*key)
+        return self._outlines[key]
+
+    def _outline(self, first: bool, closes: bool, come: bool, undeclared: bool) -> Outline | None:
+        """The same, given whether any declared keys may `come`, and undeclared ones."""
+        extras = self._kind_undeclared if undeclared else Keys.NONE
+        declared = self._kind_declared if come else Keys.NONE
+        if not (closes or declared or extras):
+            return None
+        whitespace = self.writer.options.whitespace
+        node = outline(whitespace, declared, min(extras, Keys.SOME), first, closes)
+        if extras is not Keys.ANY:
+            return Outline(node)
+        return Outline(node, outline(whitespace, declared, extras, first, closes), self.declared)
+
+    @cached_property
     def places(self) -> tuple[int, ...]:
         """Label of a declared key -> its place."""
         return tuple(self.keys[text] for text in self.texts.texts)
@@ -185,6 +227,12 @@ class ObjectNode(Node):
         elif keys:
             yield marks.comma, keys[0] if len(keys) == 1 else KeyNode(self, keys)
 
+    def outline(self) -> Outline | None:
+        """Whether it may close, and what keys there are."""
+        plan, state = self.plan, self.state
+        with plan.writer.lock:
+            return plan.outline(state, first=state.first, closes=plan.may_close(state))
+
     def shortest(self) -> bytes:
         """A shortest way to close the object."""
         with self.plan.writer.lock:
@@ -208,6 +256,12 @@ class KeyNode(Node):
     def expand(self) -> tuple[Sequence, ...]:
         """A declared key, or an undeclared one."""
         return self._expanded
+
+    def outline(self) -> Outline | None:
+        """What keys there are."""
+        plan = self._members.plan
+        with plan.writer.lock:
+            return plan.outline(self._members.state, first=True, closes=False)
 
     def shortest(self) -> bytes:
         """A shortest member, and a shortest way to close the object."""

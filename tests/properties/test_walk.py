@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from constrained.automata import walk, walk_each
 from constrained.automata.chosen import Chosen, Texts
 from constrained.automata.counted import UNBOUNDED, Counted, Meter, meter
-from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
+from constrained.automata.dfa import DEAD, MANY, NONE, REFUSES, START, Dfa
 from constrained.automata.lift import any_string
 from constrained.automata.regex import compile_rust
 from constrained.vocabulary.trie import ROOT, Trie, build
@@ -101,6 +101,16 @@ def meters(draw: st.DrawFn) -> Meter:
     dfa = draw(automata(labels=2))
     costs = st.lists(st.integers(0, 1), min_size=dfa.step.shape[1], max_size=dfa.step.shape[1])
     return meter(dfa, np.array([draw(costs) for _ in range(dfa.rows)], np.uint8))
+
+
+@given(st.lists(st.binary(min_size=1, max_size=3), min_size=1, max_size=5, unique=True), st.data())
+def test_chosen_texts_know_what_a_row_can_read(texts, data):
+    among = Texts(texts)
+    chosen = Chosen(among, data.draw(st.frozensets(st.integers(0, len(texts) - 1), min_size=1)))
+    for row in range(START, among.dfa.rows):
+        reads = chosen.reads(row)
+        assert chosen.only_byte(row) == (reads[0] if len(reads) == 1 else MANY if reads else NONE)
+        assert chosen.goes_on(row) == bool(reads)
 
 
 def after(automaton: Counted | Chosen, row: int, text: bytes) -> int:
