@@ -162,18 +162,22 @@ class States:
     def _run(self, state: State, text: NDArray[np.uint8], begin: int, end: int) -> tuple[State | None, int]:
         """Read some of `text[begin:end]`, at least one byte: the state after it, and how far it came."""
         reached = np.empty((2, MOST_PLACES, 2), np.int64)
+        net, start = self.numbered(state)
+        begun, here = -1, begin
         while True:
-            net, start = self.numbered(state)
             status, place, side, count, accepting, began, missing, label = net_walk.read(
-                *net.tables, text, begin, end, start, state.tape is not None, reached
+                *net.tables, text, here, end, start, state.tape is not None or begun >= 0, reached
             )
+            begun = began if began >= 0 else begun
             if status != net_walk.MISSING:
                 break
             net.fill(missing, label)
+            if place > here:  # go on from there
+                start, here = reached[side, :count].copy(), place
         if status == net_walk.REFUSED:
             return None, place
         if place > begin:
-            tape = text[began:place].tobytes() if began >= 0 else (state.tape or b"") + text[begin:place].tobytes()
+            tape = text[begun:place].tobytes() if begun >= 0 else (state.tape or b"") + text[begin:place].tobytes()
             state = self._reached(net, reached[side, :count], accepting, tape)
         if status == net_walk.STOPPED:
             return self.step(state, int(text[place])), place + 1
