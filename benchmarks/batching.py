@@ -153,7 +153,7 @@ def calls(loaded: Loaded, count: int, *, fast_forward: bool, costs: Costs | None
 
 def fast_forward(loaded: Loaded, size: Size) -> Iterator[Row]:
     """Forced tokens asked for or not, in a batch of eight: all tools, short prompts included."""
-    count = size.of(small=2, full=12)
+    count = size.of(small=1, full=12)
     found: dict[str, list[tuple[float, str]]] = {way: [] for way in WAYS}
     for _ in range(size.of(small=1, full=2)):
         for way, runs in found.items():

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -73,8 +73,8 @@ class Timed:
 
 
 @contextlib.contextmanager
-def other_server(model: Path, log: Path) -> Iterator[int]:
-    """mlx_lm.server; its port."""
+def other_server(model: Path, log: Path) -> Iterator[Callable[[], int]]:
+    """mlx_lm.server, which is starting; its port, once it has started."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -83,14 +83,18 @@ def other_server(model: Path, log: Path) -> Iterator[int]:
         process = subprocess.Popen(
             [sys.executable, "-c", OTHER, *flags], stdout=errors, stderr=errors, env={**os.environ}
         )
-    try:
+
+    def started() -> int:
         for _ in range(600):
             with contextlib.suppress(OSError), contextlib.closing(_connection(port)) as connection:
                 connection.request("GET", "/v1/models")
                 if connection.getresponse().status == 200:
                     break
             time.sleep(0.2)
-        yield port
+        return port
+
+    try:
+        yield started
     finally:
         process.terminate()
         process.wait()
@@ -195,9 +199,10 @@ def rows(size: Size) -> Iterator[Row]:
     flags = ("--model", str(model), "--max-concurrency", "16", "--max-queue", "64")
     with (
         tempfile.TemporaryDirectory() as folder,
+        other_server(model, Path(folder, "theirs.log")) as started,
         Server(*flags, log=Path(folder, "ours.log")) as server,
-        other_server(model, Path(folder, "theirs.log")) as theirs,
     ):
+        theirs = started()
         ask(theirs, {"messages": question("text", 0), "max_tokens": 4})
         ask(server.port, {"messages": question("text", 0), "max_tokens": 4})
         for kind in ("text", "call"):

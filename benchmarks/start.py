@@ -49,7 +49,8 @@ def started(*paths: Path, cache: str | None = None) -> tuple[list[float], int]:
 def rows(size: Size) -> Iterator[Row]:
     """The process, then each tokenizer without the disk cache and with it. Small: one start, one tokenizer."""
     starts = size.of(small=1, full=5)
-    started()  # compiles what is not in numba's cache yet
+    if size is Size.FULL:
+        started()  # compiles what is not in numba's cache yet
     libraries, imported, warmed = zip(*(started()[0] for _ in range(starts)), strict=True)
     yield row("import of numpy and numba: nothing", libraries, note="not ours")
     yield row("import of constrained", imported)

@@ -1,23 +1,27 @@
 """Do masks wait for each other, or for the model, when they are computed on several threads?
 
 Claim: a model's pass goes on while masks are computed: neither takes longer beside the other than alone. Two threads
-with masks are no faster than one: most of a mask is short kernels over tables that other threads may be adding to,
-which keep the interpreter's lock. So a batch uses its second thread to keep a slow mask from holding up the others.
+with masks are no faster than one: most of a cold mask is Python, and a warm one is a look-up, so there is little that
+could run without the interpreter's lock. A batch uses its second thread to keep a slow mask from holding up the others.
 
 The tools of the soak test, each with a new grammar over a new vocabulary, all their masks along their shortest calls
 (cold), and once more (warm), on one thread and on two in turn. Then on one thread while another hashes bytes, which
-like a model's pass takes one core and no lock; hashes beside hashes show what the cores take from each other.
+like a model's pass takes one core and no lock; hashes beside hashes show what the cores take from each other. Last, all
+masks once more with a clock around each kernel that gives up the lock: their share is what threads could gain.
 """
 
+import contextlib
 import hashlib
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
+from typing import Any
 
 from benchmarks.harness import Row, Size, row
-from benchmarks.walking import follow, settle
+from benchmarks.walking import follow, settle, timed
 from constrained import CompiledGrammar, Vocabulary, warm_up
 from grammars import compile_json_schema
 from tests.soak.schemas import TOOLS
@@ -68,6 +72,7 @@ def rows(size: Size) -> Iterator[Row]:
             note = f"{gain:.2f} times as fast as one" if threads > 1 else f"{os.cpu_count()} cores"
             yield row(f"all masks of {count} sequences, {kind}, {threads} thread(s)", times, note=note, threads=threads)
     yield from beside_hashing(count, rounds)
+    yield from without_the_lock(count)
 
 
 def beside_hashing(count: int, rounds: int) -> Iterator[Row]:
@@ -102,3 +107,51 @@ def beside_hashing(count: int, rounds: int) -> Iterator[Row]:
         ratio = median(times) / median(found[f"{subject} alone"])
         note = f"{ratio:.2f} times as long as alone" if how == "beside" else ""
         yield row(what, times, note=note, ratio=round(ratio, 3))
+
+
+class Clocks:
+    """Around each kernel that gives up the lock, where Python calls it."""
+
+    def __init__(self) -> None:
+        self.times_us: list[float] = []
+        self._clocked: dict[object, Callable[..., Any]] = {}
+
+    def around(self, kernel: Any) -> Callable[..., Any]:
+        """The same kernel, timed; one clock for each."""
+
+        def run(*arguments: Any) -> Any:
+            spent, result = timed(lambda: kernel(*arguments))
+            self.times_us.append(spent)
+            return result
+
+        return self._clocked.setdefault(kernel, run)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Put them into the modules that name a kernel, for as long as this lasts."""
+        modules = [module for name, module in sys.modules.items() if name.startswith("constrained")]
+        found = [(module, name, held) for module in modules for name, held in vars(module).items() if _is_free(held)]
+        for module, name, kernel in found:
+            setattr(module, name, self.around(kernel))
+        try:
+            yield
+        finally:
+            for module, name, kernel in found:
+                setattr(module, name, kernel)
+
+
+def _is_free(held: object) -> bool:
+    options: dict[str, Any] = getattr(held, "targetoptions", {})
+    return bool(options.get("nogil"))
+
+
+def without_the_lock(count: int) -> Iterator[Row]:
+    """How much of all masks is in kernels that give up the lock."""
+    task = work(count)
+    for kind in ("cold", "warm"):
+        clocks = Clocks()
+        with clocks.running():
+            whole = sum(sum(follow(*one)) for one in task)
+        share = sum(clocks.times_us) / whole
+        note = f"{share:.0%} in {len(clocks.times_us):,} calls of kernels that give up the lock"
+        yield row(f"all masks of {count} sequences, {kind}, with clocks", [whole], note=note, share=round(share, 3))
