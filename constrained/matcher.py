@@ -28,7 +28,6 @@ from constrained.states import State, States
 from constrained.steering import Steering
 from constrained.vocabulary.vocabulary import Vocabulary
 
-STATE_BYTES = 2_000  # of an interned state without its mask, roughly
 MEMO_BYTES = 256 << 20  # of states and masks kept per grammar, before they are dropped
 
 _FORCED_LIMIT = 4096  # bytes looked ahead at once
@@ -90,9 +89,14 @@ class CompiledGrammar:
         """A new matcher at the start of the grammar."""
         return Matcher(self)
 
+    @property
+    def memo_size(self) -> int:
+        """Bytes of the states and masks that are memoised, roughly."""
+        return self.states.size + self.masks.size
+
     def forget_if_full(self) -> None:
         """Drop what is memoised if it has outgrown `memo_bytes`."""
-        if STATE_BYTES * len(self.states) + self.masks.size > self.memo_bytes:
+        if self.memo_size > self.memo_bytes:
             self.states.forget()
             self._masks.clear()
             self._finishing.clear()
@@ -284,6 +288,7 @@ class Matcher:
             return state.by_token[token]
         except KeyError:
             self._grammar.forget_if_full()
+            self._states.tally.steps += 1
             after = state.by_token[token] = self._read(state, token)
             return after
 

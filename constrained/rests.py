@@ -22,17 +22,33 @@ class Recall:
     watched: bool  # may it run into a dead end?
 
 
+class Tally:
+    """How many lists were built on one end, and how many steps of their states are remembered: to know what they take."""
+
+    __slots__ = ("lists", "steps")
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """All were dropped."""
+        self.lists = 0
+        self.steps = 0
+
+
 class Rest:
     """What must follow: `symbol`, then `below`. The empty list has no symbol.
 
     Interned by `push` alone: there is one object for one list, and it lives as long as it is used.
     """
 
-    __slots__ = ("_pushed", "below", "captures", "opaque", "remembers", "symbol", "watched")
+    __slots__ = ("_pushed", "below", "captures", "opaque", "remembers", "symbol", "tally", "watched")
 
-    def __init__(self, symbol: Symbol | Recall | None, below: "Rest | None") -> None:
+    def __init__(self, symbol: Symbol | Recall | None, below: "Rest | None", tally: Tally) -> None:
         self.symbol = symbol
         self.below = below
+        self.tally = tally
+        tally.lists += 1
         self.captures: bool = False  # is a text open, on which something depends?
         self.opaque: bool = False  # and that decides what follows?
         self.watched: bool = False  # and that may run into a dead end?
@@ -48,7 +64,7 @@ class Rest:
         """This list with `symbol` in front."""
         found = self._pushed.get(symbol)
         if found is None:
-            found = self._pushed.setdefault(symbol, Rest(symbol, self))
+            found = self._pushed.setdefault(symbol, Rest(symbol, self, self.tally))
         return found
 
     def push_all(self, symbols: Sequence) -> "Rest":
@@ -64,7 +80,7 @@ class Rest:
         found = self._pushed.get(key)
         if found is None:
             watched = isinstance(captured, Captured) and bool(captured.refused())
-            found = self._pushed.setdefault(key, Rest(Recall(captured, mark, watched), self))
+            found = self._pushed.setdefault(key, Rest(Recall(captured, mark, watched), self, self.tally))
         return found
 
     @property
@@ -129,7 +145,7 @@ class Fork(Rest):
     __slots__ = ("choices",)
 
     def __init__(self, choices: tuple[Rest, ...]) -> None:
-        super().__init__(None, None)
+        super().__init__(None, None, choices[0].tally)
         self.choices = choices
         self.captures = any(choice.captures for choice in choices)
         self.opaque = any(choice.opaque for choice in choices)

@@ -33,12 +33,13 @@ from constrained.closures import Closer, Closure, Config, leave
 from constrained.grammar import Captured, Completion, Control, Symbol
 from constrained.net import Net
 from constrained.refusals import Refusals
-from constrained.rests import Forks, Rest
+from constrained.rests import Forks, Rest, Tally
 
 Words = NDArray[np.uint32]  # (W,) bit t % 32 of word t // 32 is token t
 Places = NDArray[np.int64]  # (K, 2) edge, row
 
 MOST_PLACES = 64  # that a kernel carries; more are read byte by byte
+_STATE, _LIST, _STEP, _EDGE = 1_500, 400, 100, 1_200  # bytes of each, with what it holds alone
 _NO_CONTROLS: frozenset[object] = frozenset()
 
 
@@ -66,7 +67,7 @@ class State:
         controls: tuple[tuple[Control, Rest], ...],
         accepting: bool,
         tape: bytes | None,
-        numbered: tuple[Net, Places],
+        numbered: tuple[Net, Places] | None,
     ) -> None:
         self.configs = configs
         self.controls = controls
@@ -85,10 +86,10 @@ class State:
         self.alive: bool | None = None if self.watched else True
 
     def forget(self) -> None:
-        """Drop what is memoised here."""
+        """Drop what is memoised here, and let go of the net."""
         self.by_byte.clear()
         self.by_token.clear()
-        self.mask = None
+        self.mask = self.completion = self.numbered = None
 
 
 class States:
@@ -98,7 +99,8 @@ class States:
     """
 
     def __init__(self, start: Symbol) -> None:
-        self.end = Rest(None, None)
+        self.tally = Tally()
+        self.end = Rest(None, None, self.tally)
         self.forks = Forks()
         self._closer = Closer(self.forks)
         self._states: dict[object, State] = {}
@@ -110,6 +112,12 @@ class States:
 
     def __len__(self) -> int:
         return len(self._states)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all that is memoised here, roughly (measured: benchmarks/long_text.py, for Lark and for JSON)."""
+        tally, edges = self.tally, len(self.net.edges)
+        return _STATE * len(self._states) + _LIST * tally.lists + _STEP * tally.steps + _EDGE * edges
 
     def forget(self) -> None:
         """Drop everything memoised; states in use stay valid, they are just not shared any more."""
@@ -124,6 +132,7 @@ class States:
             for rest in [*(rest for _, _, rest in self.start.configs), *(rest for _, rest in self.start.controls)]:
                 rest.forget()
             self.end.forget()
+            self.tally.clear()
 
     # ------------------------------------------------------------------ closures
 
@@ -185,9 +194,10 @@ class States:
 
     def numbered(self, state: State) -> tuple[Net, Places]:
         """The configurations of `state`, by their numbers in the net in use."""
-        if state.numbered[0] is not self.net:
-            state.numbered = self._number(state.configs)
-        return state.numbered
+        found = state.numbered
+        if found is None or found[0] is not self.net:
+            found = state.numbered = self._number(state.configs)
+        return found
 
     def _number(self, configs: tuple[Config, ...]) -> tuple[Net, Places]:
         net = self.net
@@ -199,6 +209,7 @@ class States:
         try:
             return state.by_byte[byte]
         except KeyError:
+            self.tally.steps += 1
             after = state.by_byte[byte] = self._if_alive(self._step(state, byte))
             return after
 

@@ -18,7 +18,6 @@ from threading import Lock
 
 from constrained.budget import Budgeted
 from constrained.errors import GrammarError, LimitExceeded
-from constrained.matcher import STATE_BYTES
 from constrained.runtime.constraint import Constraint
 from constrained.sections import Limited
 from constrained.vocabulary.vocabulary import Vocabulary
@@ -152,5 +151,4 @@ def _size(future: "Future[ToolGrammar]") -> int:
     """What a grammar and its memory of states and masks take, roughly."""
     if not future.done() or future.cancelled() or future.exception() is not None:
         return LEAST_BYTES
-    grammar = future.result()
-    return LEAST_BYTES + len(grammar.states) * (STATE_BYTES + 4 * grammar.vocabulary.words)
+    return LEAST_BYTES + future.result().memo_size

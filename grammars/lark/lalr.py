@@ -109,6 +109,7 @@ class Tables:
         self._stacks: WeakValueDictionary[tuple[Stack | None, int], Stack] = WeakValueDictionary()
         self._moves: dict[tuple[Stack, str], Stack | Escape | None] = {}
         self._recent: deque[Stack] = deque(maxlen=_RECENT)  # kept alive, with what is known about them
+        self._viable: dict[frozenset[str], frozenset[str]] = {}  # one object for one set
         self.start = self.push(None, table.start_states[start])
 
     def push(self, below: Stack | None, state: int) -> Stack:
@@ -197,7 +198,7 @@ class Tables:
                 found = plan.shifts
                 for (_, terminals), after in zip(plan.reductions, reduced[here], strict=True):
                     found |= terminals & (after.viable or _NOTHING)
-                here.viable = found
+                here.viable = self._viable.setdefault(found, found)
         return stack.viable
 
     def _plan(self, state: int) -> "_Plan":

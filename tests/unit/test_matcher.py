@@ -252,14 +252,14 @@ def test_a_word_and_itself_again():
 def test_forgetting_frees_what_was_memoised():
     pair = Rule("pair")
     pair.alternatives = ((Terminal(compile_rust("a")), pair, Terminal(compile_rust("b"))), ())
-    grammar = CompiledGrammar(pair, VOCABULARY, memo_bytes=100 * 2_004)
+    grammar = CompiledGrammar(pair, VOCABULARY, memo_bytes=500_000)
     one = grammar.matcher()
     most = 0
     for _ in range(2_000):
         one.bitmask()
         one.advance(0)
         most = max(most, len(grammar.states))
-    assert most <= 110
+    assert 50 < most < 400
     assert allowed(one) == [0, 1, 2, 4, 6]
     np.testing.assert_array_equal(grammar.matcher().bitmask(), matcher(pair).bitmask())
 
