@@ -146,6 +146,7 @@ class _Settling:
 
     def __init__(self, settled: dict[Symbol, Completion | None]) -> None:
         self._settled = settled
+        self._known_before = len(settled)
         self._waiting: dict[Symbol, list[_Way]] = {}  # symbol seen and not settled -> ways that need it
         self._ready: list[tuple[int, int, _Way]] = []  # heap: length, order of discovery
         self._idle: dict[Symbol, list[_Way]] = {}  # ready ways of symbols that nobody waits for
@@ -202,7 +203,7 @@ class _Settling:
                 todo.extend(part for way in ways for part in way.after)
             else:
                 self._settled[symbol] = _of_leaf(symbol)
-            if len(self._settled) + len(self._waiting) > SYMBOL_LIMIT:
+            if len(self._settled) - self._known_before + len(self._waiting) > SYMBOL_LIMIT:
                 raise LimitExceeded(f"a shortest text over more than {SYMBOL_LIMIT} symbols")
         for way in found:
             self._enter(way)

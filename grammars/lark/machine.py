@@ -25,7 +25,7 @@ from constrained.automata.dfa import Dfa
 from constrained.automata.walk import Nodes, Words
 from constrained.completion import text_by_label
 from constrained.errors import LimitExceeded, Unsatisfiable
-from constrained.finishing import joined, text_of
+from constrained.finishing import joined, length, text_of
 from constrained.grammar import Completion, Control, Switch
 from constrained.grammar import Sequence as Symbols
 from constrained.reaching import KindWalker, Reaching
@@ -191,27 +191,32 @@ class Machine:
 
     def _complete(self, start: Spot) -> None:
         order = count()
-        todo = [(self._ahead.of(start[0]), next(order), 0, start)]
+        # Among equals the longest text goes first: where `Ahead` is right, straight to the end.
+        todo = [(self._at_least(start), 0, next(order), start)]
         came_from: dict[Spot, tuple[Spot, bytes | int]] = {}
         least = {start: 0}
         while todo:
-            _, _, size, here = heapq.heappop(todo)
-            if END in self.tables.viable(here[0]):
+            _, behind, _, here = heapq.heappop(todo)
+            if here in self._completions or END in self.tables.viable(here[0]):
                 self._remember(start, here, came_from)
                 return
-            if size > least[here]:
+            if -behind > least[here]:
                 continue
             for piece, there in self._steps(*here):
-                total = size + (len(piece) if isinstance(piece, bytes) else 1)
+                total = (len(piece) if isinstance(piece, bytes) else 1) - behind
                 if total < least.get(there, total + 1):
                     least[there] = total
                     came_from[there] = (here, piece)
-                    heapq.heappush(todo, (total + self._ahead.of(there[0]), next(order), total, there))
+                    heapq.heappush(todo, (total + self._at_least(there), -total, next(order), there))
         raise Unsatisfiable("no text ends from here")
 
+    def _at_least(self, spot: Spot) -> int:
+        """No text from here to the end is shorter."""
+        found = self._completions.get(spot)
+        return self._ahead.of(spot[0]) if found is None else length(found)
+
     def _remember(self, start: Spot, end: Spot, came_from: dict[Spot, tuple[Spot, bytes | int]]) -> None:
-        written: Completion = ()
-        self._completions[end] = written
+        written = self._completions.setdefault(end, ())
         while end != start:
             end, piece = came_from[end]
             written = joined([(piece,), written])
