@@ -1,12 +1,14 @@
 """Does a long text through a recursive grammar cost more and more?
 
-Claim: the hundredth hundred kilobytes cost what the first did. States come back as long as nesting does not get
-deeper, and what is kept of masks is bounded, so neither their number nor memory grows with the text.
+Claim: the tenth hundred kilobytes cost what the first did. States come back as long as nesting does not get deeper;
+where there are too many of them (a Python expression ten brackets deep has been begun in more ways than a text
+has bytes), the grammar forgets them at `memo_bytes`, 256 MB by its own count. So neither their number nor memory grows
+with the text.
 
 A megabyte for each of three grammars (JSON values one after the other and Python statements, cut by the greedy lexer;
 an ambiguous grammar of expressions, any cut) over Llama 3.1's vocabulary: random tokens out of the masks, half
-of them punctuation, so that texts have structure; whenever many brackets are open, only tokens that open none, and
-closing ones if there are such. Times are processor time of mask and advance.
+of them punctuation, so that texts have structure; whenever the parser's stack is high (or, where there is none, many
+brackets are open), no tokens that open any, and often closing ones. Times are processor time of mask and advance.
 """
 
 import random
@@ -19,12 +21,15 @@ import numpy as np
 
 from benchmarks.harness import Row, Size, row
 from benchmarks.memory import resident
-from constrained import CompiledGrammar, Vocabulary, warm_up
+from constrained import CompiledGrammar, Matcher, Vocabulary, warm_up
+from constrained.grammar import Switch
 from grammars import compile_lark
+from grammars.lark.machine import Outcomes
 from tests.support.tokenizers import tokenizer_path
 
 FOLDER = Path(__file__).parent.parent / "tests" / "conformance" / "lark"
 DEEP, SHALLOW = 10, 3  # open brackets: they are closed from the one down to the other
+STACKED = 5  # states of a parser for each, roughly
 OPENING, CLOSING = b"[{(", b"]})"
 PUNCTUATION = frozenset("[]{}(),:;\"'+-*/<>=.!?\n")
 
@@ -45,29 +50,38 @@ class Block:
     times: list[float]
     states: int
     megabytes: float
+    held: int  # bytes of states and masks, as the grammar counts them
+
+
+def nesting(matcher: Matcher, opened: int) -> int:
+    """How many brackets are open, roughly; `opened`: that were written, and not closed."""
+    symbol = matcher.state.configs[0][0] if matcher.state.configs else None
+    if isinstance(symbol, Switch) and isinstance(symbol.targets, Outcomes):
+        return len(symbol.targets.place.stack) // STACKED
+    return opened  # none of them in strings, where there is no parser
 
 
 def blocks(grammar: CompiledGrammar, chance: random.Random, count: int, size: int) -> Iterator[Block]:
     """`count` pieces of at least `size` bytes of one random text; the last one ends it, the shortest way."""
     matcher, tastes = grammar.matcher(), Tastes(grammar.vocabulary)
-    depth, closing = 0, False
+    opened, closing = 0, False
     for number in range(count):
         text, times = bytearray(), list[float]()
         while len(text) < size:
             began = time.thread_time_ns()
             words = matcher.bitmask()
             masked = time.thread_time_ns()
-            closing = depth > (SHALLOW if closing else DEEP)
+            closing = nesting(matcher, opened) > (SHALLOW if closing else DEEP)
             token = tastes.choose(words, closing, chance)
             ready = time.thread_time_ns()
             matcher.advance(token)
             times.append((time.thread_time_ns() - ready + masked - began) / 1000)
             spelled = grammar.vocabulary.spellings[token] or b""
-            depth = max(0, depth + _opened(spelled))
+            opened += _opened(spelled)
             text += spelled
         if number == count - 1:
             text += matcher.shortest_completion()
-        yield Block(bytes(text), times, len(grammar.states), resident())
+        yield Block(bytes(text), times, len(grammar.states), resident(), grammar.memo_size)
 
 
 class Tastes:
@@ -88,7 +102,9 @@ class Tastes:
         allowed = np.unpackbits(words.view(np.uint8), bitorder="little").astype(np.bool_)
         wishes = [self._spelled]
         if closing:
-            wishes = [self._closes & self._level, self._common & self._level, self._level, self._spelled]
+            closes, common = self._closes & self._level, self._common & self._level
+            wishes = [closes, common] if chance.random() < 0.5 else [common, closes]  # a string must be left first
+            wishes += [self._level, self._spelled]
         elif chance.random() < 0.5:
             wishes = [self._common, self._spelled]
         found = next(liked for wish in wishes if len(liked := np.flatnonzero(allowed & wish)))
@@ -113,5 +129,6 @@ def rows(size: Size) -> Iterator[Row]:
         for number, block in enumerate(blocks(grammar, random.Random(1), count, length), start=1):
             note = f"{len(block.times)} tokens, then {block.states} states, {block.megabytes:.0f} MB"
             facts = {"tokens": len(block.times), "states": block.states, "megabytes": round(block.megabytes, 1)}
+            facts["held"] = round(block.held / 1e6, 1)
             mean = round(sum(block.times) / len(block.times), 2)
             yield row(f"{name}, piece {number}: a token", block.times, note=note, **facts, mean_us=mean)

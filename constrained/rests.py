@@ -23,7 +23,7 @@ class Recall:
 
 
 class Tally:
-    """How many lists were built on one end, and how many steps of their states are remembered: to know what they take."""
+    """How many lists stand on one end, and how many steps of their states are remembered: for what they take."""
 
     __slots__ = ("lists", "steps")
 

@@ -70,6 +70,16 @@ class Stack:
         self.viable: frozenset[str] | None = None
         self.ahead: int | None = None  # of the shortest sentence's rest; see endings.py
 
+    def __len__(self) -> int:
+        """How many states it has: walks down, so it takes as long."""
+        size, below = 1, self.below
+        while below is not None:
+            size, below = size + 1, below.below
+        return size
+
+    def __bool__(self) -> bool:
+        return True
+
 
 HOLE = Stack(-1, None, is_relative=True)
 

@@ -340,10 +340,10 @@ class Place(Reaching):
 class Outcomes(Sequence[Symbols]):
     """What follows a place after each of some outcomes; made when asked for: there are many, and few are needed."""
 
-    __slots__ = ("_lexing", "_place", "_wanted")
+    __slots__ = ("_lexing", "_wanted", "place")
 
     def __init__(self, place: Place, lexing: Lexing, wanted: frozenset[int]) -> None:
-        self._place = place
+        self.place = place
         self._lexing = lexing
         self._wanted = wanted
 
@@ -358,7 +358,7 @@ class Outcomes(Sequence[Symbols]):
         """The sequences of the outcomes in ascending order."""
         if isinstance(label, slice):
             return tuple(self[one] for one in range(len(self))[label])
-        return (After(self._place, self._lexing.outcomes[self._lexing.in_order(self._wanted)[label]]),)
+        return (After(self.place, self._lexing.outcomes[self._lexing.in_order(self._wanted)[label]]),)
 
 
 class After(Reaching):
