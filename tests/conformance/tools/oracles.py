@@ -82,8 +82,8 @@ def json_list(tokens: list[int], vocabulary: Vocabulary, tools: list[dict[str, A
 
 
 def plain_python(tokens: list[int], vocabulary: Vocabulary, tools: list[dict[str, Any]]) -> Calls:
-    """Python's ast, for a turn that is a list of calls and nothing else."""
-    text = spelled(tokens, vocabulary).removeprefix("<|python_start|>").removesuffix("<|python_end|>")
+    """Python's ast, for a turn that is a list of calls, or ends with one between its tokens."""
+    text = spelled(tokens, vocabulary).rpartition("<|python_start|>")[2].removesuffix("<|python_end|>")
     body = ast.parse(text.strip(), mode="eval").body
     assert isinstance(body, ast.List)
     calls: Calls = []
