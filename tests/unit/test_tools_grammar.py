@@ -1,4 +1,7 @@
-"""The grammar of a turn, question by question, over a vocabulary of single bytes and a few tokens."""
+"""The grammar of a turn, question by question, over a vocabulary of single bytes and a few tokens.
+
+What is asked of every family alike is in test_tools_families.py.
+"""
 
 import json
 from typing import Any
@@ -45,8 +48,7 @@ def matcher(text: str = "", vocabulary: Vocabulary = WITH_TOKENS, tools: Any = (
 
 def accepts(text: str, vocabulary: Vocabulary = WITH_TOKENS, tools: Any = (WEATHER, NOW), **more: Any) -> bool:
     """Is `text` a whole turn?"""
-    compiled = compile_tools(list(tools), vocabulary, **{"format": "hermes", "reasoning": "none", **more})
-    found = compiled.matcher()
+    found = matcher("", vocabulary, tools, **more)
     for piece in marks_of(vocabulary).pieces(text):
         for token in piece if isinstance(piece, bytes) else (piece,):
             if not found.allows(token):
@@ -74,12 +76,6 @@ def test_tool_choice_is_part_of_the_grammar(
 ):
     assert [text for text in accepted if not accepts(text, vocabulary, tool_choice=choice)] == []
     assert [text for text in refused if accepts(text, vocabulary, tool_choice=choice)] == []
-
-
-@BOTH
-def test_without_parallel_calls_the_turn_ends_after_the_first(vocabulary: Vocabulary):
-    assert accepts(CALL, vocabulary, parallel_tool_calls=False)
-    assert not accepts(f"{CALL}\n{NOW_CALL}", vocabulary, parallel_tool_calls=False)
 
 
 @BOTH
@@ -151,17 +147,7 @@ def test_an_answer_in_the_schema_or_calls(vocabulary: Vocabulary, wanted: Any):
 
 def test_json_answers_without_tools_have_reasoning_too():
     text = '<think>\nhm\n</think>\n\n{"n": 3}'
-    compiled = compile_tools([], WITH_TOKENS, format="hermes", response_format=FORMATS_OF_ANSWERS[0])
-    found = compiled.matcher()
-    for piece in marks_of(WITH_TOKENS).pieces(text):
-        for token in piece if isinstance(piece, bytes) else (piece,):
-            found.advance(token)
-    assert found.is_accepting
-
-
-def test_a_format_that_cannot_tell_calls_from_json_is_refused():
-    with pytest.raises(UnsupportedFeature, match="response_format"):
-        matcher(vocabulary=TEXT_ONLY, format="phi-4-mini-functools", response_format={"type": "json_object"})
+    assert accepts(text, tools=(), response_format=FORMATS_OF_ANSWERS[0], reasoning=None)
 
 
 def test_llama_needs_its_tag_beside_a_json_answer():
@@ -189,11 +175,6 @@ def test_reasoning_is_a_phase_before_the_answer(
     refused = refused if vocabulary is WITH_TOKENS or reasoning == "free" else []  # as text, they mean nothing
     assert [text for text in accepted if not accepts(text, vocabulary, reasoning=reasoning)] == []
     assert [text for text in refused if accepts(text, vocabulary, reasoning=reasoning)] == []
-
-
-@BOTH
-def test_no_call_begins_while_reasoning(vocabulary: Vocabulary):
-    assert not accepts(f"<think>{CALL}</think>Hi", vocabulary, reasoning="free")
 
 
 def test_the_section_can_be_closed_whenever_a_character_is_complete():
