@@ -30,8 +30,8 @@ You may call functions to help with the user's request. They are listed within <
 This is how a function is called:
 {call}"""
 _WORDS = ("Hello!", "Hello! How can I help you?")
-_ASKED = "Turn on the lamp."
-_CALLED = WrittenCall("turn_on", {"device": "lamp"})
+_ASKED = "Find a train to Rome."
+_CALLED = WrittenCall("search", {"text": "train to Rome"})
 _EXAMPLE = WrittenCall("function_name", {"argument": "value"})
 
 

@@ -59,7 +59,7 @@ def test_a_model_that_was_never_trained_to_call_seems_to_have_called_before():
     found = given([SYSTEM, USER], "generic", shows_tools=False).messages
     assert [one["role"] for one in found] == ["system", "user", "assistant", "user", "assistant", "user"]
     assert "<tool_call>" not in found[2]["content"]
-    assert found[4]["content"].startswith('<tool_call>\n{"name": "turn_on"')
+    assert found[4]["content"].startswith('<tool_call>\n{"name": "search"')
     first, *_ = given([USER], "generic", shows_tools=False, system=False).messages
     assert first["content"].endswith("\n\nHello!")
     assert len(given([{"role": "assistant", "content": "Yes?"}, USER], "generic").messages) == 3

@@ -114,7 +114,31 @@ HOME = Task(
         "Who was Mozart?",
     ],
 )
-TASKS = {"office": OFFICE, "home": HOME}
+ERRANDS = Task(
+    [
+        tool("save_note", "Save a note.", text={"type": "string", "maxLength": 60}),
+        tool("get_stock_price", "Get the price of a company's stock.", company={"type": "string", "maxLength": 30}),
+        tool(
+            "find_restaurant",
+            "Find a restaurant in a city.",
+            city={"type": "string", "maxLength": 30},
+            cuisine={"enum": ["italian", "indian", "japanese", "any"]},
+        ),
+    ],
+    {
+        "Note that the key is under the mat.": "save_note",
+        "Write down: call the dentist on Monday.": "save_note",
+        "Please save the note 'buy bread'.": "save_note",
+        "What is the stock price of Apple?": "get_stock_price",
+        "How much is a share of Toyota?": "get_stock_price",
+        "Is Siemens up today?": "get_stock_price",
+        "Where can I eat sushi in Berlin?": "find_restaurant",
+        "Find an Italian restaurant in Boston.": "find_restaurant",
+        "I would like to have a curry in Leeds tonight.": "find_restaurant",
+    },
+    ["Good evening.", "How many legs has a spider?", "Say something nice.", "What does 'hasty' mean?"],
+)
+TASKS = {"office": OFFICE, "home": HOME, "errands": ERRANDS}
 
 
 @pytest.fixture(scope="module")
