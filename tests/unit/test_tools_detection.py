@@ -1,7 +1,9 @@
 """Which family a chat template, a parser's name or a vocabulary points to."""
 
+import pkgutil
 from pathlib import Path
 
+import mlx_lm.tool_parsers
 import pytest
 from mlx_lm.tokenizer_utils import _infer_tool_parser
 
@@ -136,6 +138,12 @@ def test_a_tokenizer_brings_its_template():
 def test_every_rule_names_a_format():
     named = {rule.format for rule in (*TEMPLATES, *TOKENS)} | {name for names in PARSERS.values() for name in names}
     assert named <= FORMATS.keys()
+
+
+def test_every_parser_of_mlx_lm_has_formats():
+    parsers = {module.name for module in pkgutil.iter_modules(mlx_lm.tool_parsers.__path__)}
+    assert parsers
+    assert parsers <= PARSERS.keys()
 
 
 def test_the_table_in_the_documentation_lists_every_format():

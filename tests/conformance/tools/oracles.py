@@ -172,13 +172,29 @@ def mistral_common(version: str) -> Reader:
     return read
 
 
+# ---------------------------------------------------------------------- sglang
+
+
+def sglang(module: str, detector: str) -> Reader:
+    """One of sglang's detectors, for the families that nobody else reads. It wants an accelerator's packages."""
+
+    def read(tokens: list[int], vocabulary: Vocabulary, tools: list[dict[str, Any]]) -> Calls:
+        found = pytest.importorskip(f"sglang.srt.function_call.{module}", reason="pip install sglang")
+        tool = importlib.import_module("sglang.srt.entrypoints.openai.protocol").Tool
+        text = spelled(tokens, vocabulary)
+        calls = getattr(found, detector)().detect_and_parse(text, [tool(**one) for one in tools]).calls
+        return [(call.name, json.loads(call.parameters)) for call in calls]
+
+    return read
+
+
 _XML = ("<tool_call>", "</tool_call>")
 ORACLES: dict[str, list[tuple[str, Reader]]] = {
     "hermes": [("mlx-lm json_tools", mlx("json_tools", *_XML))],
-    "llama3-json": [("json", llama_json)],
-    "granite-3": [("json", plain_json("<|tool_call|>", None))],
-    "xlam": [("json", json_list)],
-    "phi-4-mini": [("json", plain_json("<|tool_call|>", "<|/tool_call|>"))],
+    "llama3-json": [("Python's json", llama_json)],
+    "granite-3": [("Python's json", plain_json("<|tool_call|>", None))],
+    "xlam": [("Python's json", json_list)],
+    "phi-4-mini": [("Python's json", plain_json("<|tool_call|>", "<|/tool_call|>"))],
     "cohere": [("cohere-melody", cohere_melody("cmd3"))],
     "cohere-4": [("cohere-melody", cohere_melody("cmd4"))],
     "cohere-5": [("cohere-melody", cohere_melody("cmd5"))],
@@ -202,11 +218,18 @@ ORACLES: dict[str, list[tuple[str, Reader]]] = {
     "glm-4.7": [("mlx-lm glm47", mlx("glm47", *_XML))],
     "longcat": [("mlx-lm longcat", mlx("longcat", "<longcat_tool_call>", "</longcat_tool_call>"))],
     "minimax-m2": [("mlx-lm minimax_m2", mlx("minimax_m2", "<minimax:tool_call>", "</minimax:tool_call>"))],
-    "pythonic": [("ast", plain_python)],
-    "llama4-pythonic": [("ast", plain_python)],
+    "pythonic": [("Python's ast", plain_python)],
+    "llama4-pythonic": [("Python's ast", plain_python)],
     "lfm2": [("mlx-lm pythonic", mlx("pythonic", "<|tool_call_start|>", "<|tool_call_end|>"))],
     "gemma-4": [("mlx-lm gemma4", mlx("gemma4", "<|tool_call>", "<tool_call|>"))],
     "function-gemma": [
         ("mlx-lm function_gemma", mlx("function_gemma", "<start_function_call>", "<end_function_call>"))
     ],
 }
+ELSEWHERE: dict[str, list[tuple[str, Reader]]] = {
+    "deepseek-r1": [("sglang", sglang("deepseekv3_detector", "DeepSeekV3Detector"))],
+    "deepseek-v3.1": [("sglang", sglang("deepseekv31_detector", "DeepSeekV31Detector"))],
+    "deepseek-v3.2": [("sglang", sglang("deepseekv32_detector", "DeepSeekV32Detector"))],
+    "deepseek-v4": [("sglang", sglang("deepseekv4_detector", "DeepSeekV4Detector"))],
+    "hunyuan-3": [("sglang", sglang("hunyuan_detector", "HunyuanDetector"))],
+}  # asked where they are installed

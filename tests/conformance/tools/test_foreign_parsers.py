@@ -5,13 +5,14 @@ import json
 import pytest
 
 from grammars.tools.compile import compile_tools
-from tests.conformance.tools.oracles import ORACLES, Reader, harmony_messages
+from tests.conformance.tools.oracles import ELSEWHERE, ORACLES, Reader, harmony_messages
 from tests.conformance.tools.requests import PLAIN
 from tests.conformance.tools.vocabularies import vocabulary_for
 from tests.conformance.tools.walks import frame, random_turn, spelled
 
-CASES = [(family, reader) for family, readers in ORACLES.items() for _, reader in readers]
-IDS = [f"{family}-{name.replace(' ', '_')}" for family, readers in ORACLES.items() for name, _ in readers]
+READERS = [*ORACLES.items(), *ELSEWHERE.items()]
+CASES = [(family, reader) for family, readers in READERS for _, reader in readers]
+IDS = [f"{family}-{name.replace(' ', '_')}" for family, readers in READERS for name, _ in readers]
 
 # Oddities of the readers, not of the calls: what they do not read, or read as something else.
 FLAT = {"function-gemma"}  # its parser has no lists
