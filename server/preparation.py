@@ -114,8 +114,8 @@ class Preparation:
             if len(tool.name) > MOST_NAME:
                 place = f"{tool.where.rpartition('.')[0]}.name"
                 raise LimitExceeded(f"a tool's name has at most {MOST_NAME} characters", where=place)
-        choice = read_choice(job.tool_choice, tools, parallel=job.parallel)
-        return self._prompts.prompt(job.messages, tools, job.thinking, choice)
+        read_choice(job.tool_choice, tools, parallel=job.parallel)
+        return self._prompts.prompt(job.messages, tools, job.thinking)
 
     def _check_model(self, job: Job) -> None:
         if job.model is not None and job.model not in self.model.names:

@@ -14,7 +14,7 @@ from mlx_lm.tokenizer_utils import TokenizerWrapper
 
 from constrained.errors import InvalidGrammar, PromptError
 from grammars.tools.conventions import Conventions, learn
-from grammars.tools.definitions import AUTO, Choice, Tool
+from grammars.tools.definitions import Tool
 from grammars.tools.formats import ToolFormat
 from grammars.tools.prompting import TemplateInput, template_input
 from grammars.tools.reasoning import reasoning_in
@@ -48,15 +48,13 @@ class Prompts:
         """Is there a chat template? Otherwise prompts are the texts of messages."""
         return bool(self._tokenizer.has_chat_template)
 
-    def prompt(
-        self, messages: Sequence[Message], tools: Sequence[Tool], thinking: Thinking, choice: Choice = AUTO
-    ) -> Prompt:
+    def prompt(self, messages: Sequence[Message], tools: Sequence[Tool], thinking: Thinking) -> Prompt:
         """The prompt of a conversation.
 
         Raises GrammarError with the place of a message that is wrong, PromptError for a conversation that
         the template refuses.
         """
-        given = template_input(messages, tools, self._conventions, self._family, choice)
+        given = template_input(messages, tools, self._conventions, self._family)
         text = self._text(given, thinking)
         reasoning, thoughts = reasoning_in(text, self._family), self._family.reasoning
         if thinking.enabled is False:

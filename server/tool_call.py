@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from grammars.tools.compile import ToolGrammar, compile_tools
 from grammars.tools.conventions import Render, learn
-from grammars.tools.definitions import read_choice, read_tools
+from grammars.tools.definitions import read_tools
 from grammars.tools.formats import ToolFormat
 from grammars.tools.prompting import template_input
 from grammars.tools.reasoning import reasoning_in
@@ -35,8 +35,7 @@ def prepare(question: str, tools: object, loaded: "LoadedModel", family: ToolFor
 
     render = renderer(loaded.tokenizer)
     known = read_tools(tools)
-    asked = [{"role": "user", "content": question}]
-    given = template_input(asked, known, learn(render), family, read_choice("required", known))
+    given = template_input([{"role": "user", "content": question}], known, learn(render), family)
     templated = loaded.tokenizer.has_chat_template
     grammar = compile_tools(
         tools,

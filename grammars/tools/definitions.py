@@ -71,13 +71,6 @@ class Choice:
     most: int | None
     names: tuple[str, ...] | None = None
 
-    @property
-    def is_free(self) -> bool:
-        """Does the model decide whether it calls?"""
-        return self.least == 0 and self.most != 0
-
-
-AUTO = Choice(0, None)
 
 # ---------------------------------------------------------------------- tools
 

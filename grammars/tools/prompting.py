@@ -6,9 +6,8 @@
 
 Many templates show none, though their models were trained to call (DeepSeek R1, SmolLM3). A model that is
 not told about its tools can only guess their names. A model that was never trained to call may call if it
-seems to have done so before: where the family asks for it and the model is to decide, the conversation begins
-with two examples, one of an answer in words and one of a call. Where the grammar makes it call, or not, they
-would only draw it to what they speak of.
+seems to have done so before: where the family asks for it, the conversation begins with two examples, one
+of an answer in words and one of a call. What they speak of, such a model goes on to speak of: the call is a search.
 """
 
 import json
@@ -16,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from grammars.tools.conventions import Conventions, Message
-from grammars.tools.definitions import AUTO, Choice, Tool
+from grammars.tools.definitions import Tool
 from grammars.tools.formats import ToolFormat
 from grammars.tools.history import template_messages, template_tools
 from grammars.tools.rendering import WrittenCall, render_calls
@@ -44,7 +43,7 @@ class TemplateInput:
 
 
 def template_input(
-    messages: object, tools: Sequence[Tool], conventions: Conventions, family: ToolFormat, choice: Choice = AUTO
+    messages: object, tools: Sequence[Tool], conventions: Conventions, family: ToolFormat
 ) -> TemplateInput:
     """A conversation and the tools that the model may call in it. Raises as `template_messages`."""
     written = template_messages(messages, conventions, family)
@@ -53,7 +52,7 @@ def template_input(
         return TemplateInput(written, none)
     if conventions.shows_tools and not family.instructions:
         return TemplateInput(written, template_tools(tools, conventions))
-    if family.examples and choice.is_free:
+    if family.examples:
         written = _with_examples(written, family)
     return TemplateInput(_with_instructions(written, instructions(tools, family), conventions), none)
 

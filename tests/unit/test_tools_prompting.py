@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from grammars.tools.conventions import Conventions
-from grammars.tools.definitions import read_choice, read_tools
+from grammars.tools.definitions import read_tools
 from grammars.tools.prompting import example, instructions, template_input
 from grammars.tools.tables import FORMATS
 
@@ -15,10 +15,8 @@ USER = {"role": "user", "content": "hi"}
 SYSTEM = {"role": "system", "content": "Be brief."}
 
 
-def given(
-    messages: list[dict[str, Any]], family: str = "hermes", tools: Any = TOOLS, choice: Any = "auto", **wishes: Any
-) -> Any:
-    return template_input(messages, tools, Conventions(**wishes), FORMATS[family], read_choice(choice, tools))
+def given(messages: list[dict[str, Any]], family: str = "hermes", tools: Any = TOOLS, **wishes: Any) -> Any:
+    return template_input(messages, tools, Conventions(**wishes), FORMATS[family])
 
 
 def test_a_template_that_shows_tools_gets_them():
@@ -63,12 +61,6 @@ def test_a_model_that_was_never_trained_to_call_seems_to_have_called_before():
     first, *_ = given([USER], "generic", shows_tools=False, system=False).messages
     assert first["content"].endswith("\n\nHello!")
     assert len(given([{"role": "assistant", "content": "Yes?"}, USER], "generic").messages) == 3
-
-
-@pytest.mark.parametrize("choice", ["required", "none", {"type": "function", "name": "now"}])
-def test_examples_of_calling_are_for_a_model_that_decides_itself(choice: Any):
-    assert len(given([USER], "generic", choice=choice).messages) == 2
-    assert len(given([USER], "generic", choice={"type": "allowed_tools", "tools": [{"name": "f"}]}).messages) == 6
 
 
 def test_tools_of_smollm2_are_one_json_list():

@@ -1,10 +1,11 @@
 """The packaged model, asked what a tool is for: which one does it call?
 
 A model of 135 million parameters is a weak judge; that its calls are valid is the grammar's doing.
-`python -m tests.conformance.tools.test_real_model` prints what the table in docs/tools.md sums up.
+`python -m tests.conformance.tools.test_real_model [FORMAT]` prints what the table in docs/tools.md sums up.
 """
 
 import json
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from itertools import product
@@ -17,7 +18,7 @@ from constrained.runtime import LoadedModel, chat_ids, generate, load_model, voc
 from constrained.runtime.packaged_model import find_gguf
 from grammars.tools.compile import compile_tools
 from grammars.tools.conventions import learn
-from grammars.tools.definitions import read_choice, read_tools
+from grammars.tools.definitions import read_tools
 from grammars.tools.prompting import template_input
 from grammars.tools.tables import FORMATS
 from server.tool_call import renderer
@@ -155,7 +156,7 @@ def ask(loaded: LoadedModel, tools: list[dict[str, Any]], question: str, family:
     known = read_tools(tools)
     asked = [{"role": "user", "content": question}]
     wishes = learn(renderer(loaded.tokenizer))
-    given = template_input(asked, known, wishes, FORMATS[family], read_choice(choice, known))
+    given = template_input(asked, known, wishes, FORMATS[family])
     grammar = compile_tools(tools, vocabulary_of(*loaded), format=family, tool_choice=choice, parallel_tool_calls=False)
     made = generate(*loaded, chat_ids(loaded.tokenizer, given.messages), grammar, max_tokens=120)
     framer = grammar.framer()
@@ -184,10 +185,10 @@ def test_on_its_own_it_calls_more_for_questions_that_need_a_tool_than_for_others
     assert sum(others) / len(others) <= 0.6
 
 
-def main() -> None:
+def main(families: list[str]) -> None:
     """Print every answer as a line of JSON, and what they add up to."""
     loaded = load_model()
-    for family, choice in product(("generic", "smollm2"), ("required", "auto")):
+    for family, choice in product(families or ["generic", "smollm2"], ("required", "auto")):
         right: Counter[str] = Counter()
         for name, task in TASKS.items():
             others = dict.fromkeys(task.others, "") if choice == "auto" else {}
@@ -203,4 +204,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
