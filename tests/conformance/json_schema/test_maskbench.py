@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conformance.json_schema import maskbench
+from tests.conformance.json_schema import maskbench, walked
 from tests.conformance.json_schema.ratchet import Record, compare
 
 pytestmark = pytest.mark.shared
@@ -25,3 +25,13 @@ def test_nearly_every_schema_passes_and_no_invalid_instance_is_accepted():
     counts = Record.read(maskbench.RECORD).counts()
     assert counts["wrong_accept"] == 0
     assert counts["pass"] >= 970
+
+
+@pytest.mark.parametrize(
+    "step",
+    [pytest.param(30, id="every thirtieth schema"), pytest.param(1, id="every schema", marks=pytest.mark.slow)],
+)
+def test_walks_through_the_masks_end_in_valid_instances(step: int):
+    found = list(walked.walked(step))
+    assert [one for one in found if one.failure] == []
+    assert sum(one.judged for one in found) > 0.98 * walked.WALKS * len(found)
