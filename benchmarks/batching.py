@@ -9,6 +9,7 @@ import json
 import statistics
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from benchmarks import models
@@ -16,9 +17,10 @@ from benchmarks.harness import Row, Size, measure, row
 from benchmarks.model_folder import model_folder
 from constrained import CompiledGrammar, Vocabulary
 from constrained.runtime import BatchEngine, SequenceRequest, TokenEvent, chat_ids, load_model, vocabulary_of
+from constrained.runtime.constraint import Guide, guide_of
 from constrained.runtime.costs import Costs
-from constrained.runtime.guides import Guides
 from constrained.runtime.selection import pack
+from constrained.runtime.workers import Workers
 from grammars import compile_json_schema
 from tests.soak.schemas import TOOLS
 from tests.support.tokenizers import tokenizer_path
@@ -97,8 +99,8 @@ def masks(runs: int) -> Iterator[Row]:
     """What the host does for the masks of one step, at 128,256 tokens."""
     vocabulary = Vocabulary.from_tokenizer_file(tokenizer_path("llama3_1"))
     matchers = [compile_json_schema(schema, vocabulary).matcher() for schema in TOOLS.values()]
-    rows = {uid: matchers[uid % len(matchers)].fork() for uid in range(32)}
-    guides = Guides()
+    rows = {uid: partial(guide_of, matchers[uid % len(matchers)].fork()) for uid in range(32)}
+    guides = Workers[Guide]()
 
     def ask() -> None:
         guides.ask(rows)

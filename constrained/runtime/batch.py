@@ -6,19 +6,21 @@
 One step, in this order:
 
     1  decide: who begins, which piece of which prompt is read, who becomes a row   (schedule.py)
-    2  worker threads begin to compute the masks of all rows                        (guides.py)
+    2  worker threads begin to compute the masks of all rows                        (workers.py)
     3  the pass over what every row said last is started, and the model runs        (rows.py)
     4  one upload of the masks, one selection, one reading of the tokens            (selection.py)
-       a row whose mask is late keeps its logits, and is chosen for when the mask is there (guides.py)
-    5  every row takes its token, and those that are forced to follow: the next passes read them   (passes.py)
+       a row whose mask is late keeps its logits, and is chosen for when the mask is there
+    5  workers tell every row's grammar its token, and ask for those that are forced to follow: the next passes
+       read them (passes.py); a row whose grammar is late sits out the passes until it has an answer
 
 The token of a row is chosen from its own logits with its own sampler, whose randomness depends on seed
 and position alone: who shares the batch changes nothing but the last bits of the logits.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import mlx.core as mx
 from mlx_lm.tokenizer_utils import TokenizerWrapper
@@ -26,9 +28,8 @@ from mlx_lm.utils import maybe_set_recommended_wired_limit
 
 from constrained.errors import LimitExceeded, ModelError
 from constrained.runtime.answer import Answer, Forced, SequenceRequest
-from constrained.runtime.constraint import Guide
+from constrained.runtime.constraint import Guide, guide_of
 from constrained.runtime.generated import GeneratedToken
-from constrained.runtime.guides import Guides
 from constrained.runtime.models import LanguageModel, vocabulary_of
 from constrained.runtime.plan import Plan
 from constrained.runtime.rows import Outcome, Rows
@@ -37,10 +38,13 @@ from constrained.runtime.selection import Picked, Row, select
 from constrained.runtime.sequence import (
     PrefillProgress,
     Running,
+    Said,
     SequenceEvent,
     SequenceFailed,
     TokenEvent,
+    said_by,
 )
+from constrained.runtime.workers import Workers
 from constrained.vocabulary.vocabulary import Vocabulary
 
 
@@ -67,13 +71,30 @@ class Late:
     since: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Saying:
+    """A sequence whose grammar is told a token, or asked what it begins with (`question` None), and since when."""
+
+    sequence: Running
+    since: float
+    question: Question | None = None
+    picked: Picked | None = None
+
+    def ask(self) -> Said:
+        """Ask the grammar; in a worker."""
+        if self.picked is None:
+            return said_by(self.sequence.answer)
+        return said_by(self.sequence.answer, self.picked.token, steered=self.picked.steered)
+
+
 class BatchEngine:
     """Generates many sequences at once. Create it, and call it, in one thread.
 
     max_batch           sequences that are read or generated at the same time; others wait
     prefill_step        prompt tokens read in one step, so that a long prompt does not hold up the others
     prefix_cache_bytes  keys and values kept for prompts that begin like earlier ones; 0 keeps none
-    mask_seconds        for one mask; a grammar that takes longer ends its sequence with LimitExceeded
+    mask_seconds        for one mask, or for what follows a token; a grammar that takes longer ends its sequence
+                        with LimitExceeded, and holds up no other
 
     rows                who executes the passes; by default this process, alone
 
@@ -96,8 +117,10 @@ class BatchEngine:
         self._vocabulary = vocabulary_of(model, tokenizer)
         self._schedule = Schedule(max_batch=max_batch, prefill_step=prefill_step, prefix_cache_bytes=prefix_cache_bytes)
         self._rows = rows or Rows(model, solo=max_batch == 1)
-        self._guides = Guides()
+        self._guides = Workers[Guide]()
+        self._sayers = Workers[Said]()
         self._late: dict[int, Late] = {}
+        self._saying: dict[int, Saying] = {}
         self._mask_seconds = mask_seconds
         self._next_uid = 0
         self._new: list[Running] = []  # added since the last step
@@ -108,7 +131,7 @@ class BatchEngine:
     @property
     def idle(self) -> bool:
         """Is there nothing to do? After the last event one more step may give memory back."""
-        return self._schedule.idle
+        return self._schedule.idle and not self._new and not self._saying
 
     @property
     def active(self) -> int:
@@ -118,7 +141,8 @@ class BatchEngine:
     @property
     def waiting(self) -> int:
         """Sequences that wait for room."""
-        return len(self._schedule.waiting)
+        beginning = sum(1 for one in self._saying.values() if one.question is None)
+        return len(self._schedule.waiting) + len(self._new) + beginning
 
     @property
     def mask_seconds(self) -> float:
@@ -137,7 +161,6 @@ class BatchEngine:
         """
         sequence = Running(self._next_uid + 1, Answer(request, self._vocabulary))
         self._next_uid += 1
-        self._schedule.add(sequence)
         self._new.append(sequence)
         return self._next_uid
 
@@ -149,6 +172,7 @@ class BatchEngine:
     def close(self) -> None:
         """Forget all sequences, stop the workers, give the memory back."""
         self._guides.close()
+        self._sayers.close()
         self._rows.clear()
         if self._wired_limit is not None:
             mx.synchronize()
@@ -162,18 +186,21 @@ class BatchEngine:
         """Read a piece of a prompt, give every row a token; return what happened, [] when idle."""
         if self.idle:
             return []
-        opened = self._open()
+        told = self._begin() + self._heard(())
         plan = self._schedule.plan()
-        asked = {row.uid: row.answer.constraint for row in self._schedule.rows if row.chooses}
-        fresh = [uid for uid, one in asked.items() if one is not None and uid not in self._late]
+        rows = [row for row in self._schedule.rows if row.chooses and row.uid not in self._saying]
+        asked = {row.uid: partial(guide_of, one) for row in rows if (one := row.answer.constraint) is not None}
         try:
             self._guides.ask(asked)
             outcome = self._rows.execute(plan)
-            guides = self._guides.collect(fresh, idle=outcome.logits is None and not plan.read) if asked else {}
-            events = opened + self._progress(plan, outcome) + self._generate(outcome, guides) + self._give_up()
+            nothing = outcome.logits is None and not plan.read
+            guides = self._guides.collect(asked.keys() - self._late, idle=nothing) if asked else {}
+            events = told + self._progress(plan, outcome) + self._generate(outcome, guides)
+            events += self._heard((), idle=True) if nothing and not asked else []
+            events += self._give_up()
             self._measure(plan, outcome)
         except Exception as error:  # noqa: BLE001  a pass that fails takes all its rows with it, and nothing else
-            events = opened + self._fail_active(error)
+            events = told + self._fail_active(error)
         if self.idle:
             mx.clear_cache()
         return events
@@ -181,18 +208,52 @@ class BatchEngine:
     def _remove(self, uid: int, *, keep: bool = False) -> None:
         self._schedule.remove(uid, keep=keep)
         self._late.pop(uid, None)
+        self._saying.pop(uid, None)
 
-    def _open(self) -> list[SequenceEvent]:
-        """Say what new sequences must begin with: it is read with the prompt, and nobody has to wait for it."""
-        events: list[SequenceEvent] = []
+    def _begin(self) -> list[SequenceEvent]:
+        """Ask what new sequences must begin with: it is read with the prompt, and nobody has to wait for it."""
         new, self._new = self._new, []
-        for sequence in new:
+        return self._say([Saying(sequence, time.monotonic()) for sequence in new])
+
+    def _say(self, all_: Sequence[Saying]) -> list[SequenceEvent]:
+        """Tell grammars what was said; what they make of it, as far as they do not think about it for long."""
+        events: list[SequenceEvent] = []
+        asked: dict[int, Callable[[], Said]] = {}
+        for one in all_:
+            if one.sequence.answer.constraint is None:
+                events += self._follow(one, one.ask())
+            else:
+                self._saying[one.sequence.uid] = one
+                asked[one.sequence.uid] = one.ask
+        self._sayers.ask(asked)
+        return events + (self._heard(asked.keys()) if asked else [])
+
+    def _heard(self, uids: Collection[int], *, idle: bool = False) -> list[SequenceEvent]:
+        """What grammars have made of what was said. Waits for those of `uids`, or for any (`idle`), not for long."""
+        events: list[SequenceEvent] = []
+        for uid, said in self._sayers.collect(uids, idle=idle).items() if self._saying else ():
+            saying = self._saying.pop(uid, None)
+            if saying is None:  # cancelled
+                continue
             try:
-                events += self._events(sequence, sequence.take_forced())
+                events += self._follow(saying, said)
             except Exception as error:  # noqa: BLE001  its constraint's own failure
-                self._remove(sequence.uid)
-                events.append(SequenceFailed(sequence.uid, error))
+                self._remove(uid)
+                events.append(SequenceFailed(uid, error))
         return events
+
+    def _follow(self, saying: Saying, said: Said | Exception) -> list[TokenEvent]:
+        if isinstance(said, Exception):
+            raise said
+        sequence, question, picked = saying.sequence, saying.question, saying.picked
+        first: list[GeneratedToken] = []
+        if question is None:
+            self._schedule.add(sequence)
+        else:
+            assert picked is not None
+            assert not isinstance(question.guide, Exception)
+            first = [sequence.answer.event(picked, question.guide, said.why)]
+        return self._events(sequence, first + sequence.say(said))
 
     def _progress(self, plan: Plan, outcome: Outcome) -> list[SequenceEvent]:
         """What became of the prompts."""
@@ -213,15 +274,19 @@ class BatchEngine:
         logits, rows = _gathered(questions, outcome), [question.row for question in questions]
         events: list[SequenceEvent] = []
         lost: set[int] = set()
+        saying: list[Saying] = []
         for question, picked in zip(questions, select(logits, rows).read_each(), strict=True):
             uid = question.sequence.uid
             try:
-                events += self._tell(question, picked) if uid not in lost else []
+                if uid not in lost and question.forced is None:
+                    saying.append(Saying(question.sequence, time.monotonic(), question, _picked(question, picked)))
+                elif uid not in lost and question.forced is not None:
+                    events += self._tell_forced(question, question.forced, _picked(question, picked))
             except Exception as error:  # noqa: BLE001  a row's own failure
                 lost.add(uid)
                 self._remove(uid)
                 events.append(SequenceFailed(uid, error))
-        return events
+        return events + self._say(saying)
 
     def _questions(self, outcome: Outcome, guides: Mapping[int, Guide | Exception]) -> Iterator[Question]:
         """What the logits of a step are for: first the tokens that wait to be said, then the choice of a new one."""
@@ -247,28 +312,18 @@ class BatchEngine:
     def _give_up(self) -> list[SequenceEvent]:
         """End the sequences whose grammars have been thinking for too long."""
         until = time.monotonic() - self._mask_seconds
-        late = [uid for uid, one in self._late.items() if one.since < until]
+        late = [uid for uid, one in (*self._late.items(), *self._saying.items()) if one.since < until]
         for uid in late:
             self._remove(uid)
         message = f"the grammar takes more than {self._mask_seconds:g} seconds for one token"
         return [SequenceFailed(uid, LimitExceeded(message)) for uid in late]
 
-    def _tell(self, question: Question, picked: Picked | ModelError) -> list[TokenEvent]:
-        """Say a token of a sequence: one that was chosen, with those that must follow it, or one that waited."""
-        sequence, guide, forced = question.sequence, question.guide, question.forced
-        for one in (guide, picked):
-            if isinstance(one, Exception):
-                raise one
-        assert not isinstance(guide, Exception)
-        assert isinstance(picked, Picked)
-        if forced is None:
-            sequence.take(picked.token, steered=picked.steered)
-            said = [sequence.answer.event(picked, guide, sequence.answer.why)]
-            said += sequence.take_forced() if sequence.answer.why is None else []
-        else:
-            sequence.unsaid.popleft()
-            said = [replace(sequence.answer.event(picked, guide, forced.why), forced=True)]
-        return self._events(sequence, said)
+    def _tell_forced(self, question: Question, forced: Forced, picked: Picked) -> list[TokenEvent]:
+        """Say a forced token that has waited for its log-probability."""
+        assert not isinstance(question.guide, Exception)
+        question.sequence.unsaid.popleft()
+        event = question.sequence.answer.event(picked, question.guide, forced.why)
+        return self._events(question.sequence, [replace(event, forced=True)])
 
     def _events(self, sequence: Running, said: Sequence[GeneratedToken]) -> list[TokenEvent]:
         """What a sequence has said, as far as it cannot become a stop string; with its last token, it leaves."""
@@ -288,7 +343,17 @@ class BatchEngine:
     def _fail_active(self, error: Exception) -> list[SequenceEvent]:
         self._rows.clear()
         self._late.clear()
+        self._saying = {uid: one for uid, one in self._saying.items() if one.question is None}
         return [SequenceFailed(sequence.uid, error) for sequence in self._schedule.reset()]
+
+
+def _picked(question: Question, picked: Picked | ModelError) -> Picked:
+    """What was picked. Raises what the grammar or the logits are at fault for."""
+    for one in (question.guide, picked):
+        if isinstance(one, Exception):
+            raise one
+    assert isinstance(picked, Picked)
+    return picked
 
 
 def _choice(place: int, sequence: Running, guide: Guide | Exception | None, kept: mx.array | None = None) -> Question:

@@ -9,6 +9,7 @@ A sequence ends with the `TokenEvent` whose token has a `finish_reason`, or with
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,21 @@ class SequenceFailed:
 
 
 SequenceEvent = TokenEvent | PrefillProgress | SequenceFailed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
+    """A token that was chosen (None at the beginning), whether it is the last, and those that must follow it."""
+
+    token: int | None
+    why: Finish | None
+    forced: Sequence[Forced]
+
+
+def said_by(answer: Answer, token: int | None = None, *, steered: bool = False) -> Said:
+    """Say `token`, and what must follow. A grammar may think about that for long, so a worker does it."""
+    why = None if token is None else answer.take(token, steered=steered)
+    return Said(token, why, answer.take_forced() if why is None else [])
 
 
 class Running:
@@ -106,20 +122,18 @@ class Running:
         """Has it read all that is known, so that a token must be chosen?"""
         return not self.feed and not self.answer.why
 
-    def take(self, token: int, *, steered: bool) -> None:
-        """Say the token that was chosen."""
-        self._note(token, self.answer.take(token, steered=steered))
-
-    def take_forced(self) -> list[GeneratedToken]:
-        """Say the tokens that must follow; return those of which there is no more to know."""
-        said: list[GeneratedToken] = []
-        for one in self.answer.take_forced():
+    def say(self, said: "Said") -> list[GeneratedToken]:
+        """Note what the grammar has made of a token; return the forced ones of which there is no more to know."""
+        if said.token is not None:
+            self._note(said.token, said.why)
+        told: list[GeneratedToken] = []
+        for one in said.forced:
             self._note(one.token, one.why)
             if one.row is None:
-                said.append(self.answer.forced_event(one))
+                told.append(self.answer.forced_event(one))
             else:
                 self.unsaid.append(one)
-        return said
+        return told
 
     def _note(self, token: int, why: Finish | None) -> None:
         self.tokens.append(token)

@@ -13,7 +13,7 @@ from mlx_lm.models.cache import ChunkedKVCache
 
 from constrained.budget import Budgeted
 from constrained.errors import BudgetTooSmall, LimitExceeded, ModelError
-from constrained.runtime import batch, decode, guides, schedule
+from constrained.runtime import batch, decode, schedule, workers
 from constrained.runtime.answer import SequenceRequest
 from constrained.runtime.apply import apply_mask
 from constrained.runtime.batch import BatchEngine
@@ -329,27 +329,43 @@ class Broken:
         return getattr(self._inner, name)
 
 
-class Slow(Budgeted):
-    """The constraint of a request that thinks about its `after`-th mask until it may go on."""
+SLOW = ["bitmask", "advance", "forced_tokens"]
 
-    def __init__(self, number: int, after: int) -> None:
+
+class Slow(Budgeted):
+    """The constraint of a request that thinks about its `after`-th answer to `method` until it may go on."""
+
+    def __init__(self, number: int, method: str, after: int) -> None:
         pattern = PATTERNS[number % len(PATTERNS)]
         assert pattern is not None
         super().__init__(tiny.grammar(pattern).matcher(), request(number).max_tokens)
-        self._after = after
+        self._method, self._after = method, after
         self.may_go_on = threading.Event()
 
+    def _asked(self, method: str) -> None:
+        if method == self._method:
+            self._after -= 1
+            if self._after < 0:
+                self.may_go_on.wait()
+
     def bitmask(self):
-        self._after -= 1
-        if self._after < 0:
-            self.may_go_on.wait()
+        self._asked("bitmask")
         return super().bitmask()
 
+    def advance(self, token):
+        self._asked("advance")
+        super().advance(token)
 
-def test_nobody_waits_for_a_slow_grammar_and_it_says_what_it_says_alone(model, monkeypatch):
-    monkeypatch.setattr(guides, "WORKERS", 2)
+    def forced_tokens(self):
+        self._asked("forced_tokens")
+        return super().forced_tokens()
+
+
+@pytest.mark.parametrize("method", SLOW)
+def test_nobody_waits_for_a_slow_grammar_and_it_says_what_it_says_alone(model, monkeypatch, method):
+    monkeypatch.setattr(workers, "WORKERS", 2)
     engine = BatchEngine(model, None, max_batch=8)
-    slow = {number: Slow(number, after=2) for number in (2, 6, 14, 18, 22)}
+    slow = {number: Slow(number, method, after=2) for number in (2, 6, 14, 18, 22)}
     slow_uids = {number: engine.add(request(number, constraint=one)) for number, one in slow.items()}
     uids = {number: engine.add(request(number)) for number in (1, 3, 4)}
     events = []
@@ -362,14 +378,14 @@ def test_nobody_waits_for_a_slow_grammar_and_it_says_what_it_says_alone(model, m
     assert_as_alone(events + run(engine), slow_uids)
 
 
-def test_a_grammar_that_thinks_for_too_long_is_given_up(model):
+@pytest.mark.parametrize("method", SLOW)
+def test_a_grammar_that_thinks_for_too_long_is_given_up(model, method):
     engine = BatchEngine(model, None, mask_seconds=0.2)
-    slow = [Slow(2, after=0), Slow(2, after=1)]
+    slow = [Slow(2, method, after=0), Slow(2, method, after=1)]
     cancelled, uid = (engine.add(request(2, constraint=one)) for one in slow)
-    while not engine.active:
-        engine.step()
+    events = engine.step() + engine.step()
     engine.cancel(cancelled)
-    failed = run(engine)[-1]
+    *_, failed = events + run(engine)
     assert (failed.uid, type(failed.error)) == (uid, LimitExceeded)
     other = engine.add(request(3))
     assert_as_alone(run(engine), {3: other})

@@ -1,11 +1,11 @@
-"""What the grammars of a batch say about the next position, found by worker threads while the model runs.
+"""What the grammars of a batch are asked, by worker threads: which tokens may come next, what a token leads to.
 
 todo      0 1 2 3 4 ...       one list for all workers: each takes the next row that nobody has taken
 worker a  0   2 3 4           so known masks (microseconds) are one worker's, and a slow one (a
 worker b    1 . . . . .       millisecond) holds up nobody
 
-A mask that takes longer than `PATIENCE` is late: the others of the batch go on without it, and its row gets
-its token when it is there. While all workers are busy with late ones there is another worker, so that a grammar
+An answer that takes longer than `PATIENCE` is late: the others of the batch go on without it, and its row goes on
+when it is there. While all workers are busy with late ones there is another worker, so that a grammar
 that thinks for seconds costs its neighbours processor time, and not their turns.
 """
 
@@ -13,27 +13,26 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from threading import Condition
-
-from constrained.runtime.constraint import Constraint, Guide, guide_of
+from typing import Generic, TypeVar
 
 WORKERS = max(1, min(4, os.cpu_count() or 1))
 PATIENCE = 0.05  # seconds: a slow mask of an honest grammar takes a tenth of that
 
-Answers = dict[int, Guide | Exception]  # uid -> guide, or what its constraint raised
+T = TypeVar("T")
 
 
-class Guides:
-    """Worker threads that ask constraints. `ask` and `collect` are called in one thread.
+class Workers(Generic[T]):
+    """Worker threads that ask questions, one at a time for each sequence. Called in one thread.
 
-    seconds  that workers have spent on masks
+    seconds  that workers have spent
     """
 
     def __init__(self) -> None:
-        self._todo: deque[tuple[int, Constraint]] = deque()
+        self._todo: deque[tuple[int, Callable[[], T]]] = deque()
         self._asked: set[int] = set()  # those that have not been collected
-        self._answers: Answers = {}
+        self._answers: dict[int, T | Exception] = {}
         self._lock = threading.Lock()
         self._wanted = Condition(self._lock)  # there is more to do, or nothing any more
         self._changed = Condition(self._lock)  # there is an answer
@@ -41,9 +40,9 @@ class Guides:
         self._is_closed = False
         self.seconds = 0.0
 
-    def ask(self, constraints: Mapping[int, Constraint | None]) -> None:
-        """Begin to ask those that are not being asked; nobody else may touch a constraint until its answer is there."""
-        rows = [(uid, one) for uid, one in constraints.items() if one is not None and uid not in self._asked]
+    def ask(self, questions: Mapping[int, Callable[[], T]]) -> None:
+        """Begin to ask those (uid -> question) that are not being asked; an exception is an answer, too."""
+        rows = [(uid, one) for uid, one in questions.items() if uid not in self._asked]
         self._asked.update(uid for uid, _ in rows)
         with self._lock:
             self._todo.extend(rows)
@@ -51,7 +50,7 @@ class Guides:
             for _ in range(self._idle, min(WORKERS, len(rows))):
                 self._begin_worker()
 
-    def collect(self, uids: Collection[int], *, idle: bool = False) -> Answers:
+    def collect(self, uids: Collection[int], *, idle: bool = False) -> dict[int, T | Exception]:
         """The answers that are there. Waits for those of `uids`, or for any if there is nothing else to do (`idle`).
 
         Not for long: see PATIENCE.
@@ -64,7 +63,7 @@ class Guides:
         return found
 
     def close(self) -> None:
-        """Stop the workers; one that is busy ends with its mask."""
+        """Stop the workers; one that is busy ends with its answer."""
         with self._lock:
             self._is_closed = True
             self._wanted.notify_all()
@@ -77,20 +76,20 @@ class Guides:
     # ------------------------------------------------------------------ workers
 
     def _begin_worker(self) -> None:
-        threading.Thread(target=self._work, name="masks", daemon=True).start()
+        threading.Thread(target=self._work, name="grammars", daemon=True).start()
 
     def _work(self) -> None:
         while (row := self._next()) is not None:
-            uid, constraint = row
+            uid, question = row
             began = time.perf_counter()
-            answer = _ask(constraint)
+            answer = _answer_of(question)
             with self._lock:
                 self._answers[uid] = answer
                 self.seconds += time.perf_counter() - began
                 if not self._todo:  # before, somebody is missing in any case
                     self._changed.notify()
 
-    def _next(self) -> tuple[int, Constraint] | None:
+    def _next(self) -> tuple[int, Callable[[], T]] | None:
         """What to ask; None ends the worker: all is over, or there are enough others."""
         with self._lock:
             while not self._todo:
@@ -102,8 +101,8 @@ class Guides:
             return self._todo.popleft()
 
 
-def _ask(constraint: Constraint) -> Guide | Exception:
+def _answer_of(question: Callable[[], T]) -> T | Exception:
     try:
-        return guide_of(constraint)
-    except Exception as error:  # noqa: BLE001  a constraint that fails is the end of its row, not of the batch
+        return question()
+    except Exception as error:  # noqa: BLE001  a grammar that fails is the end of its row, not of the batch
         return error
