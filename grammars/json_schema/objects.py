@@ -110,6 +110,11 @@ class Objects:
         required = a.required | b.required
         if low > high or len(required) > high:
             return None
+        values: dict[str, Shape] = {}
+        for name in required:
+            shape = values[name] = self._shapes.both(self.shape_of(a, name), self.shape_of(b, name))
+            if self._hopeless(shape):
+                return None
         evaluated = EvaluatedKeys(
             a.evaluated.names | b.evaluated.names,
             a.evaluated.patterns | b.evaluated.patterns,
@@ -125,7 +130,9 @@ class Objects:
             a.exists + b.exists,
             evaluated,
         )
-        return None if any(self._hopeless(self.shape_of(both, name)) for name in required) else both
+        for name, shape in values.items():
+            self._remember(both, name, shape)
+        return both
 
     def _hopeless(self, shape: Shape) -> bool:
         """Is a shape plainly empty? What is not seen here is found out by `Writer.alive`."""
@@ -138,18 +145,28 @@ class Objects:
         """The shape of the value of key `name`."""
         found = self._shape_of.get((one, name))
         if found is None:
-            if len(self._shape_of) >= _MOST_REMEMBERED:
-                self._shape_of.clear()
-            found = self._shape_of[one, name] = self._shapes.both(*self._parts(one, name))
+            found = self._shapes.both(*self._parts(one, name))
+            self._remember(one, name, found)
         return found
 
-    def _parts(self, one: Obj, name: str) -> Iterator[Shape]:
-        encoded = name.encode("utf-8", "surrogatepass")
+    def _remember(self, one: Obj, name: str, shape: Shape) -> None:
+        if len(self._shape_of) >= _MOST_REMEMBERED:
+            self._shape_of.clear()
+        self._shape_of[one, name] = shape
+
+    def _parts(self, one: Obj, name: str) -> list[Shape]:
+        found: list[Shape] = []
         for clause in one.clauses:
+            declared = clause.properties.get(name)
+            if not clause.patterns:
+                found.append(clause.additional if declared is None else declared)
+                continue
+            encoded = name.encode("utf-8", "surrogatepass")
             matched = [shape for dfa, shape in clause.patterns if dfa.accepts(encoded)]
-            if name in clause.properties:
-                matched.append(clause.properties[name])
-            yield from matched or (clause.additional,)
+            if declared is not None:
+                matched.append(declared)
+            found += matched or (clause.additional,)
+        return found
 
     # ------------------------------------------------------------------ values
 

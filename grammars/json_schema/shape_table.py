@@ -84,6 +84,10 @@ class ShapeTable:
         """All of these shapes at once."""
         if len(shapes) == 1:
             return shapes[0]
+        if len(shapes) == 2 and (shapes[0] is shapes[1] or shapes[1] is self.anything):
+            return shapes[0]
+        if len(shapes) == 2 and shapes[0] is self.anything:
+            return shapes[1]
         literals = frozenset[Literal]().union(*(shape.literals for shape in shapes))
         found = self._shapes.get(literals)
         if found is None:
