@@ -158,7 +158,7 @@ def other(a: Texts) -> Texts:
 
 def less(a: Texts, b: Texts) -> Texts:
     """Texts in the first set and not in the second."""
-    if a.chosen is not None:
+    if a.chosen is not None and not a.also:
         return Texts(chosen=frozenset(text for text in a.chosen if not b.has(text)))
     return both(a, other(b))
 
