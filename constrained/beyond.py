@@ -15,9 +15,9 @@ from constrained.automata import net_walk
 from constrained.automata.dfa import Dfa
 from constrained.closures import Closure, Reading
 from constrained.grammar import Captured, Fresh, Switch
-from constrained.inner import Inner, Nodes, Piece, Walker, Words
+from constrained.inner import Nodes, Walker
 from constrained.net import Net
-from constrained.passages import Passage
+from constrained.pieces import Inner, Passage, Piece, Words
 from constrained.reaching import Reaching
 from constrained.rests import Recall, Rest
 from constrained.sketches import Sketcher, sketched

@@ -13,6 +13,7 @@ masks, for many texts at once, and the part of them that lies before the token i
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 from constrained.automata.dfa import REFUSES, START
 from constrained.errors import LimitExceeded
@@ -23,6 +24,9 @@ CLOSURE_LIMIT = 200_000  # alternatives in front of one rest
 
 Reading = Terminal | Switch
 Config = tuple[Reading, int, Rest]  # symbol, row, what follows it
+
+
+_NO_CONTROLS: Mapping[Control, Rest] = {}
 
 
 class Closure:
@@ -50,24 +54,28 @@ class Closure:
     )
 
     def __init__(self) -> None:
-        self.gathered: dict[tuple[Reading, int], dict[Rest, None]] = {}
-        self.gathered_controls: dict[Control, dict[Rest, None]] = {}
+        self.gathered: dict[tuple[Reading, int], dict[Rest, None]] | None = None
+        self.gathered_controls: dict[Control, dict[Rest, None]] | None = None
         self.configs: dict[tuple[Reading, int], Rest] = {}
-        self.controls: dict[Control, Rest] = {}
+        self.controls: Mapping[Control, Rest] = _NO_CONTROLS
         self.accepting = False
         self.steady = True
         self.begins = False
-        self.begun: list[tuple[Captured | Fresh, Rest]] = []
-        self.recalls: list[tuple[Captured | Fresh, Rest]] = []
+        self.begun: tuple[tuple[Captured | Fresh, Rest], ...] = ()
+        self.recalls: tuple[tuple[Captured | Fresh, Rest], ...] = ()
         self.unsure = False
         self.unknown = False
 
     def add(self, key: tuple[Reading, int], rest: Rest) -> None:
         """One more configuration."""
+        if self.gathered is None:
+            self.gathered = {}
         self.gathered.setdefault(key, {})[rest] = None
 
     def add_control(self, control: Control, rest: Rest) -> None:
         """One more control token that may come."""
+        if self.gathered_controls is None:
+            self.gathered_controls = {}
         self.gathered_controls.setdefault(control, {})[rest] = None
 
     def merge(self, other: "Closure") -> None:
@@ -144,10 +152,13 @@ class Closing(ABC):
 
     def settle(self, closure: Closure) -> Closure:
         """Merge what was gathered: one rest per configuration."""
-        for key, rests in closure.gathered.items():
+        for key, rests in (closure.gathered or {}).items():
             closure.configs[key] = next(iter(rests)) if len(rests) == 1 else self.forks.any_of(rests)
-        for control, rests in closure.gathered_controls.items():
-            closure.controls[control] = self.forks.any_of(rests)
+        if closure.gathered_controls is not None:
+            closure.controls = {
+                control: self.forks.any_of(rests) for control, rests in closure.gathered_controls.items()
+            }
+        closure.gathered = closure.gathered_controls = None
         return closure
 
 

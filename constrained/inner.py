@@ -13,9 +13,8 @@ pieces are known to be the same without being made.
 """
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -26,35 +25,20 @@ from constrained.automata.chosen import Chosen
 from constrained.automata.counted import Counted, Meter
 from constrained.automata.dfa import START, Dfa
 from constrained.grammar import Automaton, Control
+from constrained.pieces import NO_PIECES, Exits, Inner, Passage, Piece, Words
 from constrained.reaching import KindWalker, NodeSet, Tokens
 from constrained.refusals import FlatTexts
 from constrained.scratch import Scratch
 from constrained.vocabulary.trie import ROOT
 from constrained.vocabulary.vocabulary import Vocabulary
 
-Words = NDArray[np.uint32]  # (W,) bit t % 32 of word t // 32 is token t
 Nodes = NDArray[np.int32]  # (M,) trie nodes
-Exits = tuple[tuple[int, NodeSet], ...]  # label, nodes at which the automaton ends with that label
 
 WIDE = 3  # groups of bytes that lead back to a row from which many tokens pass
 MOST_PIECES = 6  # that are kept apart
 
 INNER_BYTES = 256 << 20  # of inner pieces kept per vocabulary, before all are dropped
 _ENTRY_BYTES = 500  # of a piece without its tokens, roughly
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Piece:
-    """Tokens, as a list where they are at most `scratch.FEW`, else as bits. Do not write to them."""
-
-    tokens: Tokens
-
-
-class Inner(NamedTuple):
-    """The tokens that stay inside an automaton, if any do, and where others leave it."""
-
-    pieces: frozenset[Piece]  # none or one
-    exits: Exits
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -195,7 +179,7 @@ class Walker:
         found = self._pieces.get(key)
         if found is None:
             self._keep(2 * len(key))
-            found = self._pieces.setdefault(key, frozenset((Piece(tokens.copy()),)) if key else frozenset())
+            found = self._pieces.setdefault(key, frozenset((Piece(tokens.copy()),)) if key else NO_PIECES)
         return found
 
     # ------------------------------------------------------------------ inner pieces
@@ -273,7 +257,11 @@ class Walker:
     def _taken(self, found: int) -> Inner:
         """What a walk has left in the scratch arrays, `found` exits among it."""
         scratch = self.scratch
-        return Inner(self._take(), self._by_label(scratch.exits[:found], scratch.labels[:found]))
+        return self._inner_of(self._take(), self._by_label(scratch.exits[:found], scratch.labels[:found]))
+
+    def _inner_of(self, pieces: frozenset[Piece], exits: Exits) -> Inner:
+        ends = self.union([nodes for _, nodes in exits]) if exits else None
+        return Inner(Passage(pieces, None, ends), exits)
 
     def _take(self) -> frozenset[Piece]:
         """The tokens in the scratch words, which are cleared."""
@@ -285,10 +273,10 @@ class Walker:
         self.equate(words)
         return frozenset((Piece(words),))
 
-    def packed(self, pieces: Collection[Piece]) -> frozenset[Piece]:
+    def packed(self, pieces: frozenset[Piece]) -> frozenset[Piece]:
         """The tokens of `pieces`, in few of them."""
         if len(pieces) <= MOST_PIECES:
-            return frozenset(pieces)
+            return pieces
         self.fill(self.scratch.words, pieces)
         return self._take()
 
@@ -351,7 +339,7 @@ class Walker:
             inside = nodes[(costs >= low) & (costs <= high)]
             if len(inside):
                 exits.append((label, self.node_set(inside)))
-        return Inner(pieces, tuple(exits))
+        return self._inner_of(pieces, tuple(exits))
 
     def _profile(self, meter: Meter, row: int) -> Profile:
         found = self._profiles.get((meter, row))

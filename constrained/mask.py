@@ -22,16 +22,19 @@ import numpy as np
 
 from constrained.automata import walk
 from constrained.beyond import Beyond
-from constrained.closures import Config, leave
+from constrained.closures import Reading, leave
 from constrained.grammar import Captured, Fresh
-from constrained.inner import Nodes, Piece, Walker, Words
-from constrained.passages import MOST, Gathered, Passage, Passages, TooMuch
+from constrained.inner import Nodes, Walker
+from constrained.passages import MOST, Passages, TooMuch
+from constrained.pieces import NO_PIECES, Gathered, Passage, Piece, Words
 from constrained.refusals import Refusals, flatten
 from constrained.rests import Rest
 from constrained.sketches import Sketcher
 from constrained.states import State, States
 
 _ROOT = np.array([-1], np.int32)
+
+_Without = tuple[frozenset[Piece], list[Nodes]]  # tokens, and nodes from which on they are left out
 
 
 class Masks:
@@ -43,7 +46,8 @@ class Masks:
         sketcher = Sketcher(states.forks, walker.is_inside)
         self._passages = Passages(states, walker, sketcher, most)
         self._beyond = Beyond(states, walker, sketcher)
-        self._parts: dict[Config, Passage] = {}
+        self._net = states.net  # whose numbers are used below
+        self._parts: dict[int, Passage] = {}  # by edge and row
         self._refused: dict[frozenset[bytes], Refusals] = {}
         self._made: dict[tuple[frozenset[Piece], bool], Words] = {}
         self._size = 0
@@ -65,10 +69,20 @@ class Masks:
     def make(self, state: State) -> Words:
         """The same, not kept with the state; do not write to it."""
         gathered = Gathered()
-        for config in state.configs:
-            part = self._part(config)
-            gathered.add(part if state.tape is None else self._corrected(state.tape, config[2], part))
-        words = self._words(frozenset(gathered.pieces), state.accepting)
+        without: list[_Without] = []
+        net, places = self.states.numbered(state)
+        numbers: list[tuple[int, int]] = places.tolist()
+        for edge, row in numbers:
+            symbol, rest = net.edges[edge]
+            # a grammar that forgets gets new numbers, and new masks
+            part = self._part(edge, row) if net is self._net else self._make_part(symbol, row, rest)
+            if state.tape is not None and rest.captures:
+                part = self._corrected(state.tape, rest, part, without)
+            gathered.add(part)
+        if without:
+            words = self._words_without(without, gathered.pieces, state.accepting)
+        else:
+            words = self._words(gathered.pieces, state.accepting)
         if state.controls or gathered.doubtful is not None:
             words = words.copy()
             self._size += words.nbytes
@@ -83,13 +97,27 @@ class Masks:
         key = pieces, accepting
         words = self._made.get(key)
         if words is None:
-            words = self.walker.no_tokens()
-            self._size += words.nbytes
-            self.walker.fill(words, pieces)
-            if accepting:
-                walk.set_bits(words, self.walker.ends)
-            self.walker.equate(words)
-            self._made[key] = words
+            words = self._made[key] = self._completed(self.walker.no_tokens(), pieces, accepting)
+        return words
+
+    def _words_without(self, without: "list[_Without]", pieces: frozenset[Piece], accepting: bool) -> Words:
+        """The same, with tokens of which some are taken out."""
+        words = self.walker.no_tokens()
+        for some, nodes in without:
+            kept = words if some is without[0][0] else self.walker.no_tokens()
+            self.walker.fill(kept, some)
+            for below in nodes:
+                self.walker.clear_from(below, kept)
+            words |= kept
+        return self._completed(words, pieces, accepting)
+
+    def _completed(self, words: Words, pieces: frozenset[Piece], accepting: bool) -> Words:
+        """`words`, with the tokens of pieces, and the end tokens if the text may end."""
+        self._size += words.nbytes
+        self.walker.fill(words, pieces)
+        if accepting:
+            walk.set_bits(words, self.walker.ends)
+        self.walker.equate(words)
         return words
 
     def _try(self, state: State, doubtful: Words, words: Words) -> None:
@@ -105,10 +133,14 @@ class Masks:
 
     # ------------------------------------------------------------------ the texts that are open
 
-    def _corrected(self, tape: bytes, rest: Rest, part: Passage) -> Passage:
-        """`part` without the tokens that make a refused text of the one that is open in `rest`."""
+    def _corrected(self, tape: bytes, rest: Rest, part: Passage, without: "list[_Without]") -> Passage:
+        """`part` but for the tokens that make a refused text of the one that is open in `rest`.
+
+        If such tokens are certain, its pieces are moved to `without`, with the nodes from which they are left out.
+        """
         walker, alone = self.walker, not rest.forks()[1:]
         pieces, doubtful = part.pieces, part.doubtful
+        certain: list[Nodes] = []
         for recall, below in rest.recalls():
             captured, read = recall.captured, tape[recall.mark :]
             if isinstance(captured, Captured):
@@ -119,14 +151,14 @@ class Masks:
             if not len(nodes):
                 continue
             if alone and not below.forks()[1:]:
-                words = walker.no_tokens()
-                walker.fill(words, pieces)
-                walker.clear_from(nodes, words)
-                pieces = frozenset((Piece(words),))
+                certain.append(nodes)
             else:  # refused in one way to read it, perhaps not in another
                 doubtful = self._doubts(doubtful)
                 walker.set_at(nodes, doubtful)
                 walker.set_below(nodes, doubtful)
+        if certain:
+            without.append((pieces, certain))
+            pieces = NO_PIECES
         return Passage(pieces, doubtful, None)
 
     def _doubts(self, doubtful: Words | None) -> Words:
@@ -145,21 +177,21 @@ class Masks:
 
     # ------------------------------------------------------------------ parts
 
-    def _part(self, config: Config) -> Passage:
-        found = self._parts.get(config)
+    def _part(self, edge: int, row: int) -> Passage:
+        key = row << 32 | edge  # one number, not a tuple: it costs the collector nothing
+        found = self._parts.get(key)
         if found is None:
-            found = self._parts[config] = self._make_part(config)
+            symbol, rest = self._net.edges[edge]
+            found = self._parts[key] = self._make_part(symbol, row, rest)
             self._size += found.size
         return found
 
-    def _make_part(self, config: Config) -> Passage:
-        symbol, row, rest = config
+    def _make_part(self, symbol: Reading, row: int, rest: Rest) -> Passage:
         inner = self.walker.inner(symbol.automaton, row)
-        gathered = Gathered()
-        gathered.pieces |= inner.pieces
+        gathered = Gathered(inner.pieces)
         try:
             for label, nodes in inner.exits:
                 self._passages.down(leave(symbol, label, rest), nodes, gathered)
         except TooMuch:
             return self._beyond.part(symbol, row, rest, inner)
-        return gathered.passage(None)
+        return Passage(self.walker.packed(gathered.pieces), gathered.doubtful, None)

@@ -8,6 +8,7 @@ entered. The layout of the tables is that of `automata/net_walk.py`.
 """
 
 from collections.abc import Callable
+from itertools import count
 from threading import Lock
 from typing import Any
 
@@ -26,12 +27,16 @@ from constrained.rests import Rest
 Tables = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
 
 
+_stamps = count()
+
+
 class Net:
     """Edges and rests of one grammar, numbered. `close` says what stands in front of a rest."""
 
     def __init__(self, close: Callable[[Rest], tuple[Closure, int]]) -> None:
         self._close = close
         self._lock = Lock()
+        self.stamp = next(_stamps).to_bytes(8, "little")  # of all nets there were, this one
         self._rests: dict[Rest, int] = {}
         self._edges: dict[tuple[Reading, Rest], int] = {}
         self._symbols: dict[Reading, NDArray[np.int64]] = {}
@@ -73,8 +78,9 @@ class Net:
 
     def _enter_edge(self, symbol: Reading, rest: Rest) -> int:
         with self._lock:
-            if (symbol, rest) in self._edges:
-                return self._edges[symbol, rest]
+            edge = symbol, rest
+            if edge in self._edges:
+                return self._edges[edge]
             number = len(self.edges)
             self._edge_table = _with_room(self._edge_table, number + 1, 0)
             row = self._edge_table[number]
@@ -82,8 +88,8 @@ class Net:
             row[layout.LEAVE] = self._leaves_used
             self._leaves_used += _slots(symbol)
             self._leaves = _with_room(self._leaves, self._leaves_used, layout.UNKNOWN)
-            self.edges.append((symbol, rest))
-            self._edges[symbol, rest] = number
+            self.edges.append(edge)
+            self._edges[edge] = number
             return number
 
     def _symbol(self, symbol: Reading) -> NDArray[np.int64]:

@@ -15,7 +15,6 @@ or too many one within another, it raises `TooMuch`.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -37,64 +36,29 @@ from constrained.grammar import (
     Terminal,
     Unknown,
 )  # fmt: skip
-from constrained.inner import Piece, Walker
+from constrained.inner import Walker
+from constrained.pieces import NO_PIECES, NOTHING, Gathered, Passage
 from constrained.reaching import NodeSet, Reaching
 from constrained.rests import Recall, Rest
 from constrained.sketches import Sketcher, sketched
-from constrained.states import States, Words
+from constrained.states import States
 
 MOST = 400  # answers that are made for one mask
 DEEPEST = 40  # symbols that are entered one within another
 MOST_OUTLINED = 1 << 14  # passages of outlines that are kept for a vocabulary, before all are dropped
 
-_PASSAGE_BYTES = 600  # of a passage without the tokens in it, which are shared
-
 _Key = tuple[Symbol, Seen | None, NodeSet]
 
 
 # What the nodes of outlines let pass, for all grammars over a vocabulary.
-_outlined: WeakKeyDictionary[Walker, dict[tuple[Node, NodeSet], "Passage"]] = WeakKeyDictionary()
+_outlined: WeakKeyDictionary[Walker, dict[tuple[Node, NodeSet], Passage]] = WeakKeyDictionary()
+
+
+_NONE_SEEN, _UNSURE = Seen(), Seen(unsure=True)  # by far the most of those that matter
 
 
 class TooMuch(Exception):
     """More answers than `MOST`, or deeper ones than `DEEPEST`; never leaves the masks."""
-
-
-class Passage(NamedTuple):
-    """What may be read below nodes."""
-
-    pieces: frozenset[Piece]  # of tokens that lead on
-    doubtful: Words | None  # (W,) tokens that must be tried
-    ends: NodeSet | None  # where a token may go on with what follows
-
-    @property
-    def size(self) -> int:
-        """Bytes, roughly, without the pieces, which are shared."""
-        return _PASSAGE_BYTES + (0 if self.doubtful is None else self.doubtful.nbytes)
-
-
-NOTHING = Passage(frozenset(), None, None)
-
-
-class Gathered:
-    """What becomes one passage."""
-
-    __slots__ = ("doubtful", "pieces")
-
-    def __init__(self) -> None:
-        self.pieces: set[Piece] = set()
-        self.doubtful: Words | None = None
-
-    def add(self, passage: Passage) -> NodeSet | None:
-        """All that `passage` holds, but for its ends, which are returned."""
-        self.pieces |= passage.pieces
-        if passage.doubtful is not None:
-            self.doubtful = passage.doubtful if self.doubtful is None else self.doubtful | passage.doubtful
-        return passage.ends
-
-    def passage(self, ends: NodeSet | None) -> Passage:
-        """As one, that ends at `ends`."""
-        return Passage(frozenset(self.pieces), self.doubtful, ends)
 
 
 class Passages:
@@ -146,7 +110,10 @@ class Passages:
     def _remembered(self, symbol: Symbol, below: Rest) -> Seen | None:
         """The `Seen` that matters to `symbol`, with those of its texts that may come within a token."""
         seen = _remembered(symbol, None if isinstance(below.symbol, Recall) else below.symbol)
-        return None if seen is None else Seen(self.sketcher.mattering(seen.texts), seen.unsure)
+        if seen is None or not seen.texts:
+            return seen
+        texts = self.sketcher.mattering(seen.texts)
+        return Seen(texts, seen.unsure) if texts else _UNSURE if seen.unsure else _NONE_SEEN
 
 
 class _Asking:
@@ -157,6 +124,7 @@ class _Asking:
         self._walker = passages.walker
         self._left = passages.most
         self._depth = 0
+        self._outlined = False  # was the last passage that of an outline?
 
     def of(self, symbol: Symbol, seen: Seen | None, nodes: NodeSet) -> Passage:
         """The passage of a symbol below nodes; `seen` stands below it, if anything is remembered there."""
@@ -169,7 +137,9 @@ class _Asking:
             self._depth += 1
             found = self._find(symbol, seen, nodes)
             self._depth -= 1
-            if not isinstance(symbol, Reaching):  # which remembers by itself
+            if self._outlined or isinstance(symbol, Reaching):
+                self._outlined = False  # remembered elsewhere
+            elif not isinstance(symbol, Terminal) or not isinstance(symbol.automaton, Dfa):
                 self._all.keep(key, found)
         return found
 
@@ -181,7 +151,7 @@ class _Asking:
                 assert seen is not None, "a Seen stands below a Fresh"
                 return self._of_fresh(symbol, seen, nodes)
             case Seen():
-                return Passage(frozenset(), None, nodes)
+                return Passage(NO_PIECES, None, nodes)
             case Control():
                 return NOTHING
             case Unknown(begins):
@@ -189,7 +159,7 @@ class _Asking:
                     return NOTHING
                 doubtful = self._walker.no_tokens()
                 self._walker.set_below(nodes.nodes, doubtful)
-                return Passage(frozenset(), doubtful, None)
+                return Passage(NO_PIECES, doubtful, None)
             case Reaching():
                 return self._of_reaching(symbol, nodes)
             case Node():
@@ -211,6 +181,7 @@ class _Asking:
     def _of_node(self, node: Node, seen: Seen | None, nodes: NodeSet) -> Passage:
         outlined = self._of_outline(node.outline(), seen, nodes)
         if outlined is not None:
+            self._outlined = True
             return outlined
         gathered = Gathered()
         ends = [self._through(sequence, seen, nodes, gathered) for sequence in node.expand()]
@@ -246,7 +217,7 @@ class _Asking:
         inner = self._walker.below(first, nodes)
         if any(self._begins(second, ends) for _, ends in inner.exits):
             return None
-        return Passage(inner.pieces, None, None)
+        return inner.passage._replace(ends=None)
 
     def _of_automaton(self, symbol: Reading, seen: Seen | None, nodes: NodeSet) -> Passage:
         if isinstance(symbol.automaton, Chosen):
@@ -255,9 +226,10 @@ class _Asking:
                 return begun
         inner = self._walker.below(symbol.automaton, nodes)
         label = symbol.automaton.label(START)
+        if label == REFUSES and isinstance(symbol, Terminal):
+            return inner.passage
         exits = inner.exits if label == REFUSES else (*inner.exits, (label, nodes))
-        gathered = Gathered()
-        gathered.pieces |= inner.pieces
+        gathered = Gathered(inner.pieces)
         if isinstance(symbol, Terminal):
             return self._passage(gathered, [ends for _, ends in exits])
         return self._passage(gathered, [self._through(symbol.targets[k], seen, ends, gathered) for k, ends in exits])

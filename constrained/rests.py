@@ -9,6 +9,7 @@ a list is kept on it. A `Fork` stands for any of several lists, and is itself so
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from threading import Lock
 
 from constrained.grammar import Captured, Fresh, Seen, Sequence, Symbol
 
@@ -36,13 +37,16 @@ class Tally:
         self.steps = 0
 
 
+_keeping = Lock()  # held for a moment
+
+
 class Rest:
     """What must follow: `symbol`, then `below`. The empty list has no symbol.
 
     Interned by `push` alone: there is one object for one list, and it lives as long as it is used.
     """
 
-    __slots__ = ("_pushed", "below", "captures", "opaque", "remembers", "symbol", "tally", "watched")
+    __slots__ = ("_first", "_more", "below", "captures", "opaque", "remembers", "symbol", "tally", "watched")
 
     def __init__(self, symbol: Symbol | Recall | None, below: "Rest | None", tally: Tally) -> None:
         self.symbol = symbol
@@ -58,14 +62,27 @@ class Rest:
             self.opaque = below.opaque or (isinstance(symbol, Recall) and isinstance(symbol.captured, Captured))
             self.watched = below.watched or (isinstance(symbol, Recall) and symbol.watched)
             self.remembers = below.remembers or isinstance(symbol, Seen)
-        self._pushed: dict[object, Rest] = {}
+        # The lists that are built on this one. Most have one, or none.
+        self._first: Rest | None = None
+        self._more: dict[object, Rest] | None = None
 
     def push(self, symbol: Symbol | Recall) -> "Rest":
         """This list with `symbol` in front."""
-        found = self._pushed.get(symbol)
-        if found is None:
-            found = self._pushed.setdefault(symbol, Rest(symbol, self, self.tally))
-        return found
+        first = self._first
+        if first is not None and first.symbol == symbol:
+            return first
+        return (self._more or {}).get(symbol) or self._keep(symbol, Rest(symbol, self, self.tally))
+
+    def _keep(self, key: object, longer: "Rest") -> "Rest":
+        """Remember a list that is built on this one; the one that is remembered, if there is one by now."""
+        with _keeping:
+            if self._first is None:
+                self._first = longer
+            if self._first.head == longer.head:
+                return self._first
+            if self._more is None:
+                self._more = {}
+            return self._more.setdefault(key, longer)
 
     def push_all(self, symbols: Sequence) -> "Rest":
         """This list with `symbols` in front, in order."""
@@ -77,10 +94,13 @@ class Rest:
     def recall(self, captured: Captured | Fresh, mark: int | None) -> "Rest":
         """This list with the end of `captured` in front."""
         key = (captured, mark)
-        found = self._pushed.get(key)
+        first = self._first
+        if first is not None and first.head == key:
+            return first
+        found = (self._more or {}).get(key)
         if found is None:
             watched = isinstance(captured, Captured) and bool(captured.refused())
-            found = self._pushed.setdefault(key, Rest(Recall(captured, mark, watched), self, self.tally))
+            found = self._keep(key, Rest(Recall(captured, mark, watched), self, self.tally))
         return found
 
     @property
@@ -112,7 +132,7 @@ class Rest:
     def forget(self) -> None:
         """Drop the lists that are built on this one and those below."""
         for rest in self._stack(captures=False):
-            rest._pushed.clear()
+            rest._first = rest._more = None
 
     def recalls(self) -> "Iterator[tuple[Recall, Rest]]":
         """The texts that are open here, each with what is below it."""

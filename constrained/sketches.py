@@ -37,7 +37,7 @@ class Sketcher(Closing):
         """The body, in which a `Fresh` refuses what it must at once."""
         opened = below.recall(symbol, None)
         if isinstance(symbol, Captured):
-            closure.begun.append((symbol, below))
+            closure.begun += ((symbol, below),)
             return [opened.push_all(symbol.body)]
         closure.unsure |= below.seen.unsure
         return [opened.push(self.body(symbol, below.seen.texts))]
@@ -46,7 +46,7 @@ class Sketcher(Closing):
         """What follows a `Fresh` anyway; the end of another text is noted."""
         captured = recall.captured
         if isinstance(captured, Captured):
-            closure.recalls.append((captured, below))
+            closure.recalls += ((captured, below),)
             return []
         return [sketched(captured, below)]
 
@@ -116,13 +116,13 @@ class Noter(Closing):
 
     def begin(self, closure: Closure, symbol: Fresh | Captured, below: Rest, tape: bytes | None) -> list[Rest]:
         """The body; that it begins is noted."""
-        closure.begun.append((symbol, below))
+        closure.begun += ((symbol, below),)
         opened = below.recall(symbol, None)
         return [opened.push(symbol.body) if isinstance(symbol, Fresh) else opened.push_all(symbol.body)]
 
     def end(self, closure: Closure, recall: Recall, below: Rest, tape: bytes | None) -> list[Rest]:
         """That it ends is noted."""
-        closure.recalls.append((recall.captured, below))
+        closure.recalls += ((recall.captured, below),)
         return []
 
 

@@ -22,6 +22,7 @@ A byte is read by `step`, which says all of this in Python. A token is read by a
 of the grammar (net.py), as far as it can: it leaves the ends of open texts to `step`.
 """
 
+from collections.abc import Iterable
 from threading import Lock
 
 import numpy as np
@@ -40,56 +41,78 @@ Places = NDArray[np.int64]  # (K, 2) edge, row
 
 MOST_PLACES = 64  # that a kernel carries; more are read byte by byte
 _STATE, _LIST, _STEP, _EDGE = 1_500, 400, 100, 1_200  # bytes of each, with what it holds alone
-_NO_CONTROLS: frozenset[object] = frozenset()
+
+
+def _key(net: Net, places: Places, accepting: bool, tape: bytes | None) -> bytes:
+    """Tells states apart that have no control tokens in front."""
+    flags = bytes((accepting + 2 * (tape is not None),)) + len(places).to_bytes(4, "little")
+    return b"".join((net.stamp, flags, places.tobytes(), tape or b""))
 
 
 class State:
-    """A set of configurations, with everything that has been found out about it."""
+    """A set of configurations, with everything that has been found out about it.
+
+    There are many, so they are kept as numbers: a configuration is an edge of `net` and a row (net.py).
+    """
 
     __slots__ = (
+        "_configs",
         "accepting",
         "alive",
         "by_byte",
         "by_token",
         "completion",
-        "configs",
         "controls",
         "forced",
         "mask",
-        "numbered",
+        "net",
+        "places",
         "tape",
         "watched",
     )
 
     def __init__(
         self,
-        configs: tuple[Config, ...],
+        net: Net,
+        places: Places,
         controls: tuple[tuple[Control, Rest], ...],
         accepting: bool,
         tape: bytes | None,
-        numbered: tuple[Net, Places] | None,
     ) -> None:
-        self.configs = configs
+        self.net: Net | None = net
+        self.places = places
+        self._configs: tuple[Config, ...] = ()  # when the net is gone
         self.controls = controls
         self.accepting = accepting
         self.tape = tape
-        self.numbered = numbered  # the configurations, by their numbers in a net
-        self.by_byte: dict[int, State | None] = {}
+        self.by_byte: dict[int, State | None] | None = None  # few are read byte by byte
         self.by_token: dict[int, State | None] = {}
         self.mask: Words | None = None
         self.completion: Completion | None = None  # a shortest one, see finishing.py
         self.forced: bytes | None = None  # what follows in any case, see Matcher.forced_bytes
         # Can a refused text be the only way on? Then it must be looked into whether there is a way on.
         self.watched = tape is not None and any(
-            rest.watched for rest in (*(rest for _, _, rest in configs), *(rest for _, rest in controls))
+            rest.watched for rest in (*(rest for _, _, rest in self.configs), *(rest for _, rest in controls))
         )
         self.alive: bool | None = None if self.watched else True
 
+    @property
+    def configs(self) -> tuple[Config, ...]:
+        """The configurations."""
+        net = self.net
+        if net is None:
+            return self._configs
+        numbers: list[tuple[int, int]] = self.places.tolist()
+        edges = [(net.edges[edge], row) for edge, row in numbers]
+        return tuple([(symbol, row, rest) for (symbol, rest), row in edges])
+
     def forget(self) -> None:
         """Drop what is memoised here, and let go of the net."""
-        self.by_byte.clear()
+        if self.net is not None:
+            self._configs = self.configs
+        self.net = self.by_byte = None
         self.by_token.clear()
-        self.mask = self.completion = self.numbered = None
+        self.mask = self.completion = None
 
 
 class States:
@@ -146,8 +169,8 @@ class States:
         return found
 
     def _fronts(self, rest: Rest) -> tuple[Closure, int]:
-        """For the net: what stands in front of a rest where no text is open, with its flags."""
-        closure = self.close(rest, None)
+        """For the net, which remembers it: what stands in front of a rest where no text is open, with its flags."""
+        closure = self._closures.get(rest) or self._closer.closed(rest, None)
         special = not closure.steady or closure.controls or any(one.watched for one in closure.configs.values())
         flags = net_walk.ACCEPTING * closure.accepting + net_walk.BEGINS * closure.begins
         return closure, flags + net_walk.SPECIAL * bool(special)
@@ -194,24 +217,23 @@ class States:
 
     def numbered(self, state: State) -> tuple[Net, Places]:
         """The configurations of `state`, by their numbers in the net in use."""
-        found = state.numbered
-        if found is None or found[0] is not self.net:
-            found = state.numbered = self._number(state.configs)
-        return found
+        net = state.net
+        return (net, state.places) if net is not None and net is self.net else self._number(state.configs)
 
-    def _number(self, configs: tuple[Config, ...]) -> tuple[Net, Places]:
+    def _number(self, configs: Iterable[Config]) -> tuple[Net, Places]:
         net = self.net
         numbers = sorted((net.edge(symbol, rest), row) for symbol, row, rest in configs)
         return net, np.array(numbers, np.int64).reshape(-1, 2)
 
     def step(self, state: State, byte: int) -> State | None:
         """The state after one byte; None when it is refused."""
-        try:
-            return state.by_byte[byte]
-        except KeyError:
+        known = state.by_byte
+        if known is None:
+            known = state.by_byte = {}
+        if byte not in known:
             self.tally.steps += 1
-            after = state.by_byte[byte] = self._if_alive(self._step(state, byte))
-            return after
+            known[byte] = self._if_alive(self._step(state, byte))
+        return known[byte]
 
     def _step(self, state: State, byte: int) -> State | None:
         """As `step`, but dead ends before a refused text are not noticed."""
@@ -247,28 +269,23 @@ class States:
         """The state of a closure. The tape is kept exactly while a text is open."""
         rests = [*closure.configs.values(), *closure.controls.values()]
         tape = (tape or b"") if any(rest.captures for rest in rests) else None
-        configs = tuple((symbol, row, rest) for (symbol, row), rest in closure.configs.items())
-        numbered = self._number(configs)
+        net, places = self._number((symbol, row, rest) for (symbol, row), rest in closure.configs.items())
         controls = tuple(closure.controls.items())
-        key = (numbered[0], numbered[1].tobytes(), frozenset(controls), closure.accepting, tape)
-        found = self._states.get(key)
+        key = _key(net, places, closure.accepting, tape)
+        found = self._states.get((key, frozenset(controls)) if controls else key)
         if found is None:
-            fresh = State(configs, controls, closure.accepting, tape, numbered)
-            found = self._states.setdefault(key, fresh)
+            fresh = State(net, places, controls, closure.accepting, tape)
+            found = self._states.setdefault((key, frozenset(controls)) if controls else key, fresh)
         return found
 
     def _reached(self, net: Net, places: Places, accepting: bool, tape: bytes) -> State:
         """The state at places (a kernel's, to be copied), of which none is watched or has control tokens in front."""
         numbers: list[tuple[int, int]] = places.tolist()
         held = tape if any(net.edges[edge][1].captures for edge, _ in numbers) else None
-        key = (net, places.tobytes(), _NO_CONTROLS, accepting, held)
+        key = _key(net, places, accepting, held)
         found = self._states.get(key)
         if found is None:
-            configs: list[Config] = []
-            for edge, row in numbers:
-                symbol, rest = net.edges[edge]
-                configs.append((symbol, row, rest))
-            found = self._states.setdefault(key, State(tuple(configs), (), accepting, held, (net, places.copy())))
+            found = self._states.setdefault(key, State(net, places.copy(), (), accepting, held))
         return found
 
     # ------------------------------------------------------------------ refused texts
