@@ -16,7 +16,7 @@ from constrained.automata.dfa import Dfa
 from constrained.closures import Closure, Reading
 from constrained.grammar import Captured, Fresh, Switch
 from constrained.inner import Nodes, Walker
-from constrained.net import Net
+from constrained.net import Fronts, Net
 from constrained.pieces import Inner, Passage, Piece, Words
 from constrained.reaching import Reaching
 from constrained.rests import Recall, Rest
@@ -71,15 +71,15 @@ class Beyond:
         else:
             yield self.net.behind(edge, label), nodes
 
-    def _fronts(self, rest: Rest) -> tuple[Closure, int]:
+    def _fronts(self, rest: Rest) -> tuple[Fronts, int]:
         """For the net: what stands in front of a rest inside of a token, with its flags."""
         if reaches(rest):
-            return Closure(), net_walk.SPECIAL
+            return (), net_walk.SPECIAL
         closure = self._sketcher.closed(rest, None)
         if not (closure.begun or closure.recalls or closure.unknown or closure.unsure):
-            return closure, 0
+            return closure.configs.items(), 0
         self.special[rest] = closure
-        return closure, net_walk.SPECIAL
+        return closure.configs.items(), net_walk.SPECIAL
 
 
 class _Walk:

@@ -20,6 +20,7 @@ from constrained.errors import LimitExceeded
 from constrained.grammar import Captured, Control, Fresh, Node, Seen, Switch, Terminal, Unknown
 from constrained.rests import Forks, Recall, Rest
 
+_START = int(START)
 CLOSURE_LIMIT = 200_000  # alternatives in front of one rest
 
 Reading = Terminal | Switch
@@ -121,13 +122,16 @@ class Closing(ABC):
             return []
         match symbol:
             case Terminal() | Switch():
-                automaton = symbol.automaton
-                if automaton.goes_on(START):
-                    closure.add((symbol, int(START)), below)
-                label = automaton.label(START)
-                return [] if label == REFUSES else [leave(symbol, label, below)]
+                return self._begin_reading(closure, symbol, below)
             case Node():
-                return [below.push_all(sequence) for sequence in symbol.expand()]
+                found: list[Rest] = []
+                for sequence in symbol.expand():
+                    first = sequence[0] if sequence else None
+                    if isinstance(first, Terminal | Switch):  # no list is made of what is taken apart at once
+                        found += self._begin_reading(closure, first, below.push_all(sequence[1:]))
+                    else:
+                        found.append(below.push_all(sequence))
+                return found
             case Seen():
                 return [below]
             case Control():
@@ -141,6 +145,13 @@ class Closing(ABC):
                 return [begun for one in below.forks() for begun in self.begin(closure, symbol, one, tape)]
             case Recall():
                 return [ended for one in below.forks() for ended in self.end(closure, symbol, one, tape)]
+
+    def _begin_reading(self, closure: Closure, symbol: Reading, below: Rest) -> list[Rest]:
+        automaton = symbol.automaton
+        if automaton.begins:
+            closure.add((symbol, _START), below)
+        label = automaton.label(_START)
+        return [] if label == REFUSES else [leave(symbol, label, below)]
 
     @abstractmethod
     def begin(self, closure: Closure, symbol: Fresh | Captured, below: Rest, tape: bytes | None) -> list[Rest]:

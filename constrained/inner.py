@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from constrained.automata import walk, walk_each
 from constrained.automata.chosen import Chosen
-from constrained.automata.counted import Counted, Meter
+from constrained.automata.counted import UNBOUNDED, Counted, Meter
 from constrained.automata.dfa import START, Dfa
 from constrained.grammar import Automaton, Control
-from constrained.pieces import NO_PIECES, Exits, Inner, Passage, Piece, Words
+from constrained.pieces import NO_PIECES, Exits, Inner, Made, Passage, Piece, Words
 from constrained.reaching import KindWalker, NodeSet, Tokens
 from constrained.refusals import FlatTexts
 from constrained.scratch import Scratch
@@ -45,13 +45,15 @@ _ENTRY_BYTES = 500  # of a piece without its tokens, roughly
 class Profile:
     """`Inner` of a meter's row for every count at once; tokens in order of `cheapest`.
 
-    tokens (P,) pass without bounds; through each, texts cost `cheapest..dearest` (P,) from here.
+    tokens (P,) pass without bounds; through each, texts cost at least `cheapest` (P,) from here. Through most there
+    is no end to what they cost; for the others, `ending` (B,), it is `dearest` (B,).
     """
 
     words: Words  # (W,) all of `tokens`
     pieces: frozenset[Piece]  # the same
     tokens: NDArray[np.int32]
     cheapest: NDArray[np.int32]
+    ending: NDArray[np.int32]
     dearest: NDArray[np.int32]
     shortest_reach: int  # the least of `dearest`
     exits: tuple[tuple[int, Nodes, NDArray[np.int32]], ...]  # label, nodes, their costs
@@ -74,6 +76,7 @@ class Walker:
         self._inner: dict[tuple[Dfa, int, NodeSet], Inner] = {}
         self._node_sets: dict[bytes, NodeSet] = {}
         self._pieces: dict[bytes, frozenset[Piece]] = {}
+        self.made = Made()
         self.root = NodeSet(np.array([ROOT], np.int32))
         self._profiles: dict[tuple[Meter, int], Profile] = {}
         self._bytes = 0
@@ -318,7 +321,8 @@ class Walker:
         """The inner piece of one count, out of the profile of all counts."""
         profile = self._profile(automaton.meter, row)
         low, high = automaton.low - count, automaton.high - count  # what the rest may cost
-        fits = int(profile.cheapest.searchsorted(high, side="right"))
+        bound = np.int32(min(high, UNBOUNDED))  # of the same type: else all are converted first
+        fits = int(profile.cheapest.searchsorted(bound, side="right"))
         if fits == len(profile.tokens) and profile.shortest_reach >= low:
             words = profile.words
         elif fits > len(profile.tokens) // 2:
@@ -328,7 +332,7 @@ class Walker:
             words = np.zeros_like(profile.words)
             walk.set_bits(words, profile.tokens[:fits])
         if profile.shortest_reach < low:
-            walk.clear_bits(words, profile.tokens[profile.dearest < low])
+            walk.clear_bits(words, profile.ending[profile.dearest < low])
         if words is profile.words:
             pieces = profile.pieces
         else:
@@ -361,7 +365,10 @@ class Walker:
         self.equate(words)
         labels, nodes, costs = (array[:found].copy() for array in (scratch.labels, scratch.exits, scratch.costs))
         exits = tuple((int(label), nodes[labels == label], costs[labels == label]) for label in np.unique(labels))
-        return Profile(words, frozenset((Piece(words),)), tokens, cheapest, dearest, int(dearest.min(initial=0)), exits)
+        bounded = dearest < UNBOUNDED
+        ending, dearest = tokens[bounded], dearest[bounded]
+        reach = int(dearest.min(initial=UNBOUNDED))
+        return Profile(words, frozenset((Piece(words),)), tokens, cheapest, ending, dearest, reach, exits)
 
 
 _walkers: WeakKeyDictionary[Vocabulary, Walker] = WeakKeyDictionary()

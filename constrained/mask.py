@@ -28,13 +28,15 @@ from constrained.inner import Nodes, Walker
 from constrained.passages import MOST, Passages, TooMuch
 from constrained.pieces import NO_PIECES, Gathered, Passage, Piece, Words
 from constrained.refusals import Refusals, flatten
-from constrained.rests import Rest
+from constrained.rests import Recall, Rest
 from constrained.sketches import Sketcher
 from constrained.states import State, States
 
 _ROOT = np.array([-1], np.int32)
 
-_Without = tuple[frozenset[Piece], list[Nodes]]  # tokens, and nodes from which on they are left out
+_NO_NODES = _ROOT[:0]
+
+_Without = tuple[frozenset[Piece], Nodes]  # tokens, and nodes from which on they are left out
 
 
 class Masks:
@@ -49,7 +51,6 @@ class Masks:
         self._net = states.net  # whose numbers are used below
         self._parts: dict[int, Passage] = {}  # by edge and row
         self._refused: dict[frozenset[bytes], Refusals] = {}
-        self._made: dict[tuple[frozenset[Piece], bool], Words] = {}
         self._size = 0
 
     @property
@@ -74,11 +75,10 @@ class Masks:
         numbers: list[tuple[int, int]] = places.tolist()
         for edge, row in numbers:
             symbol, rest = net.edges[edge]
-            # a grammar that forgets gets new numbers, and new masks
-            part = self._part(edge, row) if net is self._net else self._make_part(symbol, row, rest)
             if state.tape is not None and rest.captures:
-                part = self._corrected(state.tape, rest, part, without)
-            gathered.add(part)
+                gathered.add(self._corrected(state.tape, symbol, row, rest, without))
+            else:
+                gathered.add(self._part(symbol, row, rest) if net is not self._net else self._part_at(edge, row))
         if without:
             words = self._words_without(without, gathered.pieces, state.accepting)
         else:
@@ -94,22 +94,26 @@ class Masks:
 
     def _words(self, pieces: frozenset[Piece], accepting: bool) -> Words:
         """(W,) the tokens of pieces, and the end tokens if the text may end."""
-        key = pieces, accepting
-        words = self._made.get(key)
+        made = self.walker.made
+        words = made.get((pieces, accepting))
         if words is None:
-            words = self._made[key] = self._completed(self.walker.no_tokens(), pieces, accepting)
+            words = made.keep((pieces, accepting), self._completed(self.walker.no_tokens(), pieces, accepting))
         return words
 
     def _words_without(self, without: "list[_Without]", pieces: frozenset[Piece], accepting: bool) -> Words:
         """The same, with tokens of which some are taken out."""
+        made = self.walker.made
+        key = pieces, accepting, *((some, nodes.tobytes()) for some, nodes in without)
+        found = made.get(key)
+        if found is not None:
+            return found
         words = self.walker.no_tokens()
         for some, nodes in without:
-            kept = words if some is without[0][0] else self.walker.no_tokens()
+            kept = words if nodes is without[0][1] else self.walker.no_tokens()
             self.walker.fill(kept, some)
-            for below in nodes:
-                self.walker.clear_from(below, kept)
+            self.walker.clear_from(nodes, kept)
             words |= kept
-        return self._completed(words, pieces, accepting)
+        return made.keep(key, self._completed(words, pieces, accepting))
 
     def _completed(self, words: Words, pieces: frozenset[Piece], accepting: bool) -> Words:
         """`words`, with the tokens of pieces, and the end tokens if the text may end."""
@@ -133,51 +137,68 @@ class Masks:
 
     # ------------------------------------------------------------------ the texts that are open
 
-    def _corrected(self, tape: bytes, rest: Rest, part: Passage, without: "list[_Without]") -> Passage:
-        """`part` but for the tokens that make a refused text of the one that is open in `rest`.
+    def _corrected(self, tape: bytes, symbol: Reading, row: int, rest: Rest, without: "list[_Without]") -> Passage:
+        """The part of a place in a text that is open, but for the tokens that make a refused text of it.
 
-        If such tokens are certain, its pieces are moved to `without`, with the nodes from which they are left out.
+        What is certain to be refused is left to be taken out: `without` gets tokens, and nodes from which on they go.
         """
-        walker, alone = self.walker, not rest.forks()[1:]
-        pieces, doubtful = part.pieces, part.doubtful
-        certain: list[Nodes] = []
+        ways = _ways(rest)
+        if ways is None:
+            return self._doubted(tape, rest, self._part(symbol, row, rest))
+        alike: dict[bytes, tuple[Nodes, list[Rest]]] = {}  # ways to read the text, by what they refuse
+        for way in ways:
+            nodes = self._refused_nodes(way, tape)
+            alike.setdefault(nodes.tobytes(), (nodes, []))[1].append(way)
+        gathered = Gathered()
+        for nodes, some in alike.values():
+            part = self._part(symbol, row, rest if len(alike) == 1 else self.states.forks.any_of(some))
+            if len(nodes):
+                without.append((part.pieces, nodes))
+                part = part._replace(pieces=NO_PIECES)
+            gathered.add(part)
+        return Passage(gathered.pieces, gathered.doubtful, None)
+
+    def _doubted(self, tape: bytes, rest: Rest, part: Passage) -> Passage:
+        """`part`, with tokens in doubt that might make a refused text of one that is open."""
+        walker, doubtful = self.walker, part.doubtful
         for recall, below in rest.recalls():
-            captured, read = recall.captured, tape[recall.mark :]
-            if isinstance(captured, Captured):
+            if isinstance(recall.captured, Captured):
                 doubtful = self._doubts(doubtful)
-                walker.set_around(_ROOT, flatten(self.states.refusals(captured).beyond(read)), doubtful)
+                left = self.states.refusals(recall.captured).beyond(tape[recall.mark :])
+                walker.set_around(_ROOT, flatten(left), doubtful)
                 continue
-            nodes = self._refused_nodes(captured, below, read)
-            if not len(nodes):
-                continue
-            if alone and not below.forks()[1:]:
-                certain.append(nodes)
-            else:  # refused in one way to read it, perhaps not in another
-                doubtful = self._doubts(doubtful)
-                walker.set_at(nodes, doubtful)
-                walker.set_below(nodes, doubtful)
-        if certain:
-            without.append((pieces, certain))
-            pieces = NO_PIECES
-        return Passage(pieces, doubtful, None)
+            for one in below.forks():
+                nodes = self._refused_nodes(one.recall(recall.captured, recall.mark), tape)
+                if len(nodes):
+                    doubtful = self._doubts(doubtful)
+                    walker.set_at(nodes, doubtful)
+                    walker.set_below(nodes, doubtful)
+        return part._replace(doubtful=doubtful)
 
     def _doubts(self, doubtful: Words | None) -> Words:
         """The caller's own."""
         return self.walker.no_tokens() if doubtful is None else doubtful.copy()
 
-    def _refused_nodes(self, fresh: Fresh, below: Rest, read: bytes) -> Nodes:
-        """The nodes at which a text is complete that has begun with `read` and is refused."""
-        refused = self._refused.get(fresh.refused)
-        if refused is None:
-            refused = self._refused[fresh.refused] = Refusals(fresh.refused)
-        left = refused.beyond(read)
-        for one in below.forks():
-            left += [text[len(read) :] for text in one.seen.texts if text.startswith(read) and len(text) > len(read)]
-        return self.walker.find_below(_ROOT, flatten(left)) if left else _ROOT[:0]
+    def _refused_nodes(self, way: Rest, tape: bytes) -> Nodes:
+        """The nodes at which the text of a `Fresh` is complete that is open, and refused."""
+        recall, below = way.symbol, way.below
+        assert isinstance(recall, Recall)
+        assert isinstance(recall.captured, Fresh)
+        assert below is not None
+        read, refused = tape[recall.mark :], recall.captured.refused
+        known = self._refused.get(refused)
+        if known is None:
+            known = self._refused[refused] = Refusals(refused)
+        left = known.beyond(read)
+        left += [text[len(read) :] for text in below.seen.texts if text.startswith(read) and len(text) > len(read)]
+        return self.walker.find_below(_ROOT, flatten(left)) if left else _NO_NODES
 
     # ------------------------------------------------------------------ parts
 
-    def _part(self, edge: int, row: int) -> Passage:
+    def _part(self, symbol: Reading, row: int, rest: Rest) -> Passage:
+        return self._part_at(self._net.edge(symbol, rest), row)
+
+    def _part_at(self, edge: int, row: int) -> Passage:
         key = row << 32 | edge  # one number, not a tuple: it costs the collector nothing
         found = self._parts.get(key)
         if found is None:
@@ -195,3 +216,14 @@ class Masks:
         except TooMuch:
             return self._beyond.part(symbol, row, rest, inner)
         return Passage(self.walker.packed(gathered.pieces), gathered.doubtful, None)
+
+
+def _ways(rest: Rest) -> list[Rest] | None:
+    """The ways to read the text of a `Fresh` that is open, each one list; None where others are open, or none."""
+    found: list[Rest] = []
+    for choice in rest.forks():
+        recall, below = choice.symbol, choice.below
+        if not isinstance(recall, Recall) or not isinstance(recall.captured, Fresh) or below is None or below.captures:
+            return None
+        found += [one.recall(recall.captured, recall.mark) for one in below.forks()]
+    return found

@@ -7,7 +7,7 @@ Everything has a number, is entered once, and is never changed; so a kernel may 
 entered. The layout of the tables is that of `automata/net_walk.py`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
 from threading import Lock
 from typing import Any
@@ -20,12 +20,14 @@ from constrained.automata.chosen import Chosen, Texts
 from constrained.automata.counted import Counted
 from constrained.automata.dfa import Dfa
 from constrained.automata.jit import address
-from constrained.closures import Closure, Reading, leave
+from constrained.closures import Reading, leave
 from constrained.grammar import Automaton, Switch
 from constrained.rests import Rest
 
 Tables = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
 
+
+Fronts = Iterable[tuple[tuple[Reading, int], Rest]]  # as in a closure: symbol and row, what follows it
 
 _stamps = count()
 
@@ -33,7 +35,7 @@ _stamps = count()
 class Net:
     """Edges and rests of one grammar, numbered. `close` says what stands in front of a rest."""
 
-    def __init__(self, close: Callable[[Rest], tuple[Closure, int]]) -> None:
+    def __init__(self, close: Callable[[Rest], tuple[Fronts, int]]) -> None:
         self._close = close
         self._lock = Lock()
         self.stamp = next(_stamps).to_bytes(8, "little")  # of all nets there were, this one
@@ -142,8 +144,8 @@ class Net:
             self._fill_fronts(number)
 
     def _fill_fronts(self, number: int) -> None:
-        closure, flags = self._close(self.rests[number])
-        fronts = [self.edge(symbol, rest) for (symbol, _), rest in closure.configs.items()]
+        closed, flags = self._close(self.rests[number])
+        fronts = [self.edge(symbol, rest) for (symbol, _), rest in closed]
         with self._lock:
             first = self._fronts_used
             self._fronts_used += len(fronts)

@@ -18,6 +18,7 @@ from constrained.reaching import NodeSet, Tokens
 
 Words = NDArray[np.uint32]  # (W,) bit t % 32 of word t // 32 is token t
 
+MADE_BYTES = 64 << 20  # of masks that are kept for a vocabulary, before all are dropped
 _PASSAGE_BYTES = 600  # of a passage without the tokens in it, which are shared
 
 
@@ -78,3 +79,24 @@ class Gathered:
         if doubtful is not None:
             self.doubtful = doubtful if self.doubtful is None else self.doubtful | doubtful
         return ends
+
+
+class Made:
+    """Masks by what they were made of, which for many states of many grammars is the same."""
+
+    def __init__(self) -> None:
+        self._masks: dict[object, Words] = {}
+        self._bytes = 0
+
+    def get(self, key: object) -> Words | None:
+        """The mask, if it is known."""
+        return self._masks.get(key)
+
+    def keep(self, key: object, mask: Words) -> Words:
+        """Remember a mask, which is returned. Too many are dropped; states hold on to theirs."""
+        if self._bytes > MADE_BYTES:
+            self._masks.clear()
+            self._bytes = 0
+        self._masks[key] = mask
+        self._bytes += mask.nbytes
+        return mask

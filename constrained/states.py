@@ -22,6 +22,7 @@ A byte is read by `step`, which says all of this in Python. A token is read by a
 of the grammar (net.py), as far as it can: it leaves the ends of open texts to `step`.
 """
 
+import threading
 from collections.abc import Iterable
 from threading import Lock
 
@@ -29,10 +30,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constrained.automata import net_walk
-from constrained.automata.dfa import DEAD, MANY, NONE, REFUSES
+from constrained.automata.dfa import DEAD, MANY, NONE, REFUSES, START
 from constrained.closures import Closer, Closure, Config, leave
-from constrained.grammar import Captured, Completion, Control, Symbol
-from constrained.net import Net
+from constrained.grammar import Captured, Completion, Control, Switch, Symbol, Terminal
+from constrained.net import Fronts, Net
 from constrained.refusals import Refusals
 from constrained.rests import Forks, Rest, Tally
 
@@ -41,6 +42,16 @@ Places = NDArray[np.int64]  # (K, 2) edge, row
 
 MOST_PLACES = 64  # that a kernel carries; more are read byte by byte
 _STATE, _LIST, _STEP, _EDGE = 1_500, 400, 100, 1_200  # bytes of each, with what it holds alone
+
+
+class _Scratch(threading.local):
+    """Where a kernel leaves the places that it has reached; made once for each thread."""
+
+    def __init__(self) -> None:
+        self.reached = np.empty((2, MOST_PLACES, 2), np.int64)
+
+
+_scratch = _Scratch()
 
 
 def _key(net: Net, places: Places, accepting: bool, tape: bytes | None) -> bytes:
@@ -168,12 +179,15 @@ class States:
                 self._closures[rest] = found
         return found
 
-    def _fronts(self, rest: Rest) -> tuple[Closure, int]:
+    def _fronts(self, rest: Rest) -> tuple[Fronts, int]:
         """For the net, which remembers it: what stands in front of a rest where no text is open, with its flags."""
+        symbol, below = rest.symbol, rest.below
+        if isinstance(symbol, Terminal | Switch) and below is not None and symbol.automaton.label(START) == REFUSES:
+            return [((symbol, START), below)], net_walk.SPECIAL * below.watched
         closure = self._closures.get(rest) or self._closer.closed(rest, None)
         special = not closure.steady or closure.controls or any(one.watched for one in closure.configs.values())
         flags = net_walk.ACCEPTING * closure.accepting + net_walk.BEGINS * closure.begins
-        return closure, flags + net_walk.SPECIAL * bool(special)
+        return closure.configs.items(), flags + net_walk.SPECIAL * bool(special)
 
     # ------------------------------------------------------------------ transitions
 
@@ -193,7 +207,7 @@ class States:
 
     def _run(self, state: State, text: NDArray[np.uint8], begin: int, end: int) -> tuple[State | None, int]:
         """Read some of `text[begin:end]`, at least one byte: the state after it, and how far it came."""
-        reached = np.empty((2, MOST_PLACES, 2), np.int64)
+        reached = _scratch.reached
         net, start = self.numbered(state)
         begun, here = -1, begin
         while True:
@@ -203,9 +217,9 @@ class States:
             begun = began if began >= 0 else begun
             if status != net_walk.MISSING:
                 break
-            net.fill(missing, label)
             if place > here:  # go on from there
                 start, here = reached[side, :count].copy(), place
+            net.fill(missing, label)
         if status == net_walk.REFUSED:
             return None, place
         if place > begin:

@@ -101,9 +101,10 @@ class Chosen:
         label = self.among.dfa.label(row)
         return label if label != REFUSES and label in self.chosen else REFUSES
 
-    def goes_on(self, row: int) -> bool:
-        """Can `row` read anything?"""
-        return self.only_byte(row) != NONE
+    @property
+    def begins(self) -> bool:
+        """Can START read anything?"""
+        return bool(self.chosen)
 
     def only_byte(self, row: int) -> int:
         """The one byte that `row` can read, NONE if it reads nothing more, MANY if several."""

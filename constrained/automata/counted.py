@@ -130,9 +130,10 @@ class Counted:
         row, count = self.split(row)
         return self.meter.dfa.label(row) if self.low <= count <= self.high else REFUSES
 
-    def goes_on(self, row: int) -> bool:
-        """Can the packed state read anything?"""
-        return self.only_byte(row) != NONE
+    @cached_property
+    def begins(self) -> bool:
+        """Can START read anything?"""
+        return self.only_byte(START) != NONE
 
     def only_byte(self, row: int) -> int:
         """The one byte that the packed state can read, NONE or MANY."""

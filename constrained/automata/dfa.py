@@ -119,9 +119,10 @@ class Dfa:
         """The label of `row`; REFUSES when it does not accept."""
         return self._accepting[row]
 
-    def goes_on(self, row: int) -> bool:
-        """Can `row` read anything? For rows of which nothing else is asked."""
-        return bool(self.step[row].any())
+    @cached_property
+    def begins(self) -> bool:
+        """Can START read anything?"""
+        return bool(self.step[START].any())
 
     def only_byte(self, row: int) -> int:
         """The one byte that `row` can read, NONE if it reads nothing more, MANY if several."""

@@ -276,19 +276,18 @@ def by_cost(
 def take_bits(words: Words, tokens: NDArray[np.int32]) -> int:
     """Move the bits of `words` to `tokens`: how many; FULL, and nothing is moved, if there are more than it holds."""
     count = 0
-    for word in words:
-        while word:
-            word &= word - np.uint32(1)
-            count += 1
-        if count > tokens.shape[0]:
-            return walk.FULL
-    count = 0
     for at in range(words.shape[0]):
         word = words[at]
-        if word:
-            for bit in range(32):
-                if word >> np.uint32(bit) & np.uint32(1):
-                    tokens[count] = 32 * at + bit
-                    count += 1
-            words[at] = 0
+        while word:
+            if count == tokens.shape[0]:
+                return walk.FULL
+            lowest = word & (~word + np.uint32(1))
+            bit = 0
+            while lowest >> np.uint32(bit) != np.uint32(1):
+                bit += 1
+            tokens[count] = 32 * at + bit
+            count += 1
+            word &= word - np.uint32(1)
+    for token in tokens[:count]:
+        words[token >> 5] = np.uint32(0)
     return count

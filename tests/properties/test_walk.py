@@ -110,7 +110,7 @@ def test_chosen_texts_know_what_a_row_can_read(texts, data):
     for row in range(START, among.dfa.rows):
         reads = chosen.reads(row)
         assert chosen.only_byte(row) == (reads[0] if len(reads) == 1 else MANY if reads else NONE)
-        assert chosen.goes_on(row) == bool(reads)
+    assert chosen.begins == bool(chosen.reads(START))
 
 
 def after(automaton: Counted | Chosen, row: int, text: bytes) -> int:
