@@ -33,7 +33,7 @@ def servers(
     narrow = "--context 8000 --max-concurrency 1 --max-queue 1 --timeout 2 --stored-responses 1 --max-body-mb 1"
     flags = (
         [*common, "--model", str(tiny_model), "--max-tokens", "200", "--context", "2000"],
-        [*common, "--model", str(thinking_model), *narrow.split(), "--refuse-hosted-tools"],
+        [*common, "--model", str(thinking_model), *narrow.split(), "--refuse-hosted-tools", "--relax-tools"],
     )
     keys: tuple[dict[str, str], ...] = ({}, {"CONSTRAINED_API_KEY": KEY})
     with ThreadPoolExecutor(2) as pool:
@@ -57,5 +57,5 @@ def server(servers: tuple[Server, Server]) -> Server:
 
 @pytest.fixture
 def narrow_server(servers: tuple[Server, Server]) -> Server:
-    """A server with a key, room for one, two seconds, little memory, and a model that may think."""
+    """A server with a key, room for one, two seconds, little memory, a model that may think, and relaxed tools."""
     return servers[1]

@@ -452,6 +452,15 @@ def test_hosted_tools_can_be_refused(narrow_server: Server) -> None:
     assert (answer.status, answer.body["error"]["param"]) == (400, "tools[0].type")
 
 
+def test_a_tool_that_is_relaxed_is_named_in_the_answer(narrow_server: Server) -> None:
+    wait_until_idle(narrow_server)
+    refused = function({"properties": {"a": {"pattern": "("}}})
+    answer = narrow_server.post(CHAT, chat(tools=[TOOL, refused], max_tokens=2), headers={"x-api-key": KEY})
+    name = refused["function"]["name"]
+    assert answer.status == 200
+    assert answer.headers["x-constrained-warning"].startswith(f"relaxed {name}: {PARAMETERS}/properties/a/pattern")
+
+
 def test_a_waiting_stream_hears_heartbeats(narrow_server: Server) -> None:
     wait_until_idle(narrow_server)
     with contextlib.ExitStack() as stack:

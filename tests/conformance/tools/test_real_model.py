@@ -181,8 +181,7 @@ def test_on_its_own_it_calls_more_for_questions_that_need_a_tool_than_for_others
     tools = TASKS[task].tools
     called = [bool(ask(loaded, tools, question, "generic", "auto").calls) for question in TASKS[task].questions]
     others = [bool(ask(loaded, tools, question, "generic", "auto").calls) for question in TASKS[task].others]
-    assert sum(called) / len(called) >= 0.6
-    assert sum(others) / len(others) <= 0.6
+    assert sum(called) / len(called) >= sum(others) / len(others) + 0.2
 
 
 def main(families: list[str]) -> None:
