@@ -60,7 +60,10 @@ class Beyond:
         exits = [(label, nodes.nodes) for label, nodes in inner.exits]
         beyond.follow([one for label, nodes in exits for one in self._behind(beyond, edge, label, nodes)])
         self.walker.equate(words)
-        return Passage(frozenset((Piece(words),)), beyond.doubtful, None)
+        doubts = (
+            None if beyond.doubtful is None else np.stack([beyond.doubtful, self.walker.no_tokens()])
+        )  # ALL, REFUSED
+        return Passage(frozenset((Piece(words),)), doubts, None)
 
     def _behind(self, beyond: "_Walk", edge: int, label: int, nodes: Nodes) -> Iterator[_Begun]:
         """What follows `label` of an edge. A single symbol that knows what it leads to is not made a list of."""

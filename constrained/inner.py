@@ -25,7 +25,7 @@ from constrained.automata.chosen import Chosen
 from constrained.automata.counted import UNBOUNDED, Counted, Meter
 from constrained.automata.dfa import START, Dfa
 from constrained.grammar import Automaton, Control
-from constrained.pieces import NO_PIECES, Exits, Inner, Made, Passage, Piece, Words
+from constrained.pieces import NO_PIECES, Doubts, Exits, Inner, Made, Passage, Piece, Words
 from constrained.reaching import KindWalker, NodeSet, Tokens
 from constrained.refusals import FlatTexts
 from constrained.scratch import Scratch
@@ -290,6 +290,10 @@ class Walker:
     def no_tokens(self) -> Words:
         """(W,) zeros."""
         return np.zeros(self.words, np.uint32)
+
+    def no_doubts(self) -> Doubts:
+        """(2, W) zeros."""
+        return np.zeros((2, self.words), np.uint32)
 
     def _by_label(self, nodes: Nodes, labels: NDArray[np.int32]) -> Exits:
         """The exits of each label."""

@@ -26,7 +26,7 @@ from constrained.closures import Reading, leave
 from constrained.grammar import Captured, Fresh
 from constrained.inner import Nodes, Walker
 from constrained.passages import MOST, Passages, TooMuch
-from constrained.pieces import NO_PIECES, Gathered, Passage, Piece, Words
+from constrained.pieces import ALL, NO_PIECES, REFUSED, Doubts, Gathered, Passage, Piece, Words
 from constrained.refusals import Refusals, flatten
 from constrained.rests import Recall, Rest
 from constrained.sketches import Sketcher
@@ -124,8 +124,9 @@ class Masks:
         self.walker.equate(words)
         return words
 
-    def _try(self, state: State, doubtful: Words, words: Words) -> None:
+    def _try(self, state: State, doubts: Doubts, words: Words) -> None:
         """Decide tokens one by one, by reading them."""
+        doubtful = doubts[ALL] | doubts[REFUSED] & ~words
         for token in map(int, np.flatnonzero(np.unpackbits(doubtful.view(np.uint8), bitorder="little"))):
             spelling = self.walker.spellings[token]
             bit = np.uint32(1 << (token & 31))
@@ -165,19 +166,19 @@ class Masks:
             if isinstance(recall.captured, Captured):
                 doubtful = self._doubts(doubtful)
                 left = self.states.refusals(recall.captured).beyond(tape[recall.mark :])
-                walker.set_around(_ROOT, flatten(left), doubtful)
+                walker.set_around(_ROOT, flatten(left), doubtful[ALL])
                 continue
             for one in below.forks():
                 nodes = self._refused_nodes(one.recall(recall.captured, recall.mark), tape)
                 if len(nodes):
                     doubtful = self._doubts(doubtful)
-                    walker.set_at(nodes, doubtful)
-                    walker.set_below(nodes, doubtful)
+                    walker.set_at(nodes, doubtful[ALL])
+                    walker.set_below(nodes, doubtful[ALL])
         return part._replace(doubtful=doubtful)
 
-    def _doubts(self, doubtful: Words | None) -> Words:
+    def _doubts(self, doubtful: Doubts | None) -> Doubts:
         """The caller's own."""
-        return self.walker.no_tokens() if doubtful is None else doubtful.copy()
+        return self.walker.no_doubts() if doubtful is None else doubtful.copy()
 
     def _refused_nodes(self, way: Rest, tape: bytes) -> Nodes:
         """The nodes at which the text of a `Fresh` is complete that is open, and refused."""

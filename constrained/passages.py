@@ -37,7 +37,7 @@ from constrained.grammar import (
     Unknown,
 )  # fmt: skip
 from constrained.inner import Walker
-from constrained.pieces import NO_PIECES, NOTHING, Gathered, Passage
+from constrained.pieces import ALL, NO_PIECES, NOTHING, REFUSED, Gathered, Passage
 from constrained.reaching import NodeSet, Reaching
 from constrained.rests import Recall, Rest
 from constrained.sketches import Sketcher, sketched
@@ -157,8 +157,8 @@ class _Asking:
             case Unknown(begins):
                 if begins is not None and not self._begins(begins, nodes):
                     return NOTHING
-                doubtful = self._walker.no_tokens()
-                self._walker.set_below(nodes.nodes, doubtful)
+                doubtful = self._walker.no_doubts()
+                self._walker.set_below(nodes.nodes, doubtful[REFUSED])  # what is known of them is certain
                 return Passage(NO_PIECES, doubtful, None)
             case Reaching():
                 return self._of_reaching(symbol, nodes)
@@ -235,8 +235,8 @@ class _Asking:
         return self._passage(gathered, [self._through(symbol.targets[k], seen, ends, gathered) for k, ends in exits])
 
     def _of_reaching(self, symbol: Reaching, nodes: NodeSet) -> Passage:
-        words, doubtful = self._walker.no_tokens(), self._walker.no_tokens()
-        ends = symbol.fill_reached(self._walker.by_kind, nodes.nodes, words, doubtful)
+        words, doubtful = self._walker.no_tokens(), self._walker.no_doubts()
+        ends = symbol.fill_reached(self._walker.by_kind, nodes.nodes, words, doubtful[ALL])
         found = None if ends is None else self._walker.node_set(np.unique(ends))
         return Passage(self._walker.piece_of(words), doubtful if doubtful.any() else None, found)
 
@@ -248,17 +248,17 @@ class _Asking:
         if seen.unsure and isinstance(body.automaton, Dfa):
             complete = walker.ends_below(body.automaton, nodes.nodes)
             if len(complete):
-                gathered.doubtful = walker.no_tokens()
-                walker.set_at(complete, gathered.doubtful)
-                walker.set_below(complete, gathered.doubtful)
+                gathered.doubtful = walker.no_doubts()
+                walker.set_at(complete, gathered.doubtful[ALL])
+                walker.set_below(complete, gathered.doubtful[ALL])
         if ends is not None:
             ends = self._through(fresh.then, Seen(seen.texts, unsure=True), ends, gathered)
         return self._passage(gathered, [ends])
 
     def _of_captured(self, captured: Captured, seen: Seen | None, nodes: NodeSet) -> Passage:
         """The tokens that begin or complete a refused text are in doubt; what follows is the same for all others."""
-        gathered, doubtful = Gathered(), self._walker.no_tokens()
-        self._walker.set_around(nodes.nodes, self._all.refusals(captured).flat, doubtful)
+        gathered, doubtful = Gathered(), self._walker.no_doubts()
+        self._walker.set_around(nodes.nodes, self._all.refusals(captured).flat, doubtful[ALL])
         if doubtful.any():
             gathered.doubtful = doubtful
         ends = self._through(captured.body, None, nodes, gathered)

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from constrained.reaching import NodeSet, Tokens
 
 Words = NDArray[np.uint32]  # (W,) bit t % 32 of word t // 32 is token t
+Doubts = NDArray[np.uint32]  # (2, W) tokens that must be tried: even if they seem to pass, and only if they do not
+ALL, REFUSED = 0, 1  # its rows
 
 MADE_BYTES = 64 << 20  # of masks that are kept for a vocabulary, before all are dropped
 _PASSAGE_BYTES = 600  # of a passage without the tokens in it, which are shared
@@ -33,7 +35,7 @@ class Passage(NamedTuple):
     """What may be read below nodes."""
 
     pieces: frozenset[Piece]  # of tokens that lead on
-    doubtful: Words | None  # (W,) tokens that must be tried
+    doubtful: Doubts | None
     ends: NodeSet | None  # where a token may go on with what follows
 
     @property
@@ -67,7 +69,7 @@ class Gathered:
 
     def __init__(self, pieces: frozenset[Piece] = NO_PIECES) -> None:
         self.pieces = pieces
-        self.doubtful: Words | None = None
+        self.doubtful: Doubts | None = None
 
     def add(self, passage: Passage) -> NodeSet | None:
         """All that `passage` holds, but for its ends, which are returned."""
