@@ -111,13 +111,7 @@ def _is_new(met: NDArray[np.int64], key: int) -> bool:
 
 @short_kernel
 def enter(
-    nodes: walk.Nodes,
-    rest: int,
-    stack: Table,
-    top: int,
-    met: NDArray[np.int64],
-    entered: int,
-    size: int,
+    nodes: walk.Nodes, rest: int, stack: Table, top: int, met: NDArray[np.int64], entered: int, size: int
 ) -> tuple[int, int]:
     """Put pairs of `nodes` (M,) and a rest on the stack of `follow`, if they are new; `size` of the trie.
 

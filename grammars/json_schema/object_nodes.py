@@ -136,11 +136,20 @@ class ObjectPlan(Members):
         everything = any(one.names.is_everything for one in possible)
         return Keys.ANY if everything else Keys.SOME if possible else Keys.NONE
 
+    def _offers(self, state: ObjectState) -> bool:
+        """Where the object is simple: may any declared key come next?"""
+        return bool(self._possible_places >> state.place << state.place & ~state.seen)
+
+    @cached_property
+    def _possible_places(self) -> int:
+        """Bit set of the places of the keys that can have a value."""
+        return sum(1 << place for place in self._places)
+
     def outline(self, state: ObjectState, *, first: bool, closes: bool) -> Outline | None:
         """Of the members that may follow from `state`, the comma left aside if `first`."""
         if not self._is_outlined:
             return None
-        come = self.offers(state)
+        come = self._offers(state)
         undeclared = not self.ordered or not self.missing(state)
         key = first, closes, come, undeclared
         if key not in self._outlines:

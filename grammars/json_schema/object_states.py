@@ -326,15 +326,6 @@ class Members:
         """The places of the keys that can have a value."""
         return tuple(place for place in range(len(self.names)) if self.possible(place))
 
-    def offers(self, state: ObjectState) -> bool:
-        """Where the object is simple: may any declared key come next?"""
-        return bool(self._possible_places >> state.place << state.place & ~state.seen)
-
-    @cached_property
-    def _possible_places(self) -> int:
-        """Bit set of the places of the keys that can have a value."""
-        return sum(1 << place for place in self._places)
-
     def next_places(self, state: ObjectState) -> Iterator[int]:
         """Where the object is simple: the declared keys that may come next."""
         missing = self.missing(state)
