@@ -16,10 +16,10 @@ closed (`can_finish`).
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import product
 from typing import TYPE_CHECKING
 
 from constrained.automata.counted import UNBOUNDED
+from constrained.errors import LimitExceeded
 from constrained.grammar import Node, Seen, Sequence
 from grammars.json_schema.array_endings import ending
 from grammars.json_schema.arrays import Arr, Contains
@@ -31,6 +31,9 @@ from grammars.json_schema.values import Value
 
 if TYPE_CHECKING:
     from grammars.json_schema.nodes import Writer
+
+_FEW_CONTAINS = 4  # of one array
+_MOST_WAYS = 256  # in which one item may count for them
 
 _MOST_COMPARED = 64  # items before a unique one that are looked at one by one: can they take a value from it?
 _MOST_NODES = 20_000  # interned per plan, before they are dropped
@@ -75,7 +78,7 @@ class ArrayPlan:
         return 1 + items + (rest * max(1, weight(array.rest)) if rest else 0) + (EXTRA * least if array.unique else 0)
 
     def children(self) -> Iterator[Shape]:
-        """The shapes that items may have."""
+        """The shapes that items may have. Raises LimitExceeded for too many `contains`."""
         array, both = self.array, self.writer.shapes.both
         for item in (*array.prefix, array.rest):
             yield item
@@ -83,6 +86,8 @@ class ArrayPlan:
                 yield both(item, one.shape)
                 if one.high < UNBOUNDED:
                     yield both(item, one.lacks)
+        if len(array.contains) > _FEW_CONTAINS:
+            yield from (shape for shape, _ in self._counted(array.item(0), self.start))
 
     def sequence(self) -> Sequence:
         """How one is written."""
@@ -232,12 +237,30 @@ class ArrayPlan:
         if state.seen:
             item = both(item, self.writer.shapes.among(state.seen, False))
         after = self.after(state)
-        choices = [list(self._counting(state, place)) for place in range(len(array.contains))]
-        for chosen in product(*choices):
-            shape = both(item, *(shape for shape, _ in chosen if shape is not None))
-            target = replace(after, counts=tuple(count for _, count in chosen))
+        for shape, counts in self._counted(item, state):
+            target = replace(after, counts=counts)
             if self.writer.alive(shape) and self.can_finish(target):
                 yield shape, target
+
+    def _counted(self, item: Shape, state: ArrayState) -> list[tuple[Shape, tuple[int, ...]]]:
+        """The shapes of an item by what it counts for, with the counts after it.
+
+        What is dead is dropped on the way where there are many: a thousand constants are not 2^1000 shapes.
+        Raises LimitExceeded beyond `_MOST_WAYS`.
+        """
+        ways: list[tuple[Shape, tuple[int, ...]]] = [(item, ())]
+        for place in range(len(self.array.contains)):
+            counting = list(self._counting(state, place))
+            ways = [
+                (shape if told is None else self.writer.shapes.both(shape, told), (*counts, count))
+                for shape, counts in ways
+                for told, count in counting
+            ]
+            if place >= _FEW_CONTAINS:
+                ways = [way for way in ways if self.writer.alive(way[0])]
+            if len(ways) > _MOST_WAYS:
+                raise LimitExceeded(f"more than {_MOST_WAYS} ways in which an item counts for several 'contains'")
+        return ways
 
     def after(self, state: ArrayState) -> ArrayState:
         """The state after one more item, but for what it counts for."""
@@ -251,7 +274,8 @@ class ArrayPlan:
             return
         if count < one.high and (one.high < UNBOUNDED or count < one.low):
             yield one.shape, count + 1
-        yield one.lacks if one.high < UNBOUNDED else None, count
+        many = len(self.array.contains) > _FEW_CONTAINS  # not to count is never better, but that makes 2^many states
+        yield one.lacks if one.high < UNBOUNDED or (many and count < one.low) else None, count
 
     @cached_property
     def _cap(self) -> int:

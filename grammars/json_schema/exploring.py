@@ -4,7 +4,7 @@ Two refusals come from making shapes: the negation of `uniqueItems`, and too man
 schema cannot lead to either, and is left to the matcher:
 
     wild    a schema that negates (`not`, `if`, a oneOf whose branches may hold at once, ...), or combines
-            alternatives with others
+            alternatives with others, or has patterns for keys whose common automaton may be too large
     near    a schema that is wild, or brings in one that is, at whatever depth
 
     {"properties": {"a": {"not": {...}}, "b": {...}}}      near; its "a" is wild
@@ -14,10 +14,13 @@ A shape is expanded if one of its literals is near, or is a negation. Of other s
 looked at (`settle`): where several facts meet, their automaton may be too large.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from math import prod
+from typing import Any, TypeVar, cast
 
+from constrained.automata.algebra import PRODUCT_LIMIT
+from constrained.automata.ecma import pattern_dfa
 from constrained.errors import GrammarError, LimitExceeded
 from grammars.json_schema import texts
 from grammars.json_schema.documents import Location
@@ -28,13 +31,16 @@ from grammars.json_schema.scalars import NUMBERS, TEXTS
 from grammars.json_schema.structures import Structure
 from grammars.json_schema.values import Items, Members
 
+R = TypeVar("R")
+
 _NEGATING = frozenset({"not", "if", "maxContains", "dependentSchemas"})
 
-_PERHAPS_WILD = _NEGATING | {"oneOf", "allOf", "dependencies", "propertyNames"}
+_PERHAPS_WILD = _NEGATING | {"oneOf", "allOf", "dependencies", "propertyNames", "patternProperties"}
 
 # Facts of which several may make a large automaton. A negation makes one of one fact.
 _OF_TEXTS = frozenset({"pattern", "format", "contentEncoding", "minLength", "maxLength"})
 _OF_NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "format"})
+_FEW_CONTAINS = 4  # of all arrays: together, more may be too many
 _MANY, _LONG = 64, 256  # constants; characters of one
 _TELLING = _OF_TEXTS | _OF_NUMBERS | _NEGATING | {"oneOf", "enum", "const", "$dynamicRef", "$recursiveRef"}
 
@@ -69,6 +75,7 @@ class _Explorer:
         if shapes.is_dynamic:  # what is brought in depends on the way
             return set(said)
         branching = any("anyOf" in one.facts for one in said.values())
+        branching |= sum("contains" in one.facts for one in said.values()) > _FEW_CONTAINS
         todo = [location for location, one in said.items() if self._is_wild(location, one.facts, branching)]
         near = set(todo)
         if not todo:
@@ -88,6 +95,9 @@ class _Explorer:
         if _PERHAPS_WILD.isdisjoint(facts):
             return False
         if not _NEGATING.isdisjoint(facts) or (branching and "allOf" in facts):
+            return True
+        patterns = [pattern_dfa(pattern).rows for pattern in facts.get("patternProperties", ())]
+        if prod(patterns) > PRODUCT_LIMIT:  # all in one automaton, which may be too large
             return True
         if "propertyNames" in facts:  # together with patterns, the names may be too large
             return True
@@ -121,13 +131,27 @@ class _Explorer:
                 for location in _locations(here):
                     self._settle_below(location)
                 continue
-            for plan in self._writer.structured(here):
-                for shape in plan.children():
-                    if shape not in seen:
-                        seen.add(shape)
-                        todo.append(shape)
+            for shape in self._below(here):
+                if shape not in seen:
+                    seen.add(shape)
+                    todo.append(shape)
             if len(seen) > most:
                 raise LimitExceeded(f"more than {most} combinations of schemas", where="#")
+
+    def _below(self, here: Shape) -> list[Shape]:
+        """The shapes inside of the values of a shape."""
+        return self._placed(
+            here, lambda: [shape for plan in self._writer.structured(here) for shape in plan.children()]
+        )
+
+    def _placed(self, here: Shape, look: Callable[[], R]) -> R:
+        """What `look` finds; a limit that it exceeds gets the place of the shape, if it has none."""
+        try:
+            return look()
+        except LimitExceeded as error:
+            said = [literal for literal in self._shapes.in_order(here) if isinstance(literal, Says)]
+            where = error.where or (said[0].location.where if said else "#")
+            raise LimitExceeded(error.message, where=where, hint=error.hint) from error
 
     def _may_be_refused(self, literal: Literal) -> bool:
         match literal:
@@ -150,9 +174,9 @@ class _Explorer:
 
     def _settle(self, shape: Shape, told: "_Told") -> None:
         if told.texts > 1 or (told.texts and told.negated):
-            texts.is_empty(self._shapes.language(TEXTS, shape))
+            self._placed(shape, lambda: texts.is_empty(self._shapes.language(TEXTS, shape)))
         if told.numbers > 1 or (told.numbers and told.negated):
-            self._shapes.language(NUMBERS, shape)
+            self._placed(shape, lambda: self._shapes.language(NUMBERS, shape))
 
     def _settle_below(self, start: Location) -> None:
         """Settle a schema that is not near, and those that it brings in."""

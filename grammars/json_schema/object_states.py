@@ -208,16 +208,30 @@ class Members:
         for one in self.classes:
             if one.endless and self.writer.alive(one.shape):
                 return True
-        coming = missing
-        for place in self.ahead(state):
-            if self.possible(place) and self._affordable(state, place):
-                together = coming | self._closure(1 << place) & ~state.seen
-                if together.bit_count() <= missing.bit_count() + room:
-                    coming = together
-        wanted -= coming.bit_count() - missing.bit_count()
+        wanted -= self._most_declared(state, missing, wanted, room) if self.needs else self._alone(state, missing, room)
         if wanted <= 0:
             return True
         return sum(one.variety(state.extras) for one in self.classes if self.writer.alive(one.shape)) >= wanted
+
+    def _alone(self, state: ObjectState, missing: int, room: int) -> int:
+        """How many more declared keys can come, up to `room`, where none brings along another."""
+        more = (1 << len(self.names)) - (1 << state.place) & ~state.seen & ~missing
+        for place in bits(more & ~self._possible):
+            if self.possible(place):
+                self._possible |= 1 << place
+        return min((more & self._possible).bit_count(), room)
+
+    def _most_declared(self, state: ObjectState, missing: int, wanted: int, room: int) -> int:
+        """How many more declared keys can come, up to `room`; `wanted` are enough."""
+        coming, had = missing, missing.bit_count()
+        for place in self.ahead(state):
+            if coming.bit_count() - had >= wanted:
+                break
+            if self.possible(place) and self._affordable(state, place):
+                together = coming | self._closure(1 << place) & ~state.seen
+                if together.bit_count() <= had + room:
+                    coming = together
+        return coming.bit_count() - had
 
     def _affordable(self, state: ObjectState, place: int) -> bool:
         """May the key at `place` come at all: can what must come with it still come?"""

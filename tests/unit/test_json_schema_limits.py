@@ -10,6 +10,7 @@ from grammars.json_schema.compiler import compile_json_schema
 from grammars.json_schema.limits import CompileLimits
 from grammars.json_schema.options import JsonSchemaOptions
 from tests.conformance.json_schema.acceptance import accepts, byte_vocabulary, written
+from tests.fuzz import walks
 
 SECONDS = 5.0
 OPTIONS = JsonSchemaOptions(additional_properties="schema", key_order="any")
@@ -83,6 +84,20 @@ HUGE = {
     "a maximal length": ({"type": "string", "maxLength": 1_000_000_000}, ["", "a" * 1000], [1]),
     "a minimal length": ({"type": "string", "minLength": 5_000}, ["é" * 5_000], ["é" * 4_999]),
     "many items": ({"type": "array", "maxItems": 1_000_000, "items": {"type": "null"}}, [[None] * 100], [[1]]),
+    "constants that must all be there": (
+        {"type": "array", "allOf": [{"contains": {"const": i}} for i in range(16)]},
+        [[*range(16)], [*range(15, -1, -1), "more"]],
+        [[], [*range(15)], [*range(14), 15]],
+    ),
+    "nearly all of many properties": (
+        {
+            "properties": {f"p{i}": {"type": "integer"} for i in range(400)},
+            "minProperties": 399,
+            "additionalProperties": False,
+        },
+        [{f"p{i}": i for i in range(1, 400)}],
+        [{f"p{i}": i for i in range(2, 400)}],
+    ),
     "many items at least": ({"minItems": 2_000, "items": {"enum": [0]}}, [[0] * 2_000], [[0] * 1_999]),
     "many properties": (
         {"properties": {f"p{i}": {"type": "integer"} for i in range(2_000)}, "required": ["p3", "p1999"]},
@@ -132,6 +147,24 @@ REFUSED = [
         "#",
         id="exponentially many combinations",
     ),
+    pytest.param(
+        {"type": "object", "patternProperties": {letter: {"minLength": 1} for letter in "abcdefghijklmn"}},
+        LimitExceeded,
+        "#",
+        id="patterns of which any may match together",
+    ),
+    pytest.param(
+        {"type": "array", "allOf": [{"contains": {"multipleOf": p}} for p in (2, 3, 5, 7, 11, 13, 17, 19, 23)]},
+        LimitExceeded,
+        "#",
+        id="exponentially many ways to count an item",
+    ),
+    pytest.param(
+        {"properties": {"a": {"allOf": [{"multipleOf": p} for p in (7, 11, 13, 17, 19, 23, 29, 31)]}}},
+        LimitExceeded,
+        "#/properties/a",
+        id="a product of remainders",
+    ),
     pytest.param({"required": ["a"], "maxProperties": 0, "type": "object"}, Unsatisfiable, "#", id="contradictory"),
     pytest.param(
         {
@@ -161,6 +194,19 @@ def test_hostile_schemas_are_refused_with_kind_and_place(schema: Any, kind: type
 def test_patterns_that_make_backtracking_explode_are_only_automata(text: str):
     grammar = compiled({"type": "string", "pattern": text, "maxLength": 100_000})
     assert not accepts(grammar, '"' + "a" * 5_000 + '!"') or text == "(a+)+$"
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_what_huge_schemas_leave_to_the_matcher_is_bounded_too(name: str):
+    schema, _, _ = HUGE[name]
+    matcher, started = compiled(schema).matcher(), time.process_time()
+    for step in range(25):
+        allowed = walks.allowed(matcher)
+        tokens = [byte for byte in b'{["a1,:]}' if allowed[byte]] or [int(byte) for byte in allowed.nonzero()[0]]
+        matcher.advance(tokens[step % len(tokens)])
+        if matcher.is_finished:
+            break
+    assert time.process_time() - started < SECONDS
 
 
 def test_thousands_of_different_lengths_are_compiled_where_they_are_met():

@@ -3,7 +3,7 @@
     python -m tests.conformance.json_schema.walked [step]     prints what fails, and how much was judged
 
 A schema is walked in every whitespace style and key order by turns, by both moods of `tests.fuzz.walks`. The
-judge gets its patterns in Python's dialect: ECMA-262's `\\s` has U+FEFF, its `\\d` and `\\w` are ASCII, `$` is the very end.
+judge gets its patterns in Python's dialect: in ECMA-262 `\\s` has U+FEFF, `\\d` and `\\w` are ASCII.
 """
 
 import re
