@@ -178,10 +178,14 @@ class Fork(Rest):
 
 
 class Forks:
-    """The forks that there are: one object for one set of lists."""
+    """The forks that there are: one object for one set of lists.
+
+    Lists that are shared below many others are joined once: without that, ambiguous grammars take time that doubles
+    with every byte.
+    """
 
     def __init__(self) -> None:
-        self._forks: dict[frozenset[Rest], Fork] = {}
+        self._known: dict[frozenset[Rest], Rest] = {}  # lists -> any of them
 
     def any_of(self, rests: Iterable[Rest]) -> Rest:
         """Any of `rests`, as one. Lists that begin alike share their beginning:
@@ -191,6 +195,13 @@ class Forks:
         choices = dict.fromkeys(choice for rest in rests for choice in rest.forks())
         if len(choices) == 1:
             return next(iter(choices))
+        key = frozenset(choices)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known.setdefault(key, self._joined(choices))
+        return found
+
+    def _joined(self, choices: Iterable[Rest]) -> Rest:
         alike: dict[object, list[Rest]] = {}
         for choice in choices:
             alike.setdefault(choice.head, []).append(choice)
@@ -201,11 +212,11 @@ class Forks:
         if len(merged) == 1:
             return merged[0]
         key = frozenset(merged)
-        found = self._forks.get(key)
+        found = self._known.get(key)
         if found is None:
-            found = self._forks.setdefault(key, Fork(merged))
+            found = self._known.setdefault(key, Fork(merged))
         return found
 
     def forget(self) -> None:
         """Drop all."""
-        self._forks.clear()
+        self._known.clear()

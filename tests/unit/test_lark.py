@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pytest
 from lark import Lark
 
@@ -235,6 +236,27 @@ def test_shortest_completions_are_texts_of_the_grammar():
                 matcher.advance(byte)
             judge.parse((text[:cut] + matcher.shortest_completion()).decode())
     assert compiled.matcher().shortest_completion() == b"a=a;"
+
+
+# ---------------------------------------------------------------- ambiguity
+
+
+@pytest.mark.parametrize(
+    ("grammar", "text", "wrong"),
+    [
+        ('start: s\ns: s s | s s s | s s s s | "a"', "a" * 60, "b"),
+        ('start: s\ns: s s "b"? | s s s? | "a" s | "a"', "a" * 60 + "b", "c"),
+        ('start: p+\np: "a" p "a" | "b" p "b" | "a" | "b" | p p', "ab" * 30, "c"),
+        ('start: (/[ab]*a[ab]{9}/ | s)+\ns: "a" s? "b"? s?', "a" * 60, "c"),
+    ],
+)
+def test_ways_to_read_a_text_may_double_with_every_token(grammar, text, wrong):
+    matcher = compile_lark(grammar, BYTES).matcher()
+    for token in text.encode():
+        assert matcher.bitmask()[token >> 5] >> np.uint32(token & 31) & 1
+        matcher.advance(token)
+    assert matcher.is_accepting
+    assert not matcher.allows(ord(wrong))
 
 
 # ---------------------------------------------------------------- reports
