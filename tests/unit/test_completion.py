@@ -8,6 +8,7 @@ from constrained.automata.counted import Counted, string_meter
 from constrained.automata.lift import any_text
 from constrained.automata.regex import compile_rust
 from constrained.completion import Shortest, solve
+from constrained.errors import LimitExceeded
 from constrained.grammar import Control, Node, Rule, Sequence, Switch, Symbol, Terminal
 from constrained.matcher import Matcher, replay
 from constrained.segments import fewest_tokens, longest_tokens
@@ -33,6 +34,16 @@ def test_the_way_out_of_nested_lists():
     assert matcher(value).shortest_completion() == b"0"
     assert after(value, b"[[tr").shortest_completion() == b"ue]]"
     assert after(value, b"[" * 3000).shortest_completion() == b"0" + b"]" * 3000
+
+
+def test_the_limit_is_of_one_search_not_of_all(monkeypatch):
+    monkeypatch.setattr("constrained.completion.SYMBOL_LIMIT", 10)
+    shortest = Shortest()
+    for number in range(40):
+        word = Rule("word", ((terminal("a"), terminal(f"b{{{number}}}")),))
+        assert shortest.of_symbol(word) == (b"a" + b"b" * number,)
+    with pytest.raises(LimitExceeded):
+        shortest.of_symbol(Rule("long", (tuple(terminal(f"c{{{number}}}") for number in range(20)),)))
 
 
 def test_nothing_is_needed_where_the_text_may_end():

@@ -238,6 +238,16 @@ def test_shortest_completions_are_texts_of_the_grammar():
     assert compiled.matcher().shortest_completion() == b"a=a;"
 
 
+def test_shortest_completions_of_deep_texts_are_found_from_those_met_before():
+    compiled = compile_lark('start: e\ne: e "+" t | t\nt: N | "(" e ")" | "[" e "]"\nN: /[0-9]+/\n%ignore " "', BYTES)
+    matcher = compiled.matcher()
+    for depth in range(1, 400):
+        matcher.advance(ord("([("[depth % 3]))
+        if depth % 40 == 0:
+            closed = bytes(b")])"[one % 3] for one in range(depth, 0, -1))
+            assert matcher.shortest_completion() == b"0" + closed
+
+
 # ---------------------------------------------------------------- ambiguity
 
 
