@@ -33,7 +33,7 @@ DIGITS = slice(ZERO, ZERO + 10)
 NONZERO = slice(ZERO + 1, ZERO + 10)
 NEGATIVE = 2  # by convention, the row after a minus sign
 LIMIT = 50_000  # rows of one table
-LONGEST = 10_000  # digits of a number in a schema, zeros between them and the point included
+MOST_ZEROS = 10_000  # between the digits of a number and its point
 
 BYTES = b"\x00+-.0123456789e"  # (15,) column -> one of its bytes
 CLASSES = np.zeros(256, np.uint8)  # (256,) byte -> column
@@ -101,17 +101,19 @@ def columns(text: str) -> list[int]:
 def digits(value: Decimal) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Digits of |value| before and after the point, without needless zeros: 0.50 -> ((), (5,)).
 
-    Raises LimitExceeded where there would be too many.
+    Raises LimitExceeded where more than `MOST_ZEROS` would have to be written that are not in its own text.
     """
     _, read, exponent = value.as_tuple()
     if not isinstance(exponent, int):
         raise ValueError(f"{value} is not a finite number")
-    while read and read[-1] == 0:
-        read, exponent = read[:-1], exponent + 1
-    if not read:
+    end = len(read)
+    while end and read[end - 1] == 0:
+        end -= 1
+    if not end:
         return (), ()
-    if len(read) + abs(exponent) > LONGEST:
-        raise LimitExceeded(f"a number with {len(read) + abs(exponent)} digits, more than {LONGEST}")
-    before = len(read) + exponent  # digits before the point; negative: zeros after it
+    read, exponent = read[:end], exponent + len(read) - end
+    before = end + exponent  # digits before the point; negative: zeros after it
+    if before - len(value.as_tuple().digits) > MOST_ZEROS or -before > MOST_ZEROS:
+        raise LimitExceeded(f"a number with an exponent of {value.adjusted()}, beyond {MOST_ZEROS}")
     whole = read[: max(0, before)] + (0,) * exponent
     return whole, (0,) * -before + read[max(0, before) :]

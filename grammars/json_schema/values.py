@@ -109,7 +109,7 @@ def canonical(value: Value) -> str:
 
 def parse_value(text: bytes) -> Value:
     """The value of a JSON text."""
-    return value_of(json.loads(text, parse_float=Decimal))
+    return value_of(json.loads(text, parse_float=Decimal, parse_int=Decimal))
 
 
 def json_key(name: str) -> bytes | None:
