@@ -2,7 +2,7 @@
 
 runs        nothing but their number matters: each item as short as its shape allows
 different   unique items: each the shortest that has not come
-one by one  `contains`: the item that counts most, then the shortest
+one by one  `contains`, or two equal items: the item that counts most, then the shortest
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def ending(plan: "ArrayPlan", state: "ArrayState") -> Rope:
 
 
 def _missing(plan: "ArrayPlan", state: "ArrayState") -> Iterator[_Run]:
-    if plan.array.contains:
+    if plan.array.contains or state.owes:
         return _one_by_one(plan, state)
     return _different(plan, state) if plan.array.unique else _runs(plan, state)
 
@@ -63,14 +63,18 @@ def _different(plan: "ArrayPlan", state: "ArrayState") -> Iterator[_Run]:
 
 
 def _one_by_one(plan: "ArrayPlan", state: "ArrayState") -> Iterator[_Run]:
-    short = plan.writer.short
+    short, array = plan.writer.short, plan.array
     while not plan.may_close(state):
+        if not (array.contains or state.owes):
+            yield from _runs(plan, state)
+            return
         moves = [
-            (short.size(shape), -sum(after.counts), shape, after)
+            (after.owes, short.size(shape), -sum(after.counts), shape, after)
             for shape, after in plan.items(state)
-            if after.index > state.index or after.counts != state.counts
+            if state.owes or after.index > state.index or after.counts != state.counts
         ]
-        _, _, shape, after = min(moves, key=lambda move: (isinf(move[0]), move[1], move[0]))
+        *_, shape, after = min(moves, key=lambda move: (isinf(move[1]), move[0], move[2], move[1]))
         item = short.text(shape)
         yield item, 1
-        state = replace(after, seen=state.seen | {parse_value(written(item))}) if plan.array.unique else after
+        remembers = array.unique or after.owes
+        state = replace(after, seen=state.seen | {parse_value(written(item))}) if remembers else after

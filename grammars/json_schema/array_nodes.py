@@ -1,9 +1,11 @@
 """The array automaton: which item may come next, and when the array may close.
 
-    ArrayState(first, index, counts, seen)
+    ArrayState(first, index, counts, owes, seen)
         index    of the next item, as far as it matters: capped where nothing changes any more
         counts   per `contains`, how many items were counted for it
-        seen     the items so far, where they must be unique and the state says so (unique_items.py)
+        owes     must two equal items still come?
+        seen     the items so far, where they must be unique and the state says so (unique_items.py), or one of
+                 them must come again
 
 An item is *counted* for a `contains` by choice: one configuration takes it as a witness (its shape and
 the one looked for), another does not (its shape alone, or, where there is an upper bound, its shape and
@@ -25,8 +27,9 @@ from grammars.json_schema.array_endings import ending
 from grammars.json_schema.arrays import Arr, Contains
 from grammars.json_schema.limits import EXTRA, HEAVIEST
 from grammars.json_schema.literals import Shape
+from grammars.json_schema.repeated_items import can_repeat, owing
 from grammars.json_schema.ropes import Rope, joined, written
-from grammars.json_schema.unique_items import UniqueItems, Way
+from grammars.json_schema.unique_items import NewItem, UniqueItems, Way
 from grammars.json_schema.values import Value
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ class ArrayState:
     first: bool = True
     index: int = 0
     counts: tuple[int, ...] = ()
+    owes: bool = False
     seen: frozenset[Value] = frozenset()
 
 
@@ -56,11 +60,12 @@ class ArrayPlan:
         self.array = array
         self.writer = writer
         self._nodes: dict[ArrayState, ArrayNode] = {}
+        self.repeatable: dict[ArrayState, bool] = {}  # see repeated_items.py
 
     @cached_property
     def start(self) -> ArrayState:
         """Before the first item."""
-        return ArrayState(counts=(0,) * len(self.array.contains))
+        return ArrayState(counts=(0,) * len(self.array.contains), owes=self.array.repeats)
 
     def alive(self) -> bool:
         """Is there any such array that can be written?"""
@@ -82,6 +87,8 @@ class ArrayPlan:
         array, both = self.array, self.writer.shapes.both
         for item in (*array.prefix, array.rest):
             yield item
+            if array.repeats:
+                yield from (both(item, other) for other in (*array.prefix, array.rest) if other is not item)
             for one in array.contains:
                 yield both(item, one.shape)
                 if one.high < UNBOUNDED:
@@ -115,6 +122,8 @@ class ArrayPlan:
         array, alive = self.array, self.writer.alive
         if array.low > array.high:
             return False
+        if state.owes:
+            return can_repeat(self, state)
         for index in range(state.index, min(array.low, len(array.prefix) + 1)):
             if not alive(array.item(index)) or not self._varied(index):
                 return False
@@ -194,7 +203,7 @@ class ArrayPlan:
     def variety(self, enough: int) -> int:
         """How many such arrays there are, counted up to `enough`; never more than there are."""
         array, writer = self.array, self.writer
-        if array.contains or array.unique:
+        if array.contains or array.unique or array.repeats:
             return 1
         if array.high >= UNBOUNDED and writer.alive(array.rest):
             return enough
@@ -218,6 +227,8 @@ class ArrayPlan:
 
     def may_close(self, state: ArrayState) -> bool:
         """May the array end here?"""
+        if state.owes:
+            return False
         counted = zip(self.array.contains, state.counts, strict=True)
         return state.index >= min(self.array.low, self._cap) and all(count >= one.low for one, count in counted)
 
@@ -230,17 +241,25 @@ class ArrayPlan:
 
     def items(self, state: ArrayState) -> Iterator[tuple[Shape, ArrayState]]:
         """The shapes that the next item may have, each with the state after it."""
-        array, both = self.array, self.writer.shapes.both
-        if state.index >= array.high:
+        both, among = self.writer.shapes.both, self.writer.shapes.among
+        if state.index >= self.array.high:
             return
-        item = array.item(state.index)
+        if state.owes:
+            yield from owing(self, state)
+            return
+        item = self.array.item(state.index)
         if state.seen:
-            item = both(item, self.writer.shapes.among(state.seen, False))
+            item = both(item, among(state.seen, False))
+        for shape, after in self.counted(state, item):
+            if self.can_finish(after):
+                yield shape, after
+
+    def counted(self, state: ArrayState, item: Shape) -> Iterator[tuple[Shape, ArrayState]]:
+        """The ways an item of a shape may count for each `contains`."""
         after = self.after(state)
         for shape, counts in self._counted(item, state):
-            target = replace(after, counts=counts)
-            if self.writer.alive(shape) and self.can_finish(target):
-                yield shape, target
+            if self.writer.alive(shape):
+                yield shape, replace(after, counts=counts)
 
     def _counted(self, item: Shape, state: ArrayState) -> list[tuple[Shape, tuple[int, ...]]]:
         """The shapes of an item by what it counts for, with the counts after it.
@@ -313,7 +332,8 @@ class ArrayNode(Node):
             yield from ((*before, item) for item in plan.unique.next(state))
             return
         for shape, after in plan.items(state):
-            yield (*before, plan.writer.node(shape), plan.node(after))
+            item = plan.writer.node(shape)
+            yield (*before, NewItem(plan, item, after)) if after.owes else (*before, item, plan.node(after))
 
     def shortest(self) -> bytes:
         """A shortest way to close the array."""

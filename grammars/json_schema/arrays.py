@@ -1,10 +1,11 @@
 """Arrays: what schemas say about them, as alternatives.
 
-    Arr(prefix, rest, low, high, unique, contains)
+    Arr(prefix, rest, low, high, unique, repeats, contains)
 
     prefix    the shapes of the first items           rest      the shape of every later one
     low, high how many items                          unique    no two equal
-    contains  so many items have a certain shape      evaluated which items unevaluatedItems spares
+    contains  so many items have a certain shape      repeats   some two equal
+    evaluated which items unevaluatedItems spares
 
 An intersection keeps one of each; a negation needs "some item is not ...", which is a `contains`.
 """
@@ -14,7 +15,6 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from constrained.automata.counted import UNBOUNDED
-from constrained.errors import UnsupportedFeature
 from grammars.json_schema.documents import Location, Scope
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.outline import Facts
@@ -60,6 +60,7 @@ class Arr:
     low: int = 0
     high: int = UNBOUNDED
     unique: bool = False
+    repeats: bool = False
     contains: tuple[Contains, ...] = ()
     evaluated: EvaluatedItems = NO_ITEMS
 
@@ -91,14 +92,15 @@ class Arrays:
         length = max(len(a.prefix), len(b.prefix))
         prefix = tuple(self._shapes.both(a.item(index), b.item(index)) for index in range(length))
         rest = self._shapes.both(a.rest, b.rest)
-        if low > high:
+        unique, repeats = a.unique or b.unique, a.repeats or b.repeats
+        if low > high or (unique and repeats):
             return None
         evaluated = EvaluatedItems(
             max(a.evaluated.count, b.evaluated.count),
             a.evaluated.all or b.evaluated.all,
             a.evaluated.shapes | b.evaluated.shapes,
         )
-        return Arr(prefix, rest, low, high, a.unique or b.unique, a.contains + b.contains, evaluated)
+        return Arr(prefix, rest, low, high, unique, repeats, a.contains + b.contains, evaluated)
 
     # ------------------------------------------------------------------ values
 
@@ -163,8 +165,8 @@ class Arrays:
             at_least(facts, "minItems"),
             at_most(facts, "maxItems"),
             facts.get("uniqueItems") is True,
-            contains,
-            evaluated if self._shapes.tracks_evaluated else NO_ITEMS,
+            contains=contains,
+            evaluated=evaluated if self._shapes.tracks_evaluated else NO_ITEMS,
         )
         values = chosen(facts)
         if values is None:
@@ -219,9 +221,9 @@ class Arrays:
     def negated(self, location: Location, facts: Facts, scope: Scope) -> list[Arr]:
         """The ways to violate one of the array keywords of a schema."""
         shapes, anything = self._shapes, self._shapes.anything
-        if facts.get("uniqueItems") is True:
-            raise UnsupportedFeature("the negation of 'uniqueItems'", where=location.where / "uniqueItems")
         found = self._left_wrong(location, scope) if "unevaluatedItems" in facts else []
+        if facts.get("uniqueItems") is True:
+            found.append(Arr((), anything, low=2, repeats=True))
         prefix_at, rest_at = self._items(location, facts)
         for index, at in enumerate(prefix_at):
             wrong = (anything,) * index + (shapes.of(at, scope, False),)
@@ -269,6 +271,8 @@ class Arrays:
         return all(self._disjoint(a, b) for one, two in combinations(branches, 2) for a in one for b in two)
 
     def _disjoint(self, a: Arr, b: Arr) -> bool:
+        if (a.unique and b.repeats) or (a.repeats and b.unique):
+            return True
         return max(a.low, b.low) > min(a.high, b.high)
 
 

@@ -4,30 +4,30 @@ Two refusals come from making shapes: the negation of `uniqueItems`, and too man
 schema cannot lead to either, and is left to the matcher:
 
     wild    a schema that negates (`not`, `if`, a oneOf whose branches may hold at once, ...), or combines
-            alternatives with others, or has patterns for keys whose common automaton may be too large
+            alternatives with others; where automata are large (sizes.py), also one that puts schemas together
     near    a schema that is wild, or brings in one that is, at whatever depth
 
     {"properties": {"a": {"not": {...}}, "b": {...}}}      near; its "a" is wild
                                          ^-- not near: nobody looks in here
 
-A shape is expanded if one of its literals is near, or is a negation. Of other schemas only the scalars are
-looked at (`settle`): where several facts meet, their automaton may be too large.
+A shape is expanded if one of its literals is near, or is a negation, or where schemas have been put together
+and automata are large. Of other schemas only the scalars are looked at (`settle`): where several facts meet,
+their automaton may be too large.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import prod
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
-from constrained.automata.algebra import PRODUCT_LIMIT
-from constrained.automata.ecma import pattern_dfa
 from constrained.errors import GrammarError, LimitExceeded
 from grammars.json_schema import texts
 from grammars.json_schema.documents import Location
 from grammars.json_schema.literals import Among, Either, Literal, Says, Shape
 from grammars.json_schema.nodes import Writer
-from grammars.json_schema.outline import Facts
-from grammars.json_schema.scalars import NUMBERS, TEXTS
+from grammars.json_schema.outline import Facts, Speech
+from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
+from grammars.json_schema.sizes import may_be_large
 from grammars.json_schema.structures import Structure
 from grammars.json_schema.values import Items, Members
 
@@ -42,6 +42,10 @@ _OF_TEXTS = frozenset({"pattern", "format", "contentEncoding", "minLength", "max
 _OF_NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "format"})
 _FEW_CONTAINS = 4  # of all arrays: together, more may be too many
 _MANY, _LONG = 64, 256  # constants; characters of one
+
+# Keywords of which two, or one with others, may have a say about one member or item.
+_OVERLAPPING = frozenset({"patternProperties", "contains", "unevaluatedProperties", "unevaluatedItems"})
+
 _TELLING = _OF_TEXTS | _OF_NUMBERS | _NEGATING | {"oneOf", "enum", "const", "$dynamicRef", "$recursiveRef"}
 
 
@@ -91,13 +95,22 @@ class _Explorer:
                     todo.append(location)
         return near
 
+    @cached_property
+    def _large(self) -> bool:
+        return may_be_large(said.facts for said in self._shapes.outline.values())
+
+    def _puts_together(self, said: Speech) -> bool:
+        """May it make one schema of several for what is inside of a value?"""
+        if not said.inside:
+            return len(said.in_place) > 1
+        return bool(said.in_place) or not _OVERLAPPING.isdisjoint(said.facts)
+
     def _is_wild(self, location: Location, facts: Facts, branching: bool) -> bool:
+        if self._puts_together(self._shapes.outline[location]) and self._large:
+            return True
         if _PERHAPS_WILD.isdisjoint(facts):
             return False
         if not _NEGATING.isdisjoint(facts) or (branching and "allOf" in facts):
-            return True
-        patterns = [pattern_dfa(pattern).rows for pattern in facts.get("patternProperties", ())]
-        if prod(patterns) > PRODUCT_LIMIT:  # all in one automaton, which may be too large
             return True
         if "propertyNames" in facts:  # together with patterns, the names may be too large
             return True
@@ -127,7 +140,8 @@ class _Explorer:
             self._shapes.allowance.check()
             here = todo.pop()
             self.settle(here)
-            if not any(map(self._may_be_refused, here.literals)):
+            together = len(here.literals) > 1 and self._large
+            if not together and not any(map(self._may_be_refused, here.literals)):
                 for location in _locations(here):
                     self._settle_below(location)
                 continue
@@ -177,6 +191,11 @@ class _Explorer:
             self._placed(shape, lambda: texts.is_empty(self._shapes.language(TEXTS, shape)))
         if told.numbers > 1 or (told.numbers and told.negated):
             self._placed(shape, lambda: self._shapes.language(NUMBERS, shape))
+        if self._shapes.is_dynamic:  # a schema may come back to itself for one type alone
+            self._shapes.language(TEXTS, shape)
+            self._shapes.language(NUMBERS, shape)
+            self._shapes.language(BOOLEANS, shape)
+            self._shapes.language(NULLS, shape)
 
     def _settle_below(self, start: Location) -> None:
         """Settle a schema that is not near, and those that it brings in."""

@@ -180,6 +180,21 @@ class UniqueItem(Captured):
         return self.plan.slack(self.after)
 
 
+class NewItem(UniqueItem):
+    """An item of an array where one of the items must come again, later than here: so there is a comma."""
+
+    __slots__ = ()
+
+    def sketch(self) -> Sequence:
+        """A comma: the items after it depend on what this one was."""
+        return (self.plan.writer.marks.comma, UNKNOWN)
+
+    @property
+    def slack(self) -> int | None:
+        """Nobody knows: the item may be the one that comes again."""
+        return None
+
+
 class SpelledItem(UniqueItem):
     """Any item; refused are the texts of those before."""
 
