@@ -1,7 +1,7 @@
 """What only expanding shows, looked at when compiling: whatever is refused is refused now.
 
-Two refusals come from making shapes: the negation of `uniqueItems`, and too many alternatives. Most of a
-schema cannot lead to either, and is left to the matcher:
+Two refusals come from making shapes: too many alternatives, and too large automata. Most of a schema cannot
+lead to either, and is left to the matcher:
 
     wild    a schema that negates (`not`, `if`, a oneOf whose branches may hold at once, ...), or combines
             alternatives with others; where automata are large (sizes.py), also one that puts schemas together

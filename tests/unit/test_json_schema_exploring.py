@@ -4,13 +4,12 @@ from typing import Any
 
 import pytest
 
-from constrained.errors import LimitExceeded, UnsupportedFeature
+from constrained.errors import InvalidGrammar, LimitExceeded
 from grammars.json_schema.compiler import write
 from grammars.json_schema.documents import Document
 from grammars.json_schema.limits import CompileLimits
 from grammars.json_schema.options import JsonSchemaOptions
 
-REFUSED = {"not": {"uniqueItems": True}}
 LARGE = {"allOf": [{"anyOf": [{"required": [f"{i}{k}"]} for k in range(8)]} for i in range(8)]}  # 8 ** 8 ways
 
 AROUND: dict[str, Any] = {
@@ -35,19 +34,42 @@ def written(schema: Any) -> Any:
 
 
 @pytest.mark.parametrize("around", AROUND.values(), ids=AROUND.keys())
-def test_a_negation_that_cannot_be_told_is_refused_in_time(around: Any) -> None:
-    with pytest.raises(UnsupportedFeature, match="uniqueItems"):
-        written(around(REFUSED))
-
-
-@pytest.mark.parametrize("around", AROUND.values(), ids=AROUND.keys())
 def test_too_many_alternatives_are_refused_in_time(around: Any) -> None:
     with pytest.raises(LimitExceeded, match="combinations of alternatives"):
         written(around(LARGE))
 
 
+EMAIL, REGEX = {"type": "string", "format": "email"}, {"format": "regex"}  # too large together
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"allOf": [{"properties": {"a": EMAIL}}, {"properties": {"a": REGEX}}]},
+        {"properties": {"a": EMAIL}, "patternProperties": {"a": REGEX}},
+        {
+            "$ref": "#/$defs/a",
+            "properties": {"b": {"items": EMAIL}},
+            "$defs": {"a": {"properties": {"b": {"items": REGEX}}}},
+        },
+        {"patternProperties": {"a": {"additionalProperties": EMAIL}, "b": {"additionalProperties": REGEX}}},
+        {"items": EMAIL, "contains": REGEX, "minContains": 0},
+        {"items": {"multipleOf": 997}, "allOf": [{"items": {"multipleOf": 991}}]},
+    ],
+)  # fmt: skip
+def test_automata_that_are_too_large_where_schemas_meet_are_refused_in_time(schema: Any) -> None:
+    with pytest.raises(LimitExceeded, match="rows"):
+        written(schema)
+
+
+@pytest.mark.parametrize("kind", ["null", "boolean", "integer", "string"])
+def test_a_dynamic_reference_that_comes_back_for_one_type_alone_is_refused_in_time(kind: str) -> None:
+    with pytest.raises(InvalidGrammar, match="refers to itself"):
+        written({"if": {"type": kind, "$dynamicRef": "#n"}, "else": {"prefixItems": [{}]}, "$dynamicAnchor": "n"})
+
+
 def test_a_branch_that_nothing_satisfies_is_not_refused_for_what_is_in_it() -> None:
-    dead = {"type": "object", "properties": {"a": REFUSED}, "required": ["b"], "additionalProperties": False}
+    dead = {"type": "object", "properties": {"a": LARGE}, "required": ["b"], "additionalProperties": False}
     written({"anyOf": [{"type": "string"}, {"allOf": [dead, {"type": "array"}]}]})
 
 
