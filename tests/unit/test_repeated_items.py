@@ -13,7 +13,7 @@ from tests.conformance.json_schema.acceptance import accepts, byte_vocabulary, w
 from tests.fuzz.check import check
 from tests.fuzz.judge import Judge
 
-TO_THE_LETTER = JsonSchemaOptions(key_order="any", additional_properties="schema")
+TO_THE_LETTER = JsonSchemaOptions(key_order="any", additional_properties="schema", decimal_integers=True)
 NOT_UNIQUE: dict[str, Any] = {"type": "array", "not": {"uniqueItems": True}}
 FEW: dict[str, Any] = {**NOT_UNIQUE, "items": {"enum": [0, 1, 2]}}
 
