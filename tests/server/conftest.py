@@ -32,7 +32,7 @@ def servers(
     common = ["--served-name", "tiny", "--heartbeat", "0.2", "--temperature", "0.7"]
     narrow = "--context 8000 --max-concurrency 1 --max-queue 1 --timeout 2 --stored-responses 1 --max-body-mb 1"
     flags = (
-        [*common, "--model", str(tiny_model), "--max-tokens", "200", "--context", "2000"],
+        [*common, "--model", str(tiny_model), "--max-tokens", "200", "--context", "8000", "--max-concurrency", "2"],
         [*common, "--model", str(thinking_model), *narrow.split(), "--refuse-hosted-tools", "--relax-tools"],
     )
     keys: tuple[dict[str, str], ...] = ({}, {"CONSTRAINED_API_KEY": KEY})

@@ -22,6 +22,7 @@ SHORT = {"messages": [USER], "max_tokens": 2}
 BREAKING = """
 import sys
 from pathlib import Path
+from constrained.budget import Budgeted
 from constrained.runtime import batch
 from constrained.runtime.rows import Rows
 from server import cli
@@ -48,12 +49,21 @@ def breaking_step(self):
         raise RuntimeError("the engine broke")
     return step(self)
 
+advance = Budgeted.advance
+
+def thinking_advance(self, token):
+    if self._matcher.grammar.vocabulary.spellings[token] == b"!":
+        while order.exists():
+            pass
+    advance(self, token)
+
 def breaking_make(self, *given, **named):
     if broken:
         raise RuntimeError("no engine can be made")
     make(self, *given, **named)
 
 Rows.execute, batch.BatchEngine.step, batch.BatchEngine.__init__ = breaking_execute, breaking_step, breaking_make
+Budgeted.advance = thinking_advance
 sys.exit(cli.main())
 """
 
@@ -66,7 +76,7 @@ def order(tmp_path: Path) -> Path:
 @pytest.fixture
 def fragile(tiny_model: Path, order: Path, tmp_path: Path) -> Iterator[Server]:
     program = ("-c", BREAKING, str(order))
-    flags = ("--model", str(tiny_model), "--context", "50000", "--drain", "1.5")
+    flags = ("--model", str(tiny_model), "--context", "50000", "--drain", "1.5", "--compile-timeout", "3")
     with Server(*flags, log=tmp_path / "log", program=program) as server:
         yield server
 
@@ -121,6 +131,19 @@ def test_a_failure_is_told_in_every_stream_and_the_server_goes_on(fragile: Serve
     assert fragile.post(CHAT, SHORT).status == 200
     assert fragile.get("/health").body == {"status": "ok", "pending": 0}
     assert fragile.stop() == 0
+
+
+def test_a_grammar_that_never_stops_thinking_about_a_token_ends_alone(fragile: Server, order: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        stream = begin(fragile, stack, CHAT)
+        order.write_text("think")
+        refused = fragile.post(CHAT, {"messages": [USER], "structured_outputs": {"choice": ["yes!", "no!"]}})
+        assert (refused.status, refused.body["error"]["type"]) == (400, "invalid_request_error")
+        assert "takes more than 3 seconds" in refused.body["error"]["message"]
+        for _ in range(40):  # and it is still thinking
+            assert stream.readline()
+        order.unlink()
+    assert fragile.post(CHAT, SHORT).status == 200
 
 
 def test_without_an_engine_everybody_is_told_and_the_process_ends_with_an_error(fragile: Server, order: Path) -> None:

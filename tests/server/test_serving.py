@@ -1,55 +1,28 @@
-"""A real server process over HTTP: what clients get, in all three formats, and when they are refused."""
+"""A real server process over HTTP: what clients get, in all three formats."""
 
-import contextlib
 import json
 import re
-import time
 from typing import Any
 
 import jsonschema
 import pytest
 
-from tests.server.conftest import KEY
-from tests.support.http_server import Server, read_events
-
-USER = {"role": "user", "content": "hi"}
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"city": {"type": "string", "maxLength": 8}, "days": {"type": "integer", "minimum": 1, "maximum": 9}},
-    "required": ["city", "days"],
-    "additionalProperties": False,
-}
-PERSON: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "name": {"type": "string", "maxLength": 6},
-        "tags": {"type": "array", "items": {"enum": ["a", "b"]}},
-    },
-    "required": ["name", "tags"],
-    "additionalProperties": False,
-}
-TOOL = {"type": "function", "function": {"name": "get_weather", "strict": True, "parameters": SCHEMA}}
-FLAT_TOOL = {"type": "function", "name": "get_weather", "strict": True, "parameters": SCHEMA}
-ANY_ONE = {"type": "any", "disable_parallel_tool_use": True}
-ANTHROPIC_TOOL = {"name": "get_weather", "input_schema": SCHEMA}
-CHAT, RESPONSES, MESSAGES = "/v1/chat/completions", "/v1/responses", "/v1/messages"
-
-
-def chat(**fields: Any) -> dict[str, Any]:
-    return {"model": "tiny", "messages": [USER], **fields}
-
-
-def required(**fields: Any) -> dict[str, Any]:
-    return chat(tools=[TOOL], tool_choice="required", **fields)
-
-
-def function(parameters: object) -> dict[str, Any]:
-    return {"type": "function", "function": {"name": "f", "parameters": parameters}}
-
-
-def schema_answer(schema: object) -> dict[str, Any]:
-    return {"type": "json_schema", "json_schema": {"schema": schema}}
-
+from tests.server.bodies import (
+    ANTHROPIC_TOOL,
+    ANY_ONE,
+    CHAT,
+    FLAT_TOOL,
+    MESSAGES,
+    PERSON,
+    RESPONSES,
+    SCHEMA,
+    TOOL,
+    USER,
+    chat,
+    required,
+    schema_answer,
+)
+from tests.support.http_server import Server
 
 # ---------------------------------------------------------------- calls, in each format
 
@@ -225,251 +198,3 @@ def test_a_stop_string_ends_an_answer_before_it(server: Server) -> None:
 def test_tools_that_run_elsewhere_are_left_out_with_a_warning(server: Server) -> None:
     answer = server.post(CHAT, chat(tools=[{"type": "web_search"}], max_tokens=2))
     assert answer.headers["x-constrained-warning"] == "ignored tools[0] of type web_search"
-
-
-# ---------------------------------------------------------------- reasoning
-
-
-def biased(server: Server, **biases: int) -> dict[str, int]:
-    names = {"opens": "<think>", "closes": "</think>", "calls": "<tool_call>"}
-    return {str(server.tokens.index(names.get(name, name))): bias for name, bias in biases.items()}
-
-
-def think(server: Server, path: str = CHAT, **fields: Any) -> Any:
-    body = {"messages": [USER], "temperature": 0, "max_tokens": 40, **fields}
-    return server.post(path, body, headers={"x-api-key": KEY}).body
-
-
-def test_reasoning_is_told_apart_and_has_a_budget(narrow_server: Server) -> None:
-    bias = biased(narrow_server, opens=100, x=50)
-    for budget in (0, 5):
-        made = think(narrow_server, thinking_budget=budget, logit_bias=bias, structured_outputs={"choice": ["yes"]})
-        message = made["choices"][0]["message"]
-        assert message.get("reasoning_content", "") == "x" * budget
-        assert message["content"] == "yes"
-        assert made["usage"]["completion_tokens_details"]["reasoning_tokens"] >= budget
-
-
-def test_reasoning_that_the_prompt_begins_is_closed_in_time_for_the_answer(narrow_server: Server) -> None:
-    bias = biased(narrow_server, x=50)
-    made = think(narrow_server, enable_thinking=True, logit_bias=bias, structured_outputs={"choice": ["yes"]})
-    message = made["choices"][0]["message"]
-    assert set(message["reasoning_content"]) == {"x"}
-    assert message["content"] == "yes"
-    assert made["choices"][0]["finish_reason"] == "stop"
-
-
-def test_reasoning_can_be_forbidden(narrow_server: Server) -> None:
-    bias = biased(narrow_server, opens=100, x=50)
-    made = think(narrow_server, enable_thinking=False, logit_bias=bias, max_tokens=4)
-    assert made["choices"][0]["message"] == {"role": "assistant", "content": "xxxx", "refusal": None}
-
-
-def test_thinking_blocks_come_when_asked_for(narrow_server: Server) -> None:
-    asked = {"type": "enabled", "budget_tokens": 3}
-    body = {"messages": [USER], "max_tokens": 40, "output_format": {"type": "choice", "choices": ["yes"]}}
-    made = think(narrow_server, MESSAGES, **body, thinking=asked)
-    assert [block["type"] for block in made["content"]] == ["thinking", "text"]
-    plain = think(narrow_server, MESSAGES, **body)
-    assert [block["type"] for block in plain["content"]] == ["text"]
-
-
-# ---------------------------------------------------------------- refusals
-
-
-NEGATED = {"properties": {"a": {"not": {"uniqueItems": True}}}}
-PARAMETERS = "tools[1].function.parameters#"
-NAMED = {"type": "function", "function": {"name": "g"}}
-RESULT = {"type": "function_call_output", "call_id": "a", "output": "x"}
-TEXT_FORMAT = {"format": {"type": "json_schema", "schema": {"type": 1}}}
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "param", "says"),
-    [
-        (CHAT, chat(temprature=1), "temprature", "not supported"),
-        (CHAT, chat(messages=[{"role": "tool", "tool_call_id": "a"}]), "messages[0].tool_call_id", "no call"),
-        (CHAT, chat(messages=[{**USER, "content": [{"type": "image_url"}]}]), "messages[0].content[0].type", "image"),
-        (CHAT, chat(tools=[TOOL, function(NEGATED)]), f"{PARAMETERS}/properties/a/not/uniqueItems", "uniqueItems"),
-        (CHAT, chat(tools=[{"type": "mcp"}, function({"type": 1})]), f"{PARAMETERS}/type", ""),
-        (CHAT, chat(tools=[TOOL, TOOL]), "tools[1].function.name", "after tools[0]"),
-        (CHAT, chat(response_format=schema_answer({"type": 1})), "response_format.json_schema.schema#/type", ""),
-        (CHAT, chat(structured_outputs={"regex": "("}), "structured_outputs.regex", "group is opened"),
-        (CHAT, chat(structured_outputs={"grammar": "start: ("}), "structured_outputs.grammar, line 1, column 9", ""),
-        (CHAT, chat(structured_outputs={"json": {"type": 1}}), "structured_outputs.json#/type", ""),
-        (CHAT, chat(structured_outputs={"choice": ["a"]}, tools=[TOOL]), "structured_outputs.choice", "cannot tell"),
-        (RESPONSES, {"input": "x", "text": TEXT_FORMAT}, "text.format.schema#/type", ""),
-        (RESPONSES, {"input": [RESULT]}, "input[0].tool_call_id", "no call"),
-        (CHAT, chat(tool_choice="required"), "tool_choice", "no tool to call"),
-        (CHAT, chat(tools=[TOOL], tool_choice=NAMED), "tool_choice", "no tool named 'g'"),
-        (CHAT, chat(tools=[TOOL], tool_choice="required", max_tokens=4), "max_tokens", "at least"),
-        (CHAT, chat(response_format=schema_answer(PERSON), max_completion_tokens=4), "max_completion_tokens", "least"),
-    ],
-)
-def test_refusals_name_the_place(server: Server, path: str, body: dict[str, Any], param: str, says: str) -> None:
-    answer = server.post(path, body)
-    assert answer.status == 400, answer.raw
-    error = answer.body["error"]
-    assert error["param"] == param
-    assert says in error["message"]
-    assert error["type"] == "invalid_request_error"
-
-
-def test_anthropic_clients_get_their_own_error_shape(server: Server) -> None:
-    body = {"max_tokens": 9, "messages": [USER], "tools": [{"name": "f", "input_schema": {"type": 1}}]}
-    answer = server.post(MESSAGES, body)
-    assert answer.status == 400
-    assert answer.body["type"] == "error"
-    assert answer.body["error"]["message"].startswith("tools[0].input_schema#/type")
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "body", "status", "code"),
-    [
-        ("POST", CHAT, {"model": "gpt", "messages": [USER]}, 404, "model_not_found"),
-        ("GET", "/v1/models/gpt", None, 404, "model_not_found"),
-        ("GET", "/v1/nothing", None, 404, "not_found"),
-        ("GET", CHAT, None, 405, None),
-        ("POST", CHAT, b"{", 400, "invalid_json"),
-        ("POST", CHAT, b"", 400, "invalid_json"),
-        ("POST", CHAT, chat(messages=[{"role": "user", "content": "x" * 5000}]), 400, "context_length_exceeded"),
-    ],
-)
-def test_other_refusals(server: Server, method: str, path: str, body: object, status: int, code: str | None) -> None:
-    answer = server.request(method, path, body)
-    assert answer.status == status
-    assert answer.body["error"]["code"] == code
-
-
-def test_models_health_and_description(server: Server) -> None:
-    models = server.get("/v1/models").body["data"]
-    assert models[0]["id"] == "tiny"
-    assert server.get(f"/v1/models/{models[1]['id']}").body["object"] == "model"
-    assert server.get("/health").body["status"] == "ok"
-    assert CHAT in server.get("/openapi.json").body["paths"]
-
-
-def test_metrics_count_tokens_and_requests(server: Server) -> None:
-    before = server.metric("constrained_completion_tokens_total")
-    server.post(CHAT, chat(tools=[TOOL], tool_choice="required", parallel_tool_calls=False))
-    assert server.metric("constrained_completion_tokens_total") > before
-    assert server.metric("constrained_forced_tokens_total") > 5
-    assert server.metric("constrained_grammar_lookups_total") > 0
-
-
-# ---------------------------------------------------------------- where from
-
-
-def test_other_hosts_and_pages_are_turned_away(server: Server) -> None:
-    assert server.get("/v1/models", headers={"Host": "evil.example"}).status == 403
-    assert server.post(CHAT, chat(max_tokens=1), headers={"Origin": "https://evil.example"}).status == 403
-    assert server.get("/v1/models", headers={"Host": f"localhost:{server.port}"}).status == 200
-
-
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({}, 401),
-        ({"Authorization": "Bearer wrong"}, 401),
-        ({"Authorization": KEY}, 401),
-        ({"Authorization": f"Bearer {KEY}"}, 200),
-        ({"x-api-key": KEY}, 200),
-        ({"x-api-key": "é"}, 401),
-    ],
-)
-def test_a_key_is_asked_for(narrow_server: Server, headers: dict[str, str], status: int) -> None:
-    encoded = {name: value.encode().decode("latin-1") for name, value in headers.items()}
-    assert narrow_server.get("/v1/models", headers=encoded).status == status
-    assert narrow_server.get("/health").status == 200
-
-
-def test_large_bodies_are_refused(narrow_server: Server) -> None:
-    answer = narrow_server.post(CHAT, b" " * (1 << 20) + b"{}", headers={"x-api-key": KEY})
-    assert (answer.status, answer.body["error"]["code"]) == (413, "request_too_large")
-
-
-# ---------------------------------------------------------------- load
-
-# An answer of thousands of tokens, whatever the model thinks.
-MANY = {"type": "array", "items": {"enum": ["a", "b"]}, "minItems": 1200}
-LONG = chat(response_format=schema_answer(MANY), max_tokens=7000)
-
-
-def stream_of(server: Server, stack: contextlib.ExitStack, body: dict[str, Any]) -> Any:
-    """A stream of which the first chunk has been read."""
-    connection = stack.enter_context(contextlib.closing(server.connection()))
-    connection.request("POST", CHAT, json.dumps({**body, "stream": True}), {"x-api-key": KEY})
-    response = connection.getresponse()
-    assert response.status == 200
-    response.readline()
-    return response
-
-
-def wait_until_idle(server: Server, seconds: float = 10) -> None:
-    until = time.monotonic() + seconds
-    while server.get("/health").body["pending"]:
-        assert time.monotonic() < until, "still busy"
-        time.sleep(0.02)
-
-
-def test_a_full_queue_says_when_to_come_again_and_a_lost_client_makes_room(narrow_server: Server) -> None:
-    wait_until_idle(narrow_server)
-    gone = narrow_server.metric("constrained_disconnects_total")
-    with contextlib.ExitStack() as stack:
-        for _ in range(2):
-            stream_of(narrow_server, stack, LONG)
-        refused = narrow_server.post(CHAT, chat(max_tokens=1), headers={"x-api-key": KEY})
-        assert (refused.status, refused.body["error"]["code"]) == (429, "queue_full")
-        assert 1 <= int(refused.headers["retry-after"]) <= 60
-    wait_until_idle(narrow_server)
-    assert narrow_server.metric("constrained_disconnects_total") == gone + 2
-    assert narrow_server.post(CHAT, chat(max_tokens=1), headers={"x-api-key": KEY}).status == 200
-
-
-def test_a_client_that_waits_for_a_whole_answer_and_goes_makes_room(narrow_server: Server) -> None:
-    wait_until_idle(narrow_server)
-    gone = narrow_server.metric("constrained_disconnects_total")
-    with contextlib.closing(narrow_server.connection()) as connection:
-        connection.request("POST", CHAT, json.dumps(LONG), {"x-api-key": KEY})
-        while not narrow_server.get("/health").body["pending"]:
-            time.sleep(0.02)
-    wait_until_idle(narrow_server, seconds=2)
-    assert narrow_server.metric("constrained_disconnects_total") == gone + 1
-
-
-def test_who_takes_too_long_is_told_so_and_not_to_try_again(narrow_server: Server) -> None:
-    wait_until_idle(narrow_server)
-    answer = narrow_server.post(CHAT, LONG, headers={"x-api-key": KEY})
-    assert (answer.status, answer.body["error"]["code"]) == (504, "timeout")
-    assert answer.headers["x-should-retry"] == "false"
-    streamed = narrow_server.post(CHAT, {**LONG, "stream": True}, headers={"x-api-key": KEY})
-    assert streamed.events[-1][1]["error"]["code"] == "timeout"
-    wait_until_idle(narrow_server, seconds=2)
-
-
-def test_hosted_tools_can_be_refused(narrow_server: Server) -> None:
-    answer = narrow_server.post(CHAT, chat(tools=[{"type": "web_search"}]), headers={"x-api-key": KEY})
-    assert (answer.status, answer.body["error"]["param"]) == (400, "tools[0].type")
-
-
-def test_a_tool_that_is_relaxed_is_named_in_the_answer(narrow_server: Server) -> None:
-    wait_until_idle(narrow_server)
-    refused = function({"properties": {"a": {"pattern": "("}}})
-    answer = narrow_server.post(CHAT, chat(tools=[TOOL, refused], max_tokens=2), headers={"x-api-key": KEY})
-    name = refused["function"]["name"]
-    assert answer.status == 200
-    assert answer.headers["x-constrained-warning"].startswith(f"relaxed {name}: {PARAMETERS}/properties/a/pattern")
-
-
-def test_a_waiting_stream_hears_heartbeats(narrow_server: Server) -> None:
-    wait_until_idle(narrow_server)
-    with contextlib.ExitStack() as stack:
-        stream_of(narrow_server, stack, LONG)
-        waiting = stream_of(narrow_server, stack, LONG)
-        heard = [waiting.readline() for _ in range(6)]
-    assert b": keep-alive\n" in heard
-    wait_until_idle(narrow_server)
-
-
-def test_streams_read_as_events(server: Server) -> None:
-    assert list(read_events(["event: a", "data: {}", "", ": comment", "data: [DONE]"])) == [("a", {}), (None, "[DONE]")]
