@@ -77,4 +77,5 @@ def test_requests_that_are_nearly_right_are_answered_or_refused(server: Server) 
 @pytest.mark.timeout(7200)
 def test_thousands_of_requests_that_are_nearly_right(server: Server) -> None:
     seed = random.randrange(1 << 30)
-    assert run(server, 4000, seed, hangs=1200)[400] > 100
+    seen = run(server, 4000, seed, hangs=1200)
+    assert min(seen[200], seen[400]) > 300, seen
