@@ -21,6 +21,7 @@ from constrained.errors import (
     VocabularyError,
 )
 from constrained.matcher import CompiledGrammar, Matcher
+from constrained.memory import limit_memory
 from constrained.sections import Limited, LimitedGrammar, Section
 from constrained.vocabulary.vocabulary import Vocabulary
 from constrained.warming import warm_up
@@ -44,6 +45,7 @@ __all__ = [
     "UnsupportedFeature",
     "Vocabulary",
     "VocabularyError",
+    "limit_memory",
     "warm_up",
 ]
 

@@ -15,6 +15,7 @@ pieces are known to be the same without being made.
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -37,7 +38,7 @@ Nodes = NDArray[np.int32]  # (M,) trie nodes
 WIDE = 3  # groups of bytes that lead back to a row from which many tokens pass
 MOST_PIECES = 6  # that are kept apart
 
-INNER_BYTES = 256 << 20  # of inner pieces kept per vocabulary, before all are dropped
+INNER_BYTES = 256 << 20
 _ENTRY_BYTES = 500  # of a piece without its tokens, roughly
 
 
@@ -60,7 +61,12 @@ class Profile:
 
 
 class Walker:
-    """Walks one vocabulary, and holds the inner pieces of masks over it. Shared by all its grammars."""
+    """Walks one vocabulary, and holds the inner pieces of masks over it. Shared by all its grammars.
+
+    most_bytes  of pieces kept for each vocabulary, before all are dropped
+    """
+
+    most_bytes: ClassVar[int] = INNER_BYTES
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.words = vocabulary.words
@@ -81,6 +87,11 @@ class Walker:
         self._profiles: dict[tuple[Meter, int], Profile] = {}
         self._bytes = 0
         self._parts: dict[int, frozenset[bytes]] = {}
+
+    @property
+    def size(self) -> int:
+        """Bytes of the pieces that are kept."""
+        return self._bytes
 
     # ------------------------------------------------------------------ tokens
 
@@ -311,7 +322,7 @@ class Walker:
 
     def _keep(self, size: int) -> None:
         self._bytes += size
-        if self._bytes > INNER_BYTES:
+        if self._bytes > self.most_bytes:
             self._inner.clear()
             self._profiles.clear()
             self._node_sets.clear()

@@ -32,8 +32,22 @@ class Memory:
         self._generation_bytes = most_bytes // 2
         self._young: dict[object, Any] = {}
         self._old: dict[object, Any] = {}
-        self._bytes = 0  # in young
+        self._bytes = self._old_bytes = 0
         self._lock = Lock()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all that is kept."""
+        return self._bytes + self._old_bytes
+
+    def limit(self, most_bytes: int) -> None:
+        """Keep at most so much from now on; what is there goes if it is more."""
+        with self._lock:
+            self._generation_bytes = most_bytes // 2
+            if self._bytes > self._generation_bytes:
+                self._young, self._bytes = {}, 0
+            if self._old_bytes > self._generation_bytes:
+                self._old, self._old_bytes = {}, 0
 
     def remembered(self, function: Callable[P, R]) -> Callable[P, R]:
         """`function`, whose results are kept here; its arguments must be hashable."""
@@ -56,13 +70,14 @@ class Memory:
             if size > self._generation_bytes:
                 return
             if self._bytes + size > self._generation_bytes:
-                self._young, self._old, self._bytes = {}, self._young, 0
+                self._young, self._old = {}, self._young
+                self._bytes, self._old_bytes = 0, self._bytes
             self._young[key] = result
             self._bytes += size
 
 
-_memory = Memory(MEMORY_BYTES)
-remembered = _memory.remembered
+memory = Memory(MEMORY_BYTES)
+remembered = memory.remembered
 
 
 def size_of(part: object) -> int:

@@ -1,0 +1,55 @@
+"""What all grammars share stays within its bounds, and nothing but time depends on them."""
+
+import pytest
+
+from constrained import CompiledGrammar, Vocabulary, limit_memory
+from constrained.automata.remembered import MEMORY_BYTES, memory
+from constrained.inner import INNER_BYTES, walker_for
+from grammars import compile_json_schema
+
+LETTERS = [*(bytes([byte]) for byte in range(256)), *(f"a{n}".encode() for n in range(1000)), None]
+
+
+@pytest.fixture(autouse=True)
+def default_bounds():
+    yield
+    limit_memory(automata=MEMORY_BYTES, masks=INNER_BYTES)
+
+
+def tool(number: int) -> dict:
+    properties = {f"a{number}": {"type": "string", "pattern": f"^[a-c]{{{number % 7},9}}$"}, "b": {"minimum": number}}
+    return {"type": "object", "properties": properties, "required": [*properties]}
+
+
+def masks(grammar: CompiledGrammar) -> list[bytes]:
+    """Along a shortest text."""
+    matcher = grammar.matcher()
+    seen = []
+    for token in matcher.shortest_tokens():
+        seen.append(matcher.bitmask().tobytes())
+        matcher.advance(token)
+    return seen
+
+
+def vocabulary() -> Vocabulary:
+    return Vocabulary.from_spellings(LETTERS, eos_token_ids=[len(LETTERS) - 1])
+
+
+def test_many_schemas_leave_no_more_behind_than_was_said_and_have_the_same_masks():
+    tools = [tool(number) for number in range(60)]
+    wide, narrow = vocabulary(), vocabulary()
+    limit_memory(automata=1 << 30, masks=1 << 30)
+    expected = [masks(compile_json_schema(one, wide)) for one in tools]
+    needed = walker_for(wide).size
+    bounds = {"automata": 20_000, "masks": 30_000}
+    assert needed > 2 * bounds["masks"]
+    limit_memory(**bounds)
+    for one, seen in zip(tools, expected, strict=True):
+        assert masks(compile_json_schema(one, narrow)) == seen
+        assert memory.size <= bounds["automata"]
+        assert walker_for(narrow).size <= bounds["masks"]
+
+
+def test_a_bound_below_nothing_is_refused():
+    with pytest.raises(ValueError, match="negative"):
+        limit_memory(masks=-1)
