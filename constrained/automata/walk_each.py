@@ -272,6 +272,11 @@ def by_cost(
     return sorted_tokens, sorted_cheapest, sorted_dearest
 
 
+# Times a power of two, the top five bits of this number differ for each of the 32: the table tells which it was.
+_DE_BRUIJN = np.uint64(0x077CB531)
+_BIT = np.argsort([(0x077CB531 << bit & 0xFFFFFFFF) >> 27 for bit in range(32)]).astype(np.uint8)
+
+
 @kernel
 def take_bits(words: Words, tokens: NDArray[np.int32]) -> int:
     """Move the bits of `words` to `tokens`: how many; FULL, and nothing is moved, if there are more than it holds."""
@@ -282,12 +287,9 @@ def take_bits(words: Words, tokens: NDArray[np.int32]) -> int:
             if count == tokens.shape[0]:
                 return walk.FULL
             lowest = word & (~word + np.uint32(1))
-            bit = 0
-            while lowest >> np.uint32(bit) != np.uint32(1):
-                bit += 1
-            tokens[count] = 32 * at + bit
+            tokens[count] = 32 * at + _BIT[(np.uint64(lowest) * _DE_BRUIJN & np.uint64(0xFFFFFFFF)) >> np.uint64(27)]
             count += 1
-            word &= word - np.uint32(1)
+            word ^= lowest
     for token in tokens[:count]:
         words[token >> 5] = np.uint32(0)
     return count

@@ -8,7 +8,8 @@ be 800 KB. The device unpacks it with one shift per token:
     allowed (B, 32 W)    flattened, cut to the width of the logits
     logits  (B, V)       where allowed, the model's; elsewhere exactly -inf
 
-Nothing but shift, and, where: the same function on the CPU backend, on Metal and on CUDA.
+Nothing but shift, and, where: the same function on Metal and on CUDA, in one kernel. The CPU backend does the same
+where it has to; mostly one side of a mask is short, and is written as a list there (listed.py).
 
 Shapes: B rows, V logits, W mask words.
 """
@@ -19,7 +20,7 @@ import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
-LANES = 32  # tokens in one word of a mask
+from constrained.runtime.listed import LANES, masked_by_lists
 
 
 def apply_mask(logits: mx.array, bits: mx.array | NDArray[np.uint32]) -> mx.array:
@@ -29,11 +30,17 @@ def apply_mask(logits: mx.array, bits: mx.array | NDArray[np.uint32]) -> mx.arra
     The widths need not agree: a logit beyond the mask is forbidden (models pad their vocabulary), a
     bit beyond the logits says nothing.
     """
+    is_on_gpu = mx.default_device() == mx.gpu
+    if isinstance(bits, np.ndarray) and not is_on_gpu:
+        rows = bits.reshape(-1, bits.shape[-1])
+        found = masked_by_lists(logits, rows) if len(rows) * logits.shape[-1] == logits.size else None
+        if found is not None:
+            return found
     words = mx.array(bits) if isinstance(bits, np.ndarray) else bits
     missing = -(-logits.shape[-1] // LANES) - words.shape[-1]
     if missing > 0:
         words = mx.pad(words, [(0, 0)] * (words.ndim - 1) + [(0, missing)])
-    return _masked_on_gpu(logits, words) if mx.default_device() == mx.gpu else masked(logits, words)
+    return _masked_on_gpu(logits, words) if is_on_gpu else masked(logits, words)
 
 
 def masked(logits: mx.array, words: mx.array) -> mx.array:

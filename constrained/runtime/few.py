@@ -16,26 +16,17 @@ from collections.abc import Sequence
 
 import mlx.core as mx
 import numpy as np
-from numpy.typing import NDArray
 
-from constrained.runtime.apply import LANES
+from constrained.runtime.listed import Ids, Words, listed
 from constrained.runtime.sampling import Sampler, log_probabilities
 
 MOST = 256  # tokens that are few
 
-Ids = NDArray[np.int32]  # (n,) ascending
 
-
-def few_tokens(mask: NDArray[np.uint32], width: int) -> Ids | None:
+def few_tokens(mask: Words, width: int) -> Ids | None:
     """The tokens of a mask (W,) that have one of `width` logits, if there are any and they are few; None if not."""
-    words = np.flatnonzero(mask[: -(-width // LANES)])
-    if len(words) > MOST or np.bitwise_count(mask[words]).sum() > MOST:
-        return None
-    lanes = (mask[words, None] >> np.arange(LANES, dtype=np.uint32)) & 1  # (N, 32)
-    at, lane = np.nonzero(lanes)
-    ids = (words[at] * LANES + lane).astype(np.int32)
-    ids = ids[ids < width]
-    return ids if len(ids) else None
+    ids = listed(mask, width, MOST)
+    return None if ids is None or not len(ids) else ids
 
 
 def choose_among(

@@ -20,9 +20,10 @@ import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.runtime.apply import LANES, apply_mask
+from constrained.runtime.apply import apply_mask
 from constrained.runtime.constraint import Constraint, Grammar, budgeted, constraint_of
 from constrained.runtime.evaluation import start
+from constrained.runtime.listed import LANES
 
 ROWS = 64  # sequences that are remembered
 

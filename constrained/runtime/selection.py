@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 
 from constrained.errors import ModelError
 from constrained.observation import Alternative, Observation
-from constrained.runtime.apply import LANES, apply_mask
+from constrained.runtime.apply import apply_mask
 from constrained.runtime.evaluation import finish, start
-from constrained.runtime.few import Ids, choose_among, few_tokens
+from constrained.runtime.few import choose_among, few_tokens
+from constrained.runtime.listed import LANES, Ids
 from constrained.runtime.sampling import Sampler, log_probabilities
 
 Words = NDArray[np.uint32]  # (W,) bit t % 32 of word t // 32 is token t

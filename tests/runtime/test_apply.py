@@ -46,6 +46,29 @@ def test_one_mask_may_serve_every_row():
     np.testing.assert_array_equal(np.array(apply_mask(mx.array(logits), mx.array(bits))), twin(logits, bits))
 
 
+@pytest.mark.parametrize("dtype", [mx.float16, mx.bfloat16, mx.float32])
+@pytest.mark.parametrize("forbidden", [0, 1, 60, 124, 125, 500, 900, 940, 999, 1000])
+def test_short_lists_and_long_ones_come_to_the_same(dtype: mx.Dtype, forbidden: int):
+    """Few forbidden tokens, few allowed ones, neither; among the forbidden logits are infinities and no numbers."""
+    rng = np.random.default_rng(forbidden)
+    rows, bits = random_logits(3, 1000), np.full((3, 32), 2**32 - 1, np.uint32)
+    for values, words in zip(rows, bits, strict=True):
+        chosen = rng.choice(1000, forbidden, replace=False)
+        values[chosen[::2]] = rng.choice([np.inf, -np.inf, np.nan], len(chosen[::2]))
+        for token in chosen:
+            words[token // 32] &= ~np.uint32(1 << token % 32)
+    values = mx.array(rows).astype(dtype)
+    expected = twin(np.array(values.astype(mx.float32)), bits)
+    for found in (apply_mask(values, bits), mx.stack([apply_mask(values[i], bits[i]) for i in range(3)])):
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(np.array(found.astype(mx.float32)), expected)
+    np.testing.assert_array_equal(np.array(apply_mask(values[:1], bits[0]).astype(mx.float32)), expected[:1])
+    assert (
+        np.array_equal(np.array(values.astype(mx.float32)), rows.astype(np.float32), equal_nan=True)
+        or dtype != mx.float32
+    )
+
+
 @pytest.mark.parametrize(("logits_size", "words"), [(100, 1), (64, 1), (65, 2), (31, 4), (1, 4), (1000, 1)])
 def test_widths_may_differ(logits_size: int, words: int):
     logits, bits = random_logits(2, logits_size), random_bits(2, words)

@@ -7,14 +7,11 @@ import mlx.core as mx
 import mlx_lm
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from mlx_lm.generate import BatchGenerator, generate_step, speculative_generate_step
+from mlx_lm.generate import BatchGenerator, generate_step
 from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.sample_utils import make_logits_processors, make_sampler
 
 from constrained.automata.regex import compile_rust
-from constrained.budget import Budgeted
 from constrained.errors import BudgetTooSmall, TokenRefused
 from constrained.grammar import Terminal
 from constrained.matcher import CompiledGrammar
@@ -29,11 +26,6 @@ PROMPT = [tiny.START, 20, 21, 22, 23]
 @pytest.fixture(scope="module")
 def model():
     return tiny.model()
-
-
-@pytest.fixture(scope="module")
-def draft():
-    return tiny.model(seed=7)
 
 
 def hot(seed: int) -> Callable[[mx.array], mx.array]:
@@ -168,57 +160,6 @@ def test_rows_of_a_batch_take_prompt_caches_and_other_processors(model):
     drain(batch, results)
     for uid, pattern in zip(uids, patterns, strict=True):
         assert matches(results[uid], pattern), pattern
-
-
-# ---------------------------------------------------------------- drafts
-
-
-@pytest.mark.parametrize("drafted", [1, 2, 5])
-@pytest.mark.parametrize("own_draft", [True, False], ids=["draft agrees", "draft differs"])
-def test_drafts_do_not_change_the_text(model, draft, drafted, own_draft):
-    plain = run(model, logits_processors=[GrammarProcessor(tiny.grammar(PATTERN))])
-    speculated = [
-        token
-        for token, _, _ in speculative_generate_step(
-            mx.array(PROMPT),
-            model,
-            model if own_draft else draft,
-            num_draft_tokens=drafted,
-            max_tokens=40,
-            logits_processors=[GrammarProcessor(tiny.grammar(PATTERN))],
-        )
-    ]
-    assert matches(speculated)
-    assert tiny.spell(speculated) == tiny.spell(plain)
-
-
-PATTERNS = st.sampled_from(
-    [PATTERN, "(abc|xyz)*(true|null)", "[a-z]{3,30}", r"\[(12|null|[ab]*)(, (12|null))*\]", "abc"]
-)
-
-
-@given(PATTERNS, st.integers(0, 50), st.integers(1, 6), st.integers(0, 12))
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-def test_no_draft_changes_a_text_with_a_budget(model, pattern, seed, drafted, slack):
-    """A random model drafts; most of it is rejected, and every rejection is taken back from the budget."""
-    grammar = tiny.grammar(pattern)
-    budget = Budgeted(grammar.matcher(), 1000).minimum + slack
-    drafts = tiny.model(seed=100 + seed)
-
-    def within_budget() -> list[GrammarProcessor]:
-        return [GrammarProcessor(Budgeted(grammar.matcher(), budget))]
-
-    prompt = [*PROMPT, 20 + seed % 30]
-    plain = run(model, prompt, logits_processors=within_budget())
-    speculated = [
-        token
-        for token, _, _ in speculative_generate_step(
-            mx.array(prompt), model, drafts, num_draft_tokens=drafted, max_tokens=60, logits_processors=within_budget()
-        )
-    ]
-    assert matches(speculated, pattern)
-    assert speculated[: speculated.index(tiny.END) + 1] == plain[: plain.index(tiny.END) + 1]
-    assert speculated.index(tiny.END) < budget
 
 
 # ---------------------------------------------------------------- mlx-lm's own functions
