@@ -8,7 +8,7 @@
 A pass reads some rows of one bank, or all. Shapes: b rows of a pass, T tokens, V logits.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import mlx.core as mx
@@ -72,9 +72,7 @@ class Bank:
         before = [self._lengths[uids[row]] for row in rows]
         reading = Reading(rows, len(uids), before, [len(tokens) for tokens in fed])
         inputs = mx.array([[*tokens, *[0] * (reading.width - len(tokens))] for tokens in fed])  # (b, T)
-        logits = model(inputs, cache=[layer.begin(reading) for layer in self._layers])  # (b, T, V)
-        for layer in self._layers:
-            layer.end(reading)
+        logits = self._pass(model, inputs, reading)
         for uid, piece in pieces.items():
             self._lengths[uid] += len(piece.tokens)
         wanted = [
@@ -92,3 +90,25 @@ class Bank:
             logits = logits[mx.array(places), mx.array(columns)]
         start(logits)
         return [uid for uid, *_ in wanted], logits
+
+    def read_chosen(
+        self, model: Callable[..., mx.array], chosen: Sequence[int], tokens: mx.array
+    ) -> tuple[list[int], mx.array]:
+        """Start a pass in which every row reads a token that only the device knows: (R,), of the rows `chosen`, which
+        are all. Returns whose the logits (R, V) are, and them."""
+        uids = self.uids
+        order = list(map(list(chosen).index, uids))
+        if order != list(range(len(order))):
+            tokens = tokens[mx.array(order)]
+        reading = Reading(range(len(uids)), len(uids), list(self._lengths.values()), [1] * len(uids))
+        logits = self._pass(model, tokens[:, None], reading)[:, 0]
+        self._lengths = {uid: length + 1 for uid, length in self._lengths.items()}
+        start(logits)
+        return uids, logits
+
+    def _pass(self, model: Callable[..., mx.array], inputs: mx.array, reading: Reading) -> mx.array:
+        """(b, T, V) logits, lazily."""
+        logits = model(inputs, cache=[layer.begin(reading) for layer in self._layers])
+        for layer in self._layers:
+            layer.end(reading)
+        return logits

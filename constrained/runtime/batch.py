@@ -10,6 +10,7 @@ One step, in this order:
     3  the pass over what every row said last is started, and the model runs        (rows.py)
     4  one upload of the masks, one selection, one reading of the tokens            (selection.py)
        a row whose mask is late keeps its logits, and is chosen for when the mask is there
+       on a GPU the next pass is mostly started before the tokens are read          (ahead.py)
     5  workers tell every row's grammar its token, and ask for those that are forced to follow: the next passes
        read them (passes.py); a row whose grammar is late sits out the passes until it has an answer
 
@@ -27,6 +28,7 @@ from mlx_lm.tokenizer_utils import TokenizerWrapper
 from mlx_lm.utils import maybe_set_recommended_wired_limit
 
 from constrained.errors import LimitExceeded, ModelError
+from constrained.runtime.ahead import flows, with_earlier
 from constrained.runtime.answer import Answer, Forced, SequenceRequest
 from constrained.runtime.constraint import Guide, guide_of
 from constrained.runtime.generated import GeneratedToken
@@ -73,12 +75,16 @@ class Late:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Saying:
-    """A sequence whose grammar is told a token, or asked what it begins with (`question` None), and since when."""
+    """A sequence whose grammar is told a token, or asked what it begins with (`question` None), and since when.
+
+    was_read  the model reads the token already, in a pass that runs ahead
+    """
 
     sequence: Running
     since: float
     question: Question | None = None
     picked: Picked | None = None
+    was_read: bool = False
 
     def ask(self) -> Said:
         """Ask the grammar; in a worker."""
@@ -96,6 +102,7 @@ class BatchEngine:
     mask_seconds        for one mask, or for what follows a token; a grammar that takes longer ends its sequence
                         with LimitExceeded, and holds up no other
 
+    run_ahead           start passes before their tokens are read; by default on a GPU
     rows                who executes the passes; by default this process, alone
 
     Raises ModelError for a model whose caches cannot be batched.
@@ -110,6 +117,7 @@ class BatchEngine:
         prefill_step: int = 512,
         prefix_cache_bytes: int = 1 << 30,
         mask_seconds: float = 20.0,
+        run_ahead: bool | None = None,
         rows: Rows | None = None,
     ) -> None:
         if max_batch < 1 or prefill_step < 1 or prefix_cache_bytes < 0:
@@ -119,6 +127,9 @@ class BatchEngine:
         self._rows = rows or Rows(model, solo=max_batch == 1)
         self._guides = Workers[Guide]()
         self._sayers = Workers[Said]()
+        wanted = mx.default_device() == mx.gpu if run_ahead is None else run_ahead
+        self._runs_ahead = wanted and self._rows.runs_ahead
+        self._ahead: Outcome | None = None  # of a pass over tokens that were not known yet
         self._late: dict[int, Late] = {}
         self._saying: dict[int, Saying] = {}
         self._mask_seconds = mask_seconds
@@ -174,6 +185,7 @@ class BatchEngine:
         self._guides.close()
         self._sayers.close()
         self._rows.clear()
+        self._ahead = None
         if self._wired_limit is not None:
             mx.synchronize()
             mx.set_wired_limit(self._wired_limit)
@@ -187,12 +199,18 @@ class BatchEngine:
         if self.idle:
             return []
         told = self._begin() + self._heard(())
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            self._keep_for_later(ahead)
+        choosing = {row.uid for row in self._schedule.rows if row.chooses and row.uid not in self._saying}
         plan = self._schedule.plan()
         rows = [row for row in self._schedule.rows if row.chooses and row.uid not in self._saying]
         asked = {row.uid: partial(guide_of, one) for row in rows if (one := row.answer.constraint) is not None}
         try:
             self._guides.ask(asked)
             outcome = self._rows.execute(plan)
+            if ahead is not None:
+                outcome = with_earlier(outcome, ahead, choosing)
             nothing = outcome.logits is None and not plan.read
             guides = self._guides.collect(asked.keys() - self._late, idle=nothing) if asked else {}
             events = told + self._progress(plan, outcome) + self._generate(outcome, guides)
@@ -245,6 +263,9 @@ class BatchEngine:
     def _follow(self, saying: Saying, said: Said | Exception) -> list[TokenEvent]:
         if isinstance(said, Exception):
             raise said
+        late = self._late.pop(saying.sequence.uid, None)
+        if late is not None and not said.forced:  # else a pass came too early
+            self._late[saying.sequence.uid] = Late(late.logits, time.monotonic())
         sequence, question, picked = saying.sequence, saying.question, saying.picked
         first: list[GeneratedToken] = []
         if question is None:
@@ -253,7 +274,14 @@ class BatchEngine:
             assert picked is not None
             assert not isinstance(question.guide, Exception)
             first = [sequence.answer.event(picked, question.guide, said.why)]
-        return self._events(sequence, first + sequence.say(said))
+        return self._events(sequence, first + sequence.say(said, was_read=saying.was_read))
+
+    def _keep_for_later(self, ahead: Outcome) -> None:
+        """Keep the logits of rows whose grammars are still being told the token that was read ahead."""
+        assert ahead.logits is not None
+        for place, uid in enumerate(ahead.uids):
+            if uid in self._saying:
+                self._late[uid] = Late(ahead.logits[place : place + 1], time.monotonic())
 
     def _progress(self, plan: Plan, outcome: Outcome) -> list[SequenceEvent]:
         """What became of the prompts."""
@@ -271,15 +299,21 @@ class BatchEngine:
         questions = [*self._questions(outcome, guides), *self._overdue(guides)]
         if not questions:
             return []
-        logits, rows = _gathered(questions, outcome), [question.row for question in questions]
+        selection = select(_gathered(questions, outcome), [question.row for question in questions])
+        if self._runs_ahead and self._may_run_ahead(questions):
+            selection.start()
+            self._ahead = self._rows.run_ahead([question.sequence.uid for question in questions], selection.tokens)
         events: list[SequenceEvent] = []
         lost: set[int] = set()
         saying: list[Saying] = []
-        for question, picked in zip(questions, select(logits, rows).read_each(), strict=True):
+        for question, picked in zip(questions, selection.read_each(), strict=True):
             uid = question.sequence.uid
             try:
                 if uid not in lost and question.forced is None:
-                    saying.append(Saying(question.sequence, time.monotonic(), question, _picked(question, picked)))
+                    chosen = _picked(question, picked)
+                    saying.append(
+                        Saying(question.sequence, time.monotonic(), question, chosen, self._ahead is not None)
+                    )
                 elif uid not in lost and question.forced is not None:
                     events += self._tell_forced(question, question.forced, _picked(question, picked))
             except Exception as error:  # noqa: BLE001  a row's own failure
@@ -287,6 +321,16 @@ class BatchEngine:
                 self._remove(uid)
                 events.append(SequenceFailed(uid, error))
         return events + self._say(saying)
+
+    def _may_run_ahead(self, questions: Sequence[Question]) -> bool:
+        """Does every row there is choose a token now, which will be read alone?"""
+        rows = self._schedule.rows
+        if self._new or self._schedule.reading or len(questions) != len(rows) or len({row.bank for row in rows}) > 1:
+            return False
+        if any(one.kept is not None or one.forced is not None for one in questions):
+            return False
+        guides = [(one.sequence.answer, one.guide) for one in questions]
+        return all(not isinstance(guide, Exception) and flows(answer, guide) for answer, guide in guides)
 
     def _questions(self, outcome: Outcome, guides: Mapping[int, Guide | Exception]) -> Iterator[Question]:
         """What the logits of a step are for: first the tokens that wait to be said, then the choice of a new one."""
@@ -312,7 +356,7 @@ class BatchEngine:
     def _give_up(self) -> list[SequenceEvent]:
         """End the sequences whose grammars have been thinking for too long."""
         until = time.monotonic() - self._mask_seconds
-        late = [uid for uid, one in (*self._late.items(), *self._saying.items()) if one.since < until]
+        late = dict.fromkeys(uid for uid, one in (*self._late.items(), *self._saying.items()) if one.since < until)
         for uid in late:
             self._remove(uid)
         message = f"the grammar takes more than {self._mask_seconds:g} seconds for one token"
@@ -337,13 +381,14 @@ class BatchEngine:
         """Note what the step's passes took. The last token has been read, so they are over."""
         for spent in outcome.spent:
             self._schedule.costs.read(spent.tokens, spent.seconds)
-        if len(plan.passes) == 1 and all(len(piece.tokens) == 1 for piece in plan.passes[0]):
+        if self._ahead is None and len(plan.passes) == 1 and all(len(piece.tokens) == 1 for piece in plan.passes[0]):
             self._schedule.costs.passed(len(plan.passes[0]), time.perf_counter() - outcome.started)
 
     def _fail_active(self, error: Exception) -> list[SequenceEvent]:
         self._rows.clear()
         self._late.clear()
         self._saying = {uid: one for uid, one in self._saying.items() if one.question is None}
+        self._ahead = None
         return [SequenceFailed(sequence.uid, error) for sequence in self._schedule.reset()]
 
 

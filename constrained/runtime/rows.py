@@ -12,7 +12,7 @@ import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import mlx.core as mx
 from mlx_lm.models.cache import make_prompt_cache
@@ -76,7 +76,12 @@ class Outcome:
 
 
 class Rows:
-    """The caches of a batch: of its prompts, its rows, and the entries kept for later prompts."""
+    """The caches of a batch: of its prompts, its rows, and the entries kept for later prompts.
+
+    runs_ahead  can it read what only the device knows? Not where others have to be told what is read
+    """
+
+    runs_ahead: ClassVar[bool] = True
 
     def __init__(self, model: LanguageModel, *, solo: bool = False) -> None:
         """For one row at a time (`solo`), or several; ModelError if the model's caches allow only one."""
@@ -108,6 +113,13 @@ class Rows:
             if join.uid not in outcome.failed:
                 self._join(join, outcome)
         self._pass(plan, outcome)
+        return outcome
+
+    def run_ahead(self, uids: Sequence[int], tokens: mx.array) -> Outcome:
+        """Start a pass over tokens (R,) that were chosen and not told yet, one for each row `uids` of the only bank."""
+        (bank,) = self._banks.values()
+        outcome = Outcome()
+        outcome.uids, outcome.logits = bank.read_chosen(self._model, uids, tokens)
         return outcome
 
     @property

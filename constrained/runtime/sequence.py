@@ -122,10 +122,16 @@ class Running:
         """Has it read all that is known, so that a token must be chosen?"""
         return not self.feed and not self.answer.why
 
-    def say(self, said: "Said") -> list[GeneratedToken]:
-        """Note what the grammar has made of a token; return the forced ones of which there is no more to know."""
+    def say(self, said: "Said", *, was_read: bool = False) -> list[GeneratedToken]:
+        """Note what the grammar has made of a token; return the forced ones of which there is no more to know.
+
+        was_read  the model has read it already, before it was known
+        """
         if said.token is not None:
             self._note(said.token, said.why)
+        if was_read:
+            self.done += 1
+            self.feed.clear()
         told: list[GeneratedToken] = []
         for one in said.forced:
             self._note(one.token, one.why)

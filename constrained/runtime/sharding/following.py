@@ -58,6 +58,8 @@ class Ledger:
 class LeadingRows(Rows):
     """Rank 0's rows: whatever they execute, all ranks do."""
 
+    runs_ahead = False
+
     def __init__(self, model: LanguageModel, channel: Leader) -> None:
         super().__init__(started_whole(model))
         self._channel = channel

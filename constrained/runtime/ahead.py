@@ -1,0 +1,49 @@
+"""When a batch goes on before it knows what was chosen, and what becomes of the pass that it has begun.
+
+    device   pick t | pass over t ......... | pick u | pass over u ....
+    host            `- read t, tell, masks -'        `- read u, tell, masks
+
+On a GPU the device would otherwise wait for the host: for the tokens to be read, told to grammars and users, and for
+the next graph to be built. The pass is of the right tokens whatever they are, so results are the same. It is in vain
+only for a row that has said its last token; and for one behind whose token others must follow it comes too early,
+since they would have been read with it. So nobody runs ahead
+
+    * while prompts are read, rows wait for masks, or log-probabilities of forced tokens are asked for,
+    * when a row has just one token left,
+    * when a row may take tokens without asking and has few to choose from: there, others mostly must follow.
+      In the middle of texts it has many.
+
+On the CPU backend a pass blocks the thread that starts it: nothing is won, and tokens are told a pass later.
+"""
+
+from collections.abc import Collection
+
+import mlx.core as mx
+import numpy as np
+
+from constrained.runtime.answer import Answer
+from constrained.runtime.constraint import Guide
+from constrained.runtime.few import MOST
+from constrained.runtime.rows import Outcome
+
+
+def flows(answer: Answer, guide: Guide | None) -> bool:
+    """Will the next token be read alone, as far as can be said before it is chosen?"""
+    asked = answer.request
+    if answer.position + 1 >= asked.max_tokens:
+        return False
+    if guide is None or not asked.fast_forward:
+        return True
+    looks = asked.logprobs_of_forced or asked.observe
+    return not looks and int(np.bitwise_count(guide.mask).sum()) > MOST
+
+
+def with_earlier(outcome: Outcome, earlier: Outcome, uids: Collection[int]) -> Outcome:
+    """`outcome`, and before it what an earlier pass has found out about `uids`."""
+    places = [place for place, uid in enumerate(earlier.uids) if uid in uids]
+    if not places or earlier.logits is None:
+        return outcome
+    logits = earlier.logits if len(places) == len(earlier.uids) else earlier.logits[mx.array(places)]
+    outcome.uids = [earlier.uids[place] for place in places] + outcome.uids
+    outcome.logits = logits if outcome.logits is None else mx.concatenate([logits, outcome.logits])
+    return outcome
