@@ -1,8 +1,8 @@
 """What do eight sequences with a grammar cost beside eight without, and what is saved by not asking the model?
 
-Claims: at equal tokens a batch of constrained sequences is at most 3% slower than a free one; the masks of
-32 rows that were met before take under a millisecond; in a batch, too, forced tokens are worth not asking
-for; a conversation's next turn reads only what is new.
+Claims: at equal tokens, in places met before, a batch of constrained sequences is at most 3% slower than a free
+one; the masks of 32 rows that were met before take under a millisecond; in a batch, too, forced tokens are worth
+not asking for; a conversation's next turn reads only what is new.
 """
 
 import json
@@ -72,10 +72,28 @@ def random_weights(tokenizer: str, steps: int) -> Iterator[Row]:
 def compared(
     what: str, engines: list[BatchEngine], prompts: list[list[int]], vocabulary: Vocabulary, steps: int
 ) -> Iterator[Row]:
-    """Two batches that take turns, step by step: one constrained, one free."""
-    for prompt, grammar in zip(prompts, long_answers(vocabulary), strict=True):
+    """Two batches that take turns, step by step: one constrained, one free. They ran before: masks have been met."""
+    grammars = long_answers(vocabulary)
+    for _ in range(2):
+        times = turns(engines, prompts, grammars, steps)
+    ratios = [constrained / free for constrained, free in zip(*times, strict=True)]
+    yield row(f"{what}: {ROWS} free rows, a step", times[1])
+    ratio = statistics.median(ratios)
+    note = f"{ratio:.3f} times the free step taken next to it (median)"
+    yield row(f"{what}: {ROWS} constrained rows, a step", times[0], note=note, ratio=round(ratio, 4))
+    for engine in engines:
+        engine.close()
+
+
+def turns(
+    engines: list[BatchEngine], prompts: list[list[int]], grammars: list[CompiledGrammar], steps: int
+) -> tuple[list[float], list[float]]:
+    """Microseconds of each step of the constrained batch and of the free one."""
+    uids: list[tuple[BatchEngine, int]] = []
+    for prompt, grammar in zip(prompts, grammars, strict=True):
         for engine, constraint in zip(engines, (grammar.matcher(), None), strict=True):
-            engine.add(SequenceRequest(prompt=prompt, constraint=constraint, max_tokens=4000, fast_forward=False))
+            asked = SequenceRequest(prompt=prompt, constraint=constraint, max_tokens=4000, fast_forward=False)
+            uids.append((engine, engine.add(asked)))
     for engine in engines:
         while len([event for event in engine.step() if isinstance(event, TokenEvent)]) < ROWS:
             pass  # the prompts
@@ -86,13 +104,12 @@ def compared(
             said = engine.step()
             spent.append((time.perf_counter() - before) * 1e6)
             assert len(said) == ROWS, "a sequence ended"
-    ratios = [constrained / free for constrained, free in zip(*times, strict=True)]
-    yield row(f"{what}: {ROWS} free rows, a step", times[1])
-    ratio = statistics.median(ratios)
-    note = f"{ratio:.3f} times the free step taken next to it (median)"
-    yield row(f"{what}: {ROWS} constrained rows, a step", times[0], note=note, ratio=round(ratio, 4))
+    for engine, uid in uids:
+        engine.cancel(uid)
     for engine in engines:
-        engine.close()
+        while not engine.idle:
+            engine.step()
+    return times
 
 
 def masks(runs: int) -> Iterator[Row]:
@@ -105,6 +122,8 @@ def masks(runs: int) -> Iterator[Row]:
     def ask() -> None:
         guides.ask(rows)
         answers = guides.collect(rows)
+        while len(answers) < len(rows):  # the first time, masks may be late
+            answers |= guides.collect(rows)
         pack([answers[uid].mask for uid in rows], vocabulary.size)
 
     ask()
