@@ -162,6 +162,8 @@ class ArrayPlan:
                 needs.append(need)
                 if self._carriers(state, one.shape, one.start, need) < need or self._crowded(state, one, need):
                     return False
+                if array.unique and self._runs_out(state, one.shape, need):
+                    return False
             if one.high < UNBOUNDED:
                 forced = self._forced(state, one.lacks, one.start)
                 if forced > one.high - count:
@@ -170,6 +172,15 @@ class ArrayPlan:
             together = shapes.both(array.rest, *(one.shape for one in array.contains))
             return (max(needs) if alive(together) else sum(needs)) <= room
         return not needs or needs[0] <= room
+
+    def _runs_out(self, state: ArrayState, shape: Shape, need: int) -> bool:
+        """Are there fewer values left of a shape than are needed, where all must differ? Of scalars alone."""
+        writer, both = self.writer, self.writer.shapes.both
+        left = both(shape, writer.shapes.among(state.seen, False)) if state.seen else shape
+        left = left if self.array.prefix else both(left, self.array.rest)
+        if any(plan.alive() for plan in writer.structured(left)):
+            return False
+        return writer.variety(left, need) < need
 
     def _crowded(self, state: ArrayState, one: Contains, need: int) -> bool:
         """Would items that `one` still needs have to count for another `contains` whose maximum is reached?"""

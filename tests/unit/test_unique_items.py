@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from constrained import Vocabulary
+from constrained.errors import Unsatisfiable
 from grammars import compile_json_schema
+from tests.conformance.json_schema.acceptance import accepts, byte_vocabulary
 from tests.support.grammars import tokens_of
 
 # Single bytes, and tokens that leave an item and enter the next.
@@ -89,3 +91,26 @@ def test_more_items_than_there_are_cannot_be_asked_for():
     schema = {"type": "array", "items": {"enum": ["a", "b"]}, "uniqueItems": True, "minItems": 3}
     matcher = compile_json_schema({"anyOf": [schema, {"type": "null"}]}, VOCABULARY).matcher()
     assert not matcher.allows(ord("["))
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"uniqueItems": True, "contains": {"const": 1}, "minContains": 2},
+        {"uniqueItems": True, "contains": {"enum": ["a", None, True]}, "minContains": 4},
+        {"uniqueItems": True, "items": {"maximum": 2}, "contains": {"type": "integer", "minimum": 1}, "minContains": 3},
+    ],
+)
+def test_where_too_few_different_items_count_the_schema_is_empty(schema: dict[str, Any]) -> None:
+    with pytest.raises(Unsatisfiable):
+        compile_json_schema({**schema, "type": "array"}, byte_vocabulary())
+    low = schema["minContains"] - 1
+    assert compile_json_schema({**schema, "type": "array", "minContains": low}, byte_vocabulary())
+
+
+def test_an_item_that_is_still_needed_is_not_taken_for_another_count() -> None:
+    """Of three values two must count: one of them may be taken for something else, not two."""
+    schema = {"uniqueItems": True, "items": {"enum": [1, 2, 3, 9]}, "contains": {"maximum": 3}, "minContains": 3}
+    grammar = compile_json_schema({**schema, "type": "array"}, byte_vocabulary())
+    assert accepts(grammar, "[9, 3, 1, 2]")
+    assert not accepts(grammar, "[9, 3, 1]")
