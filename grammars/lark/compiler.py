@@ -5,6 +5,7 @@ text --source--> productions --terminals--> automata --+-- greedy:  scanner, LAL
 """
 
 import hashlib
+from collections.abc import Mapping
 from typing import Literal
 
 from constrained.errors import UnsupportedFeature
@@ -22,7 +23,12 @@ Lexer = Literal["greedy", "dynamic"]
 
 
 def compile_lark(
-    text: str, vocabulary: Vocabulary, *, start: str = "start", lexer: Lexer | None = None
+    text: str,
+    vocabulary: Vocabulary,
+    *,
+    start: str = "start",
+    lexer: Lexer | None = None,
+    declared: Mapping[str, str] | None = None,
 ) -> CompiledGrammar:
     """The grammar of the texts that Lark parses with grammar `text` from rule `start`.
 
@@ -30,13 +36,16 @@ def compile_lark(
     parser with lexer="dynamic_complete". None: greedy where the grammar is LALR(1) and every piece of it
     can be lexed so, dynamic otherwise.
 
+    declared    what `%declare`d terminals stand for: {"CALL": "<|call|>"}, control tokens as grammars write them
+
     The grammar's `report` says which it was, and what of the text has no meaning (report.py).
 
     Raises InvalidGrammar for what Lark refuses, UnsupportedFeature, Unsatisfiable or LimitExceeded; with
     line and column where they are known.
     """
-    node, report = _compiled(text, vocabulary, start, lexer, None)
-    parts = ("lark", text, start, str(lexer), vocabulary.fingerprint)
+    declared = declared or {}
+    node, report = _compiled(text, vocabulary, start, lexer, None, declared)
+    parts = ("lark", text, start, str(lexer), repr(sorted(declared.items())), vocabulary.fingerprint)
     fingerprint = hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()
     return CompiledGrammar(node, vocabulary, fingerprint, report)
 
@@ -53,13 +62,18 @@ def lark_node(
 
     Without one, nothing can follow them but the end.
     """
-    return _compiled(text, vocabulary, start, lexer, enclosure)[0]
+    return _compiled(text, vocabulary, start, lexer, enclosure, {})[0]
 
 
 def _compiled(
-    text: str, vocabulary: Vocabulary, start: str, lexer: Lexer | None, enclosure: Enclosure | None
+    text: str,
+    vocabulary: Vocabulary,
+    start: str,
+    lexer: Lexer | None,
+    enclosure: Enclosure | None,
+    declared: Mapping[str, str],
 ) -> tuple[Node, tuple[Finding, ...]]:
-    source = read_source(text, start)
+    source = read_source(text, start, declared)
     automata, others = lexemes(source, vocabulary, enclosure), leaves(source, vocabulary, enclosure)
     why = "as asked for"
     if lexer != "dynamic":

@@ -113,12 +113,40 @@ class Dialect:
     endings: dict[str, Ending] = field(default_factory=dict[str, Ending])  # by terminal
     sites: dict[str, int] = field(default_factory=dict[str, int])  # offsets of the above in the user's text
 
+    def define(self, name: str, written: str) -> None:
+        """Let terminal `name`, which the text declares, stand for control tokens. Raises InvalidGrammar."""
+        tokens = control_tokens(written)
+        declaration = re.search(
+            rf"^[ \t]*%declare\b[^\n]*?(?<=\s)({re.escape(name)})\b", self.places.user, re.MULTILINE
+        )
+        if tokens is None:
+            raise InvalidGrammar(f"terminal {name}: {written!r} is not how control tokens are written: <|name|>, <[7]>")
+        if declaration is None:
+            raise InvalidGrammar(f"terminal {name} is not declared in the grammar", hint=f"write %declare {name}")
+        self.extensions[name] = tokens
+        self.sites[name] = declaration.start(1)
+
     def in_the_users_words(self, message: str) -> str:
         """`message` about the text given to Lark, with what the user wrote in the place of our names."""
         for name, offset in self.sites.items():
             written = re.match(r"\s*([^\s:,|)]+)", self.places.user[offset:])
             message = re.sub(rf"\b{name}\b", written[1] if written else name, message)
         return message
+
+
+def control_tokens(written: str) -> ControlTokens | None:
+    """What `<|name|>`, `<name>` or `<[7,9-12]>` stands for; None for anything else."""
+    if not re.fullmatch(_CONTROL, written):
+        return None
+    if not written.startswith("<["):
+        return ControlTokens(name=written)
+    ids: list[tuple[int, int]] = []
+    for part in written[2:-2].split(","):
+        low, dash, high = (piece.strip() for piece in part.partition("-"))
+        if not (low.isdecimal() and (high.isdecimal() or not dash)):
+            return None
+        ids.append((int(low), int(high or low)))
+    return ControlTokens(ids=tuple(ids))
 
 
 def read_dialect(text: str) -> Dialect:
@@ -218,15 +246,10 @@ class _Reader:
     # ------------------------------------------------------------ control tokens
 
     def _control(self, written: str, start: int) -> ControlTokens:
-        if not written.startswith("<["):
-            return ControlTokens(name=written)
-        ids: list[tuple[int, int]] = []
-        for part in written[2:-2].split(","):
-            low, dash, high = (piece.strip() for piece in part.partition("-"))
-            if not (low.isdecimal() and (high.isdecimal() or not dash)):
-                raise self._unsupported(f"the token set {written}", start)
-            ids.append((int(low), int(high or low)))
-        return ControlTokens(ids=tuple(ids))
+        tokens = control_tokens(written)
+        if tokens is None:
+            raise self._unsupported(f"the token set {written}", start)
+        return tokens
 
     # ------------------------------------------------------------ attributes
 

@@ -8,7 +8,7 @@ is productions over names, and every terminal a pattern of Python's `re`.
 """
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -59,11 +59,16 @@ class Source:
         return self.dialect.places.find(rf"{pattern}\b{re.escape(last)}\b") or self.dialect.places.find(pattern)
 
 
-def read_source(text: str, start: str) -> Source:
-    """Load a grammar. Raises InvalidGrammar, UnsupportedFeature or LimitExceeded, with line and column."""
+def read_source(text: str, start: str, declared: Mapping[str, str]) -> Source:
+    """Load a grammar, in which `%declare`d terminals are the control tokens that `declared` says.
+
+    Raises InvalidGrammar, UnsupportedFeature or LimitExceeded, with line and column.
+    """
     if len(text) > _LENGTH:
         raise LimitExceeded(f"a grammar of {len(text)} characters, over {_LENGTH}")
     dialect = read_dialect(text)
+    for name, written in declared.items():
+        dialect.define(name, written)
     if relative := dialect.places.find(r"^\s*%import\s+\."):
         raise UnsupportedFeature("a relative %import is not supported: grammars read no files", where=relative)
     with _as_grammar_errors(dialect):
@@ -86,7 +91,7 @@ def _check_declared(source: Source) -> None:
     for name in [symbol.name for rule in source.rules for symbol in rule.expansion if symbol.is_term]:
         if name not in known:
             place = source.dialect.places.find(rf"(?<=\s){re.escape(name)}\b")
-            hint = "write control tokens as <|name|>"
+            hint = f'write control tokens as <|name|>, or say which it is: declared={{"{name}": "<|name|>"}}'
             raise UnsupportedFeature(f"terminal {name} is declared but not defined", where=place, hint=hint)
 
 

@@ -130,6 +130,41 @@ def test_control_tokens_are_matched_by_id():
         assert matcher.grammar.start.completion() == (5, b"a", 5)
 
 
+@pytest.mark.parametrize("lexer", ["greedy", "dynamic"])
+def test_declared_terminals_are_the_control_tokens_that_the_program_says(lexer):
+    def allowed(matcher):
+        return [token for token in range(8) if matcher.allows(token)]
+
+    vocabulary = Vocabulary.from_spellings([b"a", b"<", b"|", b"x", b">", None, None, None], [7], {"<|x|>": 5})
+    grammar = "start: CALL A+ END?\nA: /a/\n%declare CALL END"
+    compiled = compile_lark(grammar, vocabulary, lexer=lexer, declared={"CALL": "<|x|>", "END": "<[6]>"})
+    matcher = compiled.matcher()
+    assert allowed(matcher) == [5]
+    matcher.advance(5)
+    assert allowed(matcher) == [0]
+    matcher.advance(0)
+    assert allowed(matcher) == [0, 6, 7]
+    other = compile_lark(grammar, vocabulary, lexer=lexer, declared={"CALL": "<[6]>", "END": "<|x|>"})
+    assert allowed(other.matcher()) == [6]
+    assert other.fingerprint != compiled.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("declared", "says", "where"),
+    [
+        ({"A": "x"}, "not how control tokens are written", ""),
+        ({"A": "<[5-]>"}, "not how control tokens are written", ""),
+        ({"A": "<|x|>", "B": "<|x|>"}, "terminal B is not declared", ""),
+        ({"A": "<|nobody|>"}, "nobody", "line 2, column 10"),
+        ({"A": "<[99]>"}, "token 99 is no control token", "line 2, column 10"),
+    ],
+)
+def test_declarations_that_mean_nothing_are_refused(declared, says, where):
+    with pytest.raises(InvalidGrammar, match=says) as caught:
+        compile_lark('start: "a" A\n%declare A', BYTES, declared=declared)
+    assert caught.value.where == where
+
+
 def test_rules_that_end_at_a_text():
     only('start: t "!"\nt[stop="END"]: /(?s:.)*/', ["END!", "a\nEND!"], ["aEND", "ENDEND!", "a!"])
     only('start: t "!"\nt[suffix=/[.;]/]: /.*/', ["a;!", ".!"], ["a;;!"])
