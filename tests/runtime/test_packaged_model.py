@@ -1,7 +1,9 @@
 """From a GGUF file to a directory that mlx-lm loads, once, whatever happens meanwhile."""
 
+import io
 import json
 import os
+import sys
 import threading
 import time
 from importlib.metadata import PackageNotFoundError
@@ -125,6 +127,16 @@ def test_a_second_call_converts_nothing(source):
     assert packaged.packaged_model(pytest.fail) == home
     assert (home / "model.safetensors").stat().st_mtime_ns == before
     assert leftovers(home) == []
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_conversion_shows_how_far_it_is_on_a_terminal_only(source, monkeypatch, terminal):
+    shown = io.StringIO()
+    shown.isatty = lambda: terminal
+    monkeypatch.setattr(sys, "stderr", shown)
+    packaged.packaged_model()
+    assert ("converting to float32:" in shown.getvalue()) == terminal
+    assert bool(shown.getvalue()) == terminal
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json", "manifest.json"])
