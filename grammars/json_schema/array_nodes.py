@@ -178,7 +178,7 @@ class ArrayPlan:
         writer, both = self.writer, self.writer.shapes.both
         left = both(shape, writer.shapes.among(state.seen, False)) if state.seen else shape
         left = left if self.array.prefix else both(left, self.array.rest)
-        if any(plan.alive() for plan in writer.structured(left)):
+        if writer.ways_of_arrays(left) or writer.ways_of_objects(left):
             return False
         return writer.variety(left, need) < need
 

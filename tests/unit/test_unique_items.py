@@ -114,3 +114,9 @@ def test_an_item_that_is_still_needed_is_not_taken_for_another_count() -> None:
     grammar = compile_json_schema({**schema, "type": "array"}, byte_vocabulary())
     assert accepts(grammar, "[9, 3, 1, 2]")
     assert not accepts(grammar, "[9, 3, 1]")
+
+
+def test_an_array_that_contains_one_like_itself_has_no_end() -> None:
+    with pytest.raises(Unsatisfiable):
+        compile_json_schema({"type": "array", "uniqueItems": True, "contains": {"$ref": "#"}}, byte_vocabulary())
+    assert compile_json_schema({"uniqueItems": True, "contains": {"$ref": "#"}}, byte_vocabulary())
