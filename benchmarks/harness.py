@@ -71,10 +71,13 @@ def row(what: str, times_us: Iterable[float], *, note: str = "", **facts: Any) -
 
 
 def machine() -> dict[str, Any]:
-    """Where and of what this was measured."""
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    """Where and of what this was measured. New results beside the code do not make its commit a dirty one."""
+    commit, changed = (
+        subprocess.run(["git", *words], capture_output=True, text=True, check=False).stdout.strip()
+        for words in (("describe", "--always"), ("status", "--porcelain", "-uno", "--", ".", ":!benchmarks/results"))
+    )
     return {
-        "commit": commit.stdout.strip(),
+        "commit": f"{commit}-dirty" if changed else commit,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
