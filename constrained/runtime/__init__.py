@@ -5,6 +5,7 @@ processor.py   a grammar as a logits processor, for mlx-lm and its hosts
 decode.py      our own loop, one event per token (generated.py)
 answer.py      what is asked of one sequence, and the answer as it grows; stopping.py ends it
 batch.py       many sequences through one model: schedule.py decides, rows.py executes its plans (plan.py)
+questions.py   what its logits are for; ahead.py when it goes on before it knows what was chosen
 bank.py        their rows; slots.py keys and values, layers.py other kinds of caches
 selection.py   from logits, masks and penalties to tokens, for one sequence or a batch
 sampling.py    from log-probabilities to a token

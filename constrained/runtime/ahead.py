@@ -16,7 +16,7 @@ since they would have been read with it. So nobody runs ahead
 On the CPU backend a pass blocks the thread that starts it: nothing is won, and tokens are told a pass later.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import mlx.core as mx
 import numpy as np
@@ -24,10 +24,33 @@ import numpy as np
 from constrained.runtime.answer import Answer
 from constrained.runtime.constraint import Guide
 from constrained.runtime.few import MOST
+from constrained.runtime.questions import Question
 from constrained.runtime.rows import Outcome
+from constrained.runtime.sequence import Running
 
 
-def flows(answer: Answer, guide: Guide | None) -> bool:
+def all_flow(questions: Sequence[Question], rows: Sequence[Running]) -> bool:
+    """Does every row there is choose a token now, which will be read alone, and in one pass?"""
+    if len(questions) != len(rows) or len({row.bank for row in rows}) > 1:
+        return False
+    if any(one.kept is not None or one.forced is not None for one in questions):
+        return False
+    guides = [(one.sequence.answer, one.guide) for one in questions]
+    return all(not isinstance(guide, Exception) and _flows(answer, guide) for answer, guide in guides)
+
+
+def with_earlier(outcome: Outcome, earlier: Outcome, uids: Collection[int]) -> Outcome:
+    """`outcome`, and before it what an earlier pass has found out about `uids`."""
+    places = [place for place, uid in enumerate(earlier.uids) if uid in uids]
+    if not places:
+        return outcome
+    logits = earlier.at(places)
+    outcome.uids = [earlier.uids[place] for place in places] + outcome.uids
+    outcome.logits = logits if outcome.logits is None else mx.concatenate([logits, outcome.logits])
+    return outcome
+
+
+def _flows(answer: Answer, guide: Guide | None) -> bool:
     """Will the next token be read alone, as far as can be said before it is chosen?"""
     asked = answer.request
     if answer.position + 1 >= asked.max_tokens:
@@ -36,14 +59,3 @@ def flows(answer: Answer, guide: Guide | None) -> bool:
         return True
     looks = asked.logprobs_of_forced or asked.observe
     return not looks and int(np.bitwise_count(guide.mask).sum()) > MOST
-
-
-def with_earlier(outcome: Outcome, earlier: Outcome, uids: Collection[int]) -> Outcome:
-    """`outcome`, and before it what an earlier pass has found out about `uids`."""
-    places = [place for place, uid in enumerate(earlier.uids) if uid in uids]
-    if not places or earlier.logits is None:
-        return outcome
-    logits = earlier.logits if len(places) == len(earlier.uids) else earlier.logits[mx.array(places)]
-    outcome.uids = [earlier.uids[place] for place in places] + outcome.uids
-    outcome.logits = logits if outcome.logits is None else mx.concatenate([logits, outcome.logits])
-    return outcome

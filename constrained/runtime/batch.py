@@ -9,7 +9,7 @@ One step, in this order:
     2  worker threads begin to compute the masks of all rows                        (workers.py)
     3  the pass over what every row said last is started, and the model runs        (rows.py)
     4  one upload of the masks, one selection, one reading of the tokens            (selection.py)
-       a row whose mask is late keeps its logits, and is chosen for when the mask is there
+       a row whose mask is late keeps its logits until the mask is there            (questions.py)
        on a GPU the next pass is mostly started before the tokens are read          (ahead.py)
     5  workers tell every row's grammar its token, and ask for those that are forced to follow: the next passes
        read them (passes.py); a row whose grammar is late sits out the passes until it has an answer
@@ -19,7 +19,7 @@ and position alone: who shares the batch changes nothing but the last bits of th
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -28,15 +28,16 @@ from mlx_lm.tokenizer_utils import TokenizerWrapper
 from mlx_lm.utils import maybe_set_recommended_wired_limit
 
 from constrained.errors import LimitExceeded, ModelError
-from constrained.runtime.ahead import flows, with_earlier
+from constrained.runtime.ahead import all_flow, with_earlier
 from constrained.runtime.answer import Answer, Forced, SequenceRequest
 from constrained.runtime.constraint import Guide, guide_of
 from constrained.runtime.generated import GeneratedToken
 from constrained.runtime.models import LanguageModel, vocabulary_of
 from constrained.runtime.plan import Plan
+from constrained.runtime.questions import LateRows, Question, gathered
 from constrained.runtime.rows import Outcome, Rows
 from constrained.runtime.schedule import Schedule
-from constrained.runtime.selection import Picked, Row, select
+from constrained.runtime.selection import Picked, select
 from constrained.runtime.sequence import (
     PrefillProgress,
     Running,
@@ -48,29 +49,6 @@ from constrained.runtime.sequence import (
 )
 from constrained.runtime.workers import Workers
 from constrained.vocabulary.vocabulary import Vocabulary
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Question:
-    """What the logits of one place are for: the choice of a sequence's next token, or a forced one that waits.
-
-    The place is one of this step's, or an earlier step's: `kept` (1, V).
-    """
-
-    place: int
-    sequence: Running
-    guide: Guide | Exception | None
-    row: Row
-    forced: Forced | None = None
-    kept: mx.array | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Late:
-    """A row that waits for its mask: its logits (1, V), and since when."""
-
-    logits: mx.array
-    since: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,7 +108,7 @@ class BatchEngine:
         wanted = mx.default_device() == mx.gpu if run_ahead is None else run_ahead
         self._runs_ahead = wanted and self._rows.runs_ahead
         self._ahead: Outcome | None = None  # of a pass over tokens that were not known yet
-        self._late: dict[int, Late] = {}
+        self._late = LateRows()
         self._saying: dict[int, Saying] = {}
         self._mask_seconds = mask_seconds
         self._next_uid = 0
@@ -198,35 +176,46 @@ class BatchEngine:
         """Read a piece of a prompt, give every row a token; return what happened, [] when idle."""
         if self.idle:
             return []
-        told = self._begin() + self._heard(())
+        events = self._begin()
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
             self._keep_for_later(ahead)
-        choosing = {row.uid for row in self._schedule.rows if row.chooses and row.uid not in self._saying}
+        read_ahead = {row.uid for row in self._choosing()}
         plan = self._schedule.plan()
-        rows = [row for row in self._schedule.rows if row.chooses and row.uid not in self._saying]
-        asked = {row.uid: partial(guide_of, one) for row in rows if (one := row.answer.constraint) is not None}
+        asked = {
+            row.uid: partial(guide_of, one) for row in self._choosing() if (one := row.answer.constraint) is not None
+        }
         try:
             self._guides.ask(asked)
             outcome = self._rows.execute(plan)
             if ahead is not None:
-                outcome = with_earlier(outcome, ahead, choosing)
+                outcome = with_earlier(outcome, ahead, read_ahead)
             nothing = outcome.logits is None and not plan.read
-            guides = self._guides.collect(asked.keys() - self._late, idle=nothing) if asked else {}
-            events = told + self._progress(plan, outcome) + self._generate(outcome, guides)
+            guides = self._guides.collect(asked.keys() - self._late.uids, idle=nothing) if asked else {}
+            events += self._progress(plan, outcome)
+            events += self._generate(outcome, guides)
             events += self._heard((), idle=True) if nothing and not asked else []
             events += self._give_up()
-            self._measure(plan, outcome)
+            self._measure(plan, outcome, ahead)
         except Exception as error:  # noqa: BLE001  a pass that fails takes all its rows with it, and nothing else
-            events = told + self._fail_active(error)
+            events += self._fail_active(error)
         if self.idle:
             mx.clear_cache()
         return events
 
+    def _choosing(self) -> list[Running]:
+        """The rows of which a token is to be chosen, once the model has read what the plan says."""
+        return [row for row in self._schedule.rows if row.uid not in self._saying and row.chooses]
+
     def _remove(self, uid: int, *, keep: bool = False) -> None:
         self._schedule.remove(uid, keep=keep)
-        self._late.pop(uid, None)
+        self._late.drop(uid)
         self._saying.pop(uid, None)
+
+    def _fail(self, uid: int, error: Exception) -> SequenceFailed:
+        """The end of a sequence that fails alone."""
+        self._remove(uid)
+        return SequenceFailed(uid, error)
 
     def _begin(self) -> list[SequenceEvent]:
         """Ask what new sequences must begin with: it is read with the prompt, and nobody has to wait for it."""
@@ -244,7 +233,7 @@ class BatchEngine:
                 self._saying[one.sequence.uid] = one
                 asked[one.sequence.uid] = one.ask
         self._sayers.ask(asked)
-        return events + (self._heard(asked.keys()) if asked else [])
+        return events + self._heard(asked.keys())
 
     def _heard(self, uids: Collection[int], *, idle: bool = False) -> list[SequenceEvent]:
         """What grammars have made of what was said. Waits for those of `uids`, or for any (`idle`), not for long."""
@@ -256,17 +245,17 @@ class BatchEngine:
             try:
                 events += self._follow(saying, said)
             except Exception as error:  # noqa: BLE001  its constraint's own failure
-                self._remove(uid)
-                events.append(SequenceFailed(uid, error))
+                events.append(self._fail(uid, error))
         return events
 
     def _follow(self, saying: Saying, said: Said | Exception) -> list[TokenEvent]:
         if isinstance(said, Exception):
             raise said
-        late = self._late.pop(saying.sequence.uid, None)
-        if late is not None and not said.forced:  # else a pass came too early
-            self._late[saying.sequence.uid] = Late(late.logits, time.monotonic())
         sequence, question, picked = saying.sequence, saying.question, saying.picked
+        if said.forced:  # a pass over the token alone came too early
+            self._late.drop(sequence.uid)
+        else:
+            self._late.renew(sequence.uid)
         first: list[GeneratedToken] = []
         if question is None:
             self._schedule.add(sequence)
@@ -278,89 +267,56 @@ class BatchEngine:
 
     def _keep_for_later(self, ahead: Outcome) -> None:
         """Keep the logits of rows whose grammars are still being told the token that was read ahead."""
-        assert ahead.logits is not None
         for place, uid in enumerate(ahead.uids):
             if uid in self._saying:
-                self._late[uid] = Late(ahead.logits[place : place + 1], time.monotonic())
+                self._late.keep(uid, ahead.at([place]))
 
     def _progress(self, plan: Plan, outcome: Outcome) -> list[SequenceEvent]:
         """What became of the prompts."""
         for kept in outcome.kept:
             self._schedule.kept(kept.entry, kept.nbytes, trimmable=kept.trimmable)
-        for uid in outcome.failed:
-            self._remove(uid)
+        failed: list[SequenceEvent] = [self._fail(uid, error) for uid, error in outcome.failed.items()]
         moved = {one.uid for one in (*plan.begin, *plan.read, *plan.join)}
         sequences = [one for one in (*self._schedule.reading, *self._schedule.rows) if one.uid in moved and one.done]
-        failed: list[SequenceEvent] = [SequenceFailed(uid, error) for uid, error in outcome.failed.items()]
         return failed + [PrefillProgress(one.uid, *one.progress) for one in sequences]
 
     def _generate(self, outcome: Outcome, guides: Mapping[int, Guide | Exception]) -> list[SequenceEvent]:
         """Ask for the tokens of all rows that have read what they knew, with one reading, and take them."""
-        questions = [*self._questions(outcome, guides), *self._overdue(guides)]
+        questions = self._late.questions(outcome, self._schedule.rows, guides)
         if not questions:
             return []
-        selection = select(_gathered(questions, outcome), [question.row for question in questions])
-        if self._runs_ahead and self._may_run_ahead(questions):
+        selection = select(gathered(questions, outcome), [question.row for question in questions])
+        if self._runs_ahead and not self._schedule.reading and all_flow(questions, self._schedule.rows):
             selection.start()
             self._ahead = self._rows.run_ahead([question.sequence.uid for question in questions], selection.tokens)
+        return self._take(questions, selection.read_each())
+
+    def _take(self, questions: Sequence[Question], found: Sequence[Picked | ModelError]) -> list[SequenceEvent]:
+        """Say the forced tokens, and tell the grammars the chosen ones."""
         events: list[SequenceEvent] = []
-        lost: set[int] = set()
         saying: list[Saying] = []
-        for question, picked in zip(questions, selection.read_each(), strict=True):
-            uid = question.sequence.uid
+        gone: set[int] = set()
+        for question, one in zip(questions, found, strict=True):
+            sequence, forced = question.sequence, question.forced
+            if sequence.uid in gone or sequence.answer.stops.found is not None:  # over, with an earlier question
+                continue
             try:
-                if uid not in lost and question.forced is None:
-                    chosen = _picked(question, picked)
-                    saying.append(
-                        Saying(question.sequence, time.monotonic(), question, chosen, self._ahead is not None)
-                    )
-                elif uid not in lost and question.forced is not None:
-                    events += self._tell_forced(question, question.forced, _picked(question, picked))
-            except Exception as error:  # noqa: BLE001  a row's own failure
-                lost.add(uid)
-                self._remove(uid)
-                events.append(SequenceFailed(uid, error))
-        return events + self._say(saying)
-
-    def _may_run_ahead(self, questions: Sequence[Question]) -> bool:
-        """Does every row there is choose a token now, which will be read alone?"""
-        rows = self._schedule.rows
-        if self._new or self._schedule.reading or len(questions) != len(rows) or len({row.bank for row in rows}) > 1:
-            return False
-        if any(one.kept is not None or one.forced is not None for one in questions):
-            return False
-        guides = [(one.sequence.answer, one.guide) for one in questions]
-        return all(not isinstance(guide, Exception) and flows(answer, guide) for answer, guide in guides)
-
-    def _questions(self, outcome: Outcome, guides: Mapping[int, Guide | Exception]) -> Iterator[Question]:
-        """What the logits of a step are for: first the tokens that wait to be said, then the choice of a new one."""
-        rows = {row.uid: row for row in self._schedule.rows}
-        waiting = {uid: iter(row.unsaid) for uid, row in rows.items()}
-        for place, uid in enumerate(outcome.uids):
-            sequence, forced = rows[uid], next(waiting[uid], None)
-            if forced is not None and forced.row is not None:
-                yield Question(place, sequence, forced.guide, forced.row, forced)
-            elif sequence.chooses:
-                if uid not in guides and sequence.answer.constraint is not None:
-                    assert outcome.logits is not None
-                    self._late[uid] = Late(outcome.logits[place : place + 1], time.monotonic())
+                picked = question.picked(one)
+                if forced is None:
+                    saying.append(Saying(sequence, time.monotonic(), question, picked, self._ahead is not None))
                 else:
-                    yield _choice(place, sequence, guides.get(uid))
-
-    def _overdue(self, guides: Mapping[int, Guide | Exception]) -> list[Question]:
-        """The choices of earlier steps for which the masks are there now."""
-        rows = {row.uid: row for row in self._schedule.rows}
-        there = [uid for uid in self._late if uid in guides]
-        return [_choice(-1, rows[uid], guides[uid], self._late.pop(uid).logits) for uid in there]
+                    events += self._tell_forced(question, forced, picked)
+            except Exception as error:  # noqa: BLE001  a row's own failure
+                gone.add(sequence.uid)
+                events.append(self._fail(sequence.uid, error))
+        return events + self._say(saying)
 
     def _give_up(self) -> list[SequenceEvent]:
         """End the sequences whose grammars have been thinking for too long."""
         until = time.monotonic() - self._mask_seconds
-        late = dict.fromkeys(uid for uid, one in (*self._late.items(), *self._saying.items()) if one.since < until)
-        for uid in late:
-            self._remove(uid)
+        saying = [uid for uid, one in self._saying.items() if one.since < until]
         message = f"the grammar takes more than {self._mask_seconds:g} seconds for one token"
-        return [SequenceFailed(uid, LimitExceeded(message)) for uid in late]
+        return [self._fail(uid, LimitExceeded(message)) for uid in dict.fromkeys(self._late.since(until) + saying)]
 
     def _tell_forced(self, question: Question, forced: Forced, picked: Picked) -> list[TokenEvent]:
         """Say a forced token that has waited for its log-probability."""
@@ -377,11 +333,12 @@ class BatchEngine:
             self._remove(sequence.uid, keep=True)
         return [TokenEvent(sequence.uid, token) for token in told]
 
-    def _measure(self, plan: Plan, outcome: Outcome) -> None:
+    def _measure(self, plan: Plan, outcome: Outcome, ahead: Outcome | None) -> None:
         """Note what the step's passes took. The last token has been read, so they are over."""
         for spent in outcome.spent:
             self._schedule.costs.read(spent.tokens, spent.seconds)
-        if self._ahead is None and len(plan.passes) == 1 and all(len(piece.tokens) == 1 for piece in plan.passes[0]):
+        alone = ahead is None and self._ahead is None and len(plan.passes) == 1
+        if alone and all(len(piece.tokens) == 1 for piece in plan.passes[0]):
             self._schedule.costs.passed(len(plan.passes[0]), time.perf_counter() - outcome.started)
 
     def _fail_active(self, error: Exception) -> list[SequenceEvent]:
@@ -390,28 +347,3 @@ class BatchEngine:
         self._saying = {uid: one for uid, one in self._saying.items() if one.question is None}
         self._ahead = None
         return [SequenceFailed(sequence.uid, error) for sequence in self._schedule.reset()]
-
-
-def _picked(question: Question, picked: Picked | ModelError) -> Picked:
-    """What was picked. Raises what the grammar or the logits are at fault for."""
-    for one in (question.guide, picked):
-        if isinstance(one, Exception):
-            raise one
-    assert isinstance(picked, Picked)
-    return picked
-
-
-def _choice(place: int, sequence: Running, guide: Guide | Exception | None, kept: mx.array | None = None) -> Question:
-    """The choice of a sequence's next token."""
-    row = sequence.answer.row(None if isinstance(guide, Exception) else guide)
-    return Question(place, sequence, guide, row, kept=kept)
-
-
-def _gathered(questions: Sequence[Question], outcome: Outcome) -> mx.array:
-    """(Q, V): the logits of all questions. Those of this step come first, in the order of their places."""
-    kept = [one.kept for one in questions if one.kept is not None]
-    places = [one.place for one in questions if one.kept is None]
-    if not places or outcome.logits is None:
-        return mx.concatenate(kept)
-    new = outcome.logits if len(places) == len(outcome.uids) else outcome.logits[mx.array(places)]
-    return mx.concatenate([new, *kept]) if kept else new

@@ -74,6 +74,11 @@ class Outcome:
     spent: list[Spent] = field(default_factory=list[Spent])
     started: float = 0.0
 
+    def at(self, places: list[int]) -> mx.array:
+        """(P, V): the logits of some places, in their order."""
+        assert self.logits is not None
+        return self.logits if len(places) == len(self.uids) else self.logits[mx.array(places)]
+
 
 class Rows:
     """The caches of a batch: of its prompts, its rows, and the entries kept for later prompts.

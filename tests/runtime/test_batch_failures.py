@@ -6,11 +6,12 @@ import pytest
 
 from constrained.budget import Budgeted
 from constrained.errors import LimitExceeded, ModelError
-from constrained.runtime import workers
+from constrained.runtime import batch, workers
 from constrained.runtime.batch import BatchEngine
+from constrained.runtime.selection import Adjustments
 from constrained.runtime.sequence import SequenceFailed, TokenEvent
 from tests.runtime import tiny
-from tests.runtime.batches import PATTERNS, Failing, Poisoned, assert_as_alone, request, run
+from tests.runtime.batches import PATTERNS, PROMPT, Failing, Poisoned, assert_as_alone, request, run, said
 
 pytestmark = pytest.mark.usefixtures("tiny_vocabulary")
 
@@ -148,3 +149,52 @@ def test_a_pass_that_fails_does_not_stop_the_engine(model, passes):
     assert failed
     assert uids[3] not in failed
     assert_as_alone(events, {number: uid for number, uid in enumerate(uids) if uid not in failed})
+
+
+def test_a_prompt_that_cannot_be_read_is_told_of_though_its_step_fails_later(model, monkeypatch):
+    failing = Failing(model, 0)
+    engine = BatchEngine(failing, None)
+    row = engine.add(request(1))
+    engine.step()
+    prompt = engine.add(request(4, prompt=PROMPT * 5))
+
+    def out_of_memory(logits, rows):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(failing, "_left", 1)
+    monkeypatch.setattr(batch, "select", out_of_memory)
+    failed = [event.uid for event in engine.step() if isinstance(event, SequenceFailed)]
+    assert failed == [prompt, row]
+
+
+class Ends(Budgeted):
+    """The constraint of a grammar, which cannot say what may follow `tokens` tokens."""
+
+    def __init__(self, pattern: str, tokens: int) -> None:
+        super().__init__(tiny.grammar(pattern).matcher(), 30)
+        self._most = tokens
+
+    def bitmask(self):
+        if len(self.tokens) == self._most:
+            raise RuntimeError("nobody knows")
+        return super().bitmask()
+
+
+def test_behind_a_stop_string_nothing_fails_any_more(model):
+    """A pass reads the forced tokens of a stop string and those behind it, and a choice is next."""
+    likely = Adjustments(logit_bias=dict.fromkeys([tiny.SPELLINGS.index(b"x"), tiny.SPELLINGS.index(b"y")], 50.0))
+    engine = BatchEngine(model, None)
+    uid = engine.add(
+        request(
+            0,
+            constraint=Ends("x(yzwq[a-z]{5})?", 5),
+            stop=["yz"],
+            adjustments=likely,
+            logprobs_of_forced=True,
+            max_tokens=30,
+        )
+    )
+    *_, last = events = run(engine)
+    assert b"".join(token.text for token in said(events, uid)) == b"x"
+    assert isinstance(last, TokenEvent)
+    assert last.token.finish_reason == "stop"
