@@ -1,0 +1,49 @@
+"""`constrained check`: what is enforced, and what is refused where."""
+
+import json
+
+from tests.support.command_line import LARK, WEATHER, run
+
+
+def test_check_says_what_is_enforced(capsys, written):
+    code, out, _ = run(capsys, "check", written(WEATHER))
+    assert code == 0
+    assert ["#/properties/city", "maxLength", "enforced"] in [line.split() for line in out.splitlines()]
+    assert out.endswith("compiles\n")
+
+
+def test_check_speaks_json(capsys, written):
+    code, out, _ = run(capsys, "check", "--json", written(WEATHER))
+    assert code == 0
+    shown = json.loads(out)
+    assert shown["compiles"] is True
+    assert {"where": "#", "keyword": "required", "verdict": "enforced", "note": ""} in shown["report"]
+
+
+def test_check_says_what_is_refused_and_where(capsys, written):
+    schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": r"(a+)-\1"}}}
+    code, out, err = run(capsys, "check", written(schema))
+    assert (code, out) == (1, "")
+    assert "#/properties/a/pattern" in err
+
+
+def test_check_says_in_json_what_is_refused(capsys, written):
+    code, out, _ = run(capsys, "check", "--json", written({"type": "strin"}))
+    assert code == 1
+    refusal = json.loads(out)
+    assert refusal["compiles"] is False
+    assert refusal["error"]["where"] == "#/type"
+
+
+def test_check_says_how_a_lark_grammar_is_read(capsys, written):
+    code, out, _ = run(capsys, "check", written(LARK, "call.lark"))
+    assert code == 0
+    lines = [line.split()[:6] for line in out.splitlines()]
+    assert lines[0] == ["line", "1,", "column", "1", "start", "greedy"]
+    assert lines[1] == ["line", "4,", "column", "1", "old", "unused"]
+
+
+def test_check_says_where_a_lark_grammar_is_wrong(capsys, written):
+    code, out, err = run(capsys, "check", written(LARK.replace(b"{1,3}", b"(?=x)"), "call.lark"))
+    assert (code, out) == (1, "")
+    assert "line 3, column 1" in err
