@@ -24,7 +24,7 @@ from constrained.automata.remembered import remembered
 from constrained.grammar import Terminal
 from grammars.json_schema import texts
 from grammars.json_schema.literals import Shape
-from grammars.json_schema.objects import Obj
+from grammars.json_schema.object_ways import Obj
 from grammars.json_schema.texts import Texts
 from grammars.json_schema.values import json_key
 
@@ -138,7 +138,7 @@ def count_texts(automaton: Dfa, most: int = _MANY) -> int:
 
 def key_classes(obj: Obj, declared: tuple[str, ...], writer: "Writer") -> tuple[KeyClass, ...]:
     """The classes of undeclared keys of an object that have a value at all."""
-    patterns = list(dict.fromkeys(dfa for clause in obj.clauses for dfa, _ in clause.patterns))
+    patterns = obj.patterns()
     if not patterns:
         shape = writer.shapes.both(*(clause.additional for clause in obj.clauses))
         found = [KeyClass(obj.names, shape, declared)]

@@ -26,7 +26,8 @@ from grammars.json_schema.extra_keys import count_texts
 from grammars.json_schema.limits import HEAVIEST
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.object_nodes import ObjectPlan
-from grammars.json_schema.objects import Obj, Objects
+from grammars.json_schema.object_ways import Obj
+from grammars.json_schema.objects import Objects
 from grammars.json_schema.options import punctuation
 from grammars.json_schema.plain_values import PlainValues
 from grammars.json_schema.ropes import written

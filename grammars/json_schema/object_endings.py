@@ -64,10 +64,10 @@ def _moves(plan: "ObjectPlan", state: ObjectState) -> Iterator[tuple[bytes, Shap
     """The keys that may come next: of the undeclared ones, the shortest of each kind."""
     if plan.is_simple:
         for place in plan.next_places(state):
-            yield plan.key_at(place), plan.shapes[place], plan.after(state, place)
+            yield plan.written[place], plan.shapes[place], plan.after(state, place)
     else:
         for place, shape, after in plan.members(state):
-            yield plan.key_at(place), shape, after
+            yield plan.written[place], shape, after
     for extra in plan.extras(state):
         key = extra.shortest_key()
         yield key, extra.shape, plan.having(extra.after, frozenset({key}))
@@ -106,7 +106,7 @@ def _size(member: tuple[float, *tuple[object, ...]]) -> float:
 
 
 def _declared(plan: "ObjectPlan", place: int) -> _Member:
-    key, shape = plan.key_at(place), plan.shapes[place]
+    key, shape = plan.written[place], plan.shapes[place]
     return len(key) + plan.writer.short.size(shape), key, shape
 
 
@@ -134,7 +134,7 @@ def _declared_moves(plan: "ObjectPlan", state: ObjectState) -> Iterator[_Move]:
     """The declared keys that lead on towards the end."""
     missing = plan.missing(state)
     for place, shape, after in plan.members(state):
-        key = plan.key_at(place)
+        key = plan.written[place]
         needed = bool(missing >> place & 1) or len(after.pending) < len(state.pending)
         if needed or state.count < plan.obj.low:
             yield len(key) + plan.writer.short.size(shape), not needed, key, shape, after

@@ -23,10 +23,11 @@ from constrained.finishing import of_text
 from constrained.grammar import UNKNOWN, Captured, Completion, Fresh, Node, Outline, Seen, Sequence, Switch, Symbol
 from grammars.json_schema.extra_keys import KeyClass
 from grammars.json_schema.literals import Shape
+from grammars.json_schema.object_conditions import doomed
 from grammars.json_schema.object_endings import ending, one_more
 from grammars.json_schema.object_outlines import Keys, kind_of, outline
 from grammars.json_schema.object_states import Members, ObjectState
-from grammars.json_schema.objects import Obj
+from grammars.json_schema.object_ways import Obj
 from grammars.json_schema.ropes import Rope, joined, written
 
 if TYPE_CHECKING:
@@ -60,9 +61,9 @@ class ObjectPlan(Members):
 
     @cached_property
     def labels(self) -> tuple[int, ...]:
-        """Place of a declared key -> its label in `texts`; -1 where it cannot be written."""
+        """Place of a declared key -> its label in `texts`."""
         index = {key: label for label, key in enumerate(self.texts.texts)}
-        return tuple(-1 if key is None else index[key] for key in self.written)
+        return tuple(index[key] for key in self.written)
 
     @cached_property
     def declared(self) -> frozenset[bytes]:
@@ -105,7 +106,7 @@ class ObjectPlan(Members):
 
     def _declared_symbols(self, state: ObjectState) -> Iterator[Symbol]:
         if self.is_simple:
-            chosen = frozenset(self.labels[place] for place in self.next_places(state)) - {-1}
+            chosen = frozenset(self.labels[place] for place in self.next_places(state))
             if chosen:
                 yield Switch(Chosen(self.texts, chosen), _SimpleTargets(self, state), "key")
             return
@@ -114,7 +115,7 @@ class ObjectPlan(Members):
             label = self.labels[place]
             if label in ways:  # a second way to read the same key: its own switch
                 yield Switch(literals([self.texts.texts[label]]), (self.value(shape, after),), "key")
-            elif label >= 0:
+            else:
                 ways[label] = shape, after
         if ways:
             yield Switch(Chosen(self.texts, frozenset(ways)), _Targets(self, ways), "key")
@@ -305,7 +306,7 @@ class ExtraKey(Captured):
     @classmethod
     def of(cls, plan: ObjectPlan, keys: KeyClass, shape: Shape, after: ObjectState) -> "ExtraKey | None":
         """The extra keys of a class that have not come; None when there are none left."""
-        found = cls(plan, keys, plan.doomed(keys, after), shape, after)
+        found = cls(plan, keys, doomed(plan, keys, after), shape, after)
         return found if found.body else None
 
     def then(self, text: bytes) -> Sequence | None:

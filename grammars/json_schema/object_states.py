@@ -5,7 +5,7 @@
         seen     declared keys that have come and still matter, as a bit set
         extras   undeclared keys that have come (their texts, quotes included), where states must say it
         count    of keys, as far as it matters
-        pending  `exists` conditions still to be met
+        pending  `exists` conditions still to be met (object_conditions.py)
 
 No dead ends: a key is offered only if its value can be completed, and if after it the object can still
 be closed (`can_finish`): required keys are still ahead, dependencies can be met, and all of it fits
@@ -14,8 +14,7 @@ into `maxProperties`.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
-from itertools import combinations
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from constrained.automata.counted import UNBOUNDED
@@ -24,7 +23,8 @@ from grammars.json_schema.extra_keys import KeyClass, key_classes
 from grammars.json_schema.key_bits import bits, with_all_they_need
 from grammars.json_schema.limits import EXTRA, HEAVIEST
 from grammars.json_schema.literals import Shape
-from grammars.json_schema.objects import Obj
+from grammars.json_schema.object_conditions import can_meet, ways
+from grammars.json_schema.object_ways import Obj
 from grammars.json_schema.texts import Texts
 from grammars.json_schema.values import json_key
 
@@ -68,6 +68,18 @@ class Members:
         return tuple(name for name in found if obj.names.has(name))
 
     @cached_property
+    def written(self) -> tuple[bytes, ...]:
+        """The names as they are written."""
+        found = tuple(key for name in self.names if (key := json_key(name)) is not None)
+        assert len(found) == len(self.names)  # `Texts.has` leaves out names that cannot be written
+        return found
+
+    @cached_property
+    def keys(self) -> dict[bytes, int]:
+        """The names as they are written -> their places."""
+        return {key: place for place, key in enumerate(self.written)}
+
+    @cached_property
     def shapes(self) -> tuple[Shape, ...]:
         """The shapes of their values."""
         return tuple(self.writer.objects.shape_of(self.obj, name) for name in self.names)
@@ -107,8 +119,8 @@ class Members:
         found: dict[int, int] = {}
         for name, needed in self.obj.dependent:
             if name in index:
-                bits = sum(1 << index[one] for one in needed) if needed <= index.keys() else -1
-                found[index[name]] = found.get(index[name], 0) | bits
+                places = sum(1 << index[one] for one in needed) if needed <= index.keys() else -1
+                found[index[name]] = found.get(index[name], 0) | places
         return found
 
     # ------------------------------------------------------------------ states
@@ -128,10 +140,10 @@ class Members:
         """In schema order, the names whose having come matters later: those in dependencies."""
         if not self.ordered:
             return -1
-        bits = 0
+        places = 0
         for place, needed in self.needs.items():
-            bits |= 1 << place | (needed if needed >= 0 else 0)
-        return bits
+            places |= 1 << place | max(needed, 0)
+        return places
 
     def alive(self) -> bool:
         """Is there any such object that can be written?"""
@@ -158,7 +170,10 @@ class Members:
 
     def possible(self, place: int) -> bool:
         """Can the key at `place` have a value?"""
-        return self.writer.alive(self.shapes[place])
+        found = self.writer.alive(self.shapes[place])
+        if found:
+            self._possible |= 1 << place
+        return found
 
     def missing(self, state: ObjectState) -> int:
         """Bit set of the names that must still come; -1 where that cannot be met."""
@@ -184,11 +199,7 @@ class Members:
 
     def _all_possible(self, places: int) -> bool:
         """Can all these keys have a value?"""
-        for place in bits(places & ~self._possible):
-            if not self.possible(place):
-                return False
-            self._possible |= 1 << place
-        return True
+        return all(self.possible(place) for place in bits(places & ~self._possible))
 
     def can_finish(self, state: ObjectState) -> bool:
         """Can the object be closed some time from `state`?"""
@@ -199,7 +210,7 @@ class Members:
         least = state.count + missing.bit_count()
         if max(least, obj.low) > obj.high:
             return False
-        if state.pending and not self._can_show(state, missing, obj.high - least):
+        if state.pending and not can_meet(self, state, missing, obj.high - least):
             return False
         return least >= obj.low or self._can_fill(state, missing, obj.low - least, obj.high - least)
 
@@ -216,10 +227,8 @@ class Members:
     def _alone(self, state: ObjectState, missing: int, room: int) -> int:
         """How many more declared keys can come, up to `room`, where none brings along another."""
         more = (1 << len(self.names)) - (1 << state.place) & ~state.seen & ~missing
-        for place in bits(more & ~self._possible):
-            if self.possible(place):
-                self._possible |= 1 << place
-        return min((more & self._possible).bit_count(), room)
+        known = more & self._possible
+        return min(known.bit_count() + sum(map(self.possible, bits(more & ~known))), room)
 
     def _most_declared(self, state: ObjectState, missing: int, wanted: int, room: int) -> int:
         """How many more declared keys can come, up to `room`; `wanted` are enough."""
@@ -227,82 +236,19 @@ class Members:
         for place in self.ahead(state):
             if coming.bit_count() - had >= wanted:
                 break
-            if self.possible(place) and self._affordable(state, place):
+            if self.possible(place) and self.affordable(state, place):
                 together = coming | self._closure(1 << place) & ~state.seen
                 if together.bit_count() <= had + room:
                     coming = together
         return coming.bit_count() - had
 
-    def _affordable(self, state: ObjectState, place: int) -> bool:
+    def affordable(self, state: ObjectState, place: int) -> bool:
         """May the key at `place` come at all: can what must come with it still come?"""
         together = self._closure(1 << place)
         if together < 0:
             return False
         behind = together & ((1 << state.place) - 1) & ~state.seen
         return not behind and self._all_possible(together & ~state.seen)
-
-    def _can_show(self, state: ObjectState, missing: int, room: int) -> bool:
-        """Can every pending `exists` still be met, with at most `room` keys beside the missing ones?"""
-        if room < 0:
-            return False
-        if not state.pending:
-            return True
-        self.writer.shapes.allowance.check()
-        first, *others = sorted(state.pending)
-        for place in self.ahead(state):
-            name = Texts(chosen=frozenset({self.names[place]}))
-            for _, _, served in self._together(name, self.shapes[place], [first, *others], frozenset()):
-                if self._affordable(state, place):
-                    after = replace(state, seen=state.seen | 1 << place, pending=state.pending - served)
-                    if self._can_show(after, missing, room - 1 + (missing >> place & 1)):
-                        return True
-        for one in self.classes:
-            for served, taken in self._witnesses(one, first, others, state.extras):
-                after = replace(state, pending=state.pending - served, extras=state.extras | taken)
-                if self._can_show(after, missing, room - 1):
-                    return True
-        return False
-
-    def _together(
-        self, names: Texts, shape: Shape, numbers: list[int], served: frozenset[int]
-    ) -> Iterator[tuple[Texts, Shape, frozenset[int]]]:
-        """The keys, and the value, that meet some of the conditions; most of them first."""
-        if not numbers:
-            yield names, shape, served
-            return
-        number, *later = numbers
-        exists = self.obj.exists[number]
-        fewer, narrower = texts.both(names, exists.names), self.writer.shapes.both(shape, exists.shape)
-        if not texts.is_empty(fewer) and self.writer.alive(narrower):
-            yield from self._together(fewer, narrower, later, served | {number})
-        if served:  # the first one must be met
-            yield from self._together(names, shape, later, served)
-
-    def _witnesses(
-        self, keys: KeyClass, first: int, others: list[int], extras: frozenset[bytes]
-    ) -> Iterator[tuple[frozenset[int], frozenset[bytes]]]:
-        """The conditions that a key of a class can meet at once, `first` among them, with the key that is then taken.
-
-        Where such keys are many, there are always others, so none is taken.
-        """
-        for names, _, served in self._together(keys.names, keys.shape, [first, *others], frozenset()):
-            few = keys.with_names(names).few(extras)
-            if few is None:
-                yield served, frozenset()
-            for key in few or ():
-                yield served, frozenset({key})
-
-    def doomed(self, keys: KeyClass, after: ObjectState) -> frozenset[bytes]:
-        """The keys of a class that may not come: they were the last that could serve a condition, or several."""
-        found: set[bytes] = set()
-        pending = sorted(after.pending)
-        for numbers in (one for size in {1, 2, max(1, len(pending))} for one in combinations(pending, size)):
-            names = reduce(texts.both, (self.obj.exists[number].names for number in numbers), keys.names)
-            few = None if texts.is_empty(names) else keys.with_names(names).few(after.extras)
-            for key in few or ():
-                if key not in found and not self.can_finish(replace(after, extras=after.extras | {key})):
-                    found.add(key)
-        return frozenset(found)
 
     def ahead(self, state: ObjectState) -> Iterator[int]:
         """The places of the names that have not come and still may, by their order alone."""
@@ -349,21 +295,18 @@ class Members:
                 if self.ordered and missing >> place & 1:
                     return
 
-    def after(self, state: ObjectState, place: int) -> ObjectState:
-        """The state after the declared key at `place`, no condition being pending."""
+    def after(self, state: ObjectState, place: int, pending: frozenset[int] = frozenset()) -> ObjectState:
+        """The state after the declared key at `place`, these conditions being pending then."""
         seen = (state.seen | 1 << place) & self._remembered
-        return ObjectState(False, place + 1 if self.ordered else 0, seen, state.extras, self._more(state))
+        return ObjectState(False, place + 1 if self.ordered else 0, seen, state.extras, self._more(state), pending)
 
     def members(self, state: ObjectState) -> Iterator[tuple[int, Shape, ObjectState]]:
         """The declared keys that may come next, the shape of their value, and the state after them."""
         missing = self.missing(state)
         for place in self.ahead(state):
             name = Texts(chosen=frozenset({self.names[place]}))
-            for _, shape, pending in self._showing(state.pending, name, self.shapes[place]):
-                seen = (state.seen | 1 << place) & self._remembered
-                after = ObjectState(
-                    False, place + 1 if self.ordered else 0, seen, state.extras, self._more(state), pending
-                )
+            for _, shape, pending in ways(self, state.pending, name, self.shapes[place]):
+                after = self.after(state, place, pending)
                 if self.writer.alive(shape) and self.can_finish(after):
                     yield place, shape, after
             if self.ordered and missing >> place & 1:
@@ -372,43 +315,13 @@ class Members:
     def _more(self, state: ObjectState) -> int:
         return min(state.count + 1, self._counted)
 
-    def _showing(
-        self, pending: frozenset[int], names: Texts, shape: Shape
-    ) -> Iterator[tuple[Texts, Shape, frozenset[int]]]:
-        """The ways a member may serve the pending conditions: as witness of any of them, or of none."""
-        ways = [(names, shape, pending)]
-        for number in sorted(pending):
-            exists = self.obj.exists[number]
-            ways += [
-                (fewer, self.writer.shapes.both(shape, exists.shape), left - {number})
-                for names, shape, left in ways
-                if not texts.is_empty(fewer := texts.both(names, exists.names))
-            ]
-        yield from ways
-
     def undeclared(self, state: ObjectState) -> Iterator[tuple[KeyClass, Shape, ObjectState]]:
         """The undeclared keys that may come next, the shape of their value, and the state after them."""
         if not self.classes or (self.ordered and self.missing(state)):
             return
         after = replace(state, first=False, count=self._more(state), place=len(self.names) if self.ordered else 0)
         for one in self.classes:
-            for names, shape, pending in self._showing(state.pending, one.names, one.shape):
+            for names, shape, pending in ways(self, state.pending, one.names, one.shape):
                 target = replace(after, pending=pending)
                 if self.writer.alive(shape) and self.can_finish(target):
                     yield one.with_names(names), shape, target
-
-    @cached_property
-    def keys(self) -> dict[bytes, int]:
-        """The declared keys as they are written -> their places."""
-        return {key: place for place, name in enumerate(self.names) if (key := json_key(name)) is not None}
-
-    def key_at(self, place: int) -> bytes:
-        """The declared key at a place as it is written."""
-        key = self.written[place]
-        assert key is not None  # `names` has no key that cannot be written
-        return key
-
-    @cached_property
-    def written(self) -> tuple[bytes | None, ...]:
-        """The declared keys as they are written."""
-        return tuple(json_key(name) for name in self.names)

@@ -1,16 +1,14 @@
-"""Objects: what schemas say about them, as alternatives.
+"""Objects: what the object keywords of schemas say, and how it combines, as ways to be an object (object_ways.py).
 
-Obj(clauses, required, low, high, names, dependent, exists)
+    keywords      own, conditions, evaluated         values       among, not_among
+    negation      negated                            exclusion    worlds, exclusive
 
-clauses    one per schema: properties, patterns, and a shape for every other key. The value of key
-           k has the shape of k in *every* clause, so an intersection is a concatenation
-required   keys that must be there              names      the language of the keys
-low, high  how many keys                        dependent  key -> keys that must come with it
-exists     "some key in this language has a value of this shape": what negations leave
+Every way stands alone: an object has the shape if it is one of any of them. An intersection pairs
+them off (`both`), and a negation is a way for each keyword that can be violated.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import combinations
 from typing import cast
 
@@ -20,45 +18,13 @@ from constrained.automata.ecma import pattern_dfa
 from grammars.json_schema import texts
 from grammars.json_schema.documents import Location, Scope
 from grammars.json_schema.literals import Shape
+from grammars.json_schema.object_ways import NO_KEYS, Clause, EvaluatedKeys, Exists, Obj
 from grammars.json_schema.outline import Facts
 from grammars.json_schema.scalars import TEXTS, WIDE, at_least, at_most, chosen, placed, types
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.telling_apart import apart, plainly_empty, telling_values
 from grammars.json_schema.texts import ANY_TEXT, Texts
 from grammars.json_schema.values import Members, Value, canonical
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Clause:
-    """What one schema says about the values of keys.
-
-    `explicit`: it speaks of undeclared keys, so they are welcome where it allows them.
-    """
-
-    properties: Mapping[str, Shape]
-    patterns: tuple[tuple[Dfa, Shape], ...]
-    additional: Shape
-    explicit: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Exists:
-    """Some key among `names` has a value of `shape`."""
-
-    names: Texts
-    shape: Shape
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluatedKeys:
-    """The keys that have been evaluated: by name, by pattern, or all."""
-
-    names: frozenset[str] = frozenset()
-    patterns: frozenset[Dfa] = frozenset()
-    all: bool = False
-
-
-NO_KEYS = EvaluatedKeys()
 
 _MOST_REMEMBERED = 50_000  # shapes of keys
 
@@ -69,20 +35,6 @@ _KEYWORDS = frozenset(
     "properties patternProperties additionalProperties propertyNames required minProperties maxProperties"
     " dependentRequired dependencies enum const".split()
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Obj:
-    """One way to be an object."""
-
-    clauses: tuple[Clause, ...] = ()
-    required: frozenset[str] = frozenset()
-    low: int = 0
-    high: int = UNBOUNDED
-    names: Texts = ANY_TEXT
-    dependent: tuple[tuple[str, frozenset[str]], ...] = ()
-    exists: tuple[Exists, ...] = ()
-    evaluated: EvaluatedKeys = field(default=NO_KEYS)
 
 
 class Objects:
@@ -115,11 +67,6 @@ class Objects:
             shape = values[name] = self._shapes.both(self.shape_of(a, name), self.shape_of(b, name))
             if self._hopeless(shape):
                 return None
-        evaluated = EvaluatedKeys(
-            a.evaluated.names | b.evaluated.names,
-            a.evaluated.patterns | b.evaluated.patterns,
-            a.evaluated.all or b.evaluated.all,
-        )
         both = Obj(
             tuple(dict.fromkeys(a.clauses + b.clauses)),
             required,
@@ -128,7 +75,7 @@ class Objects:
             texts.both(a.names, b.names),
             a.dependent + b.dependent,
             a.exists + b.exists,
-            evaluated,
+            a.evaluated | b.evaluated,
         )
         for name, shape in values.items():
             self._remember(both, name, shape)
@@ -145,7 +92,7 @@ class Objects:
         """The shape of the value of key `name`."""
         found = self._shape_of.get((one, name))
         if found is None:
-            found = self._shapes.both(*self._parts(one, name))
+            found = self._shapes.both(*(shape for clause in one.clauses for shape in clause.shapes_of(name)))
             self._remember(one, name, found)
         return found
 
@@ -153,20 +100,6 @@ class Objects:
         if len(self._shape_of) >= _MOST_REMEMBERED:
             self._shape_of.clear()
         self._shape_of[one, name] = shape
-
-    def _parts(self, one: Obj, name: str) -> list[Shape]:
-        found: list[Shape] = []
-        for clause in one.clauses:
-            declared = clause.properties.get(name)
-            if not clause.patterns:
-                found.append(clause.additional if declared is None else declared)
-                continue
-            encoded = name.encode("utf-8", "surrogatepass")
-            matched = [shape for dfa, shape in clause.patterns if dfa.accepts(encoded)]
-            if declared is not None:
-                matched.append(declared)
-            found += matched or (clause.additional,)
-        return found
 
     # ------------------------------------------------------------------ values
 
@@ -306,7 +239,7 @@ class Objects:
         anything = self._shapes.anything
         spared = Clause(
             dict.fromkeys(sorted(one.evaluated.names), anything),
-            tuple((dfa, anything) for dfa in _patterns(one) if dfa in one.evaluated.patterns),
+            tuple((dfa, anything) for dfa in one.evaluated_patterns()),
             left,
             True,
         )
@@ -327,7 +260,7 @@ class Objects:
             wrong = shapes.of(location.child("properties", name), scope, False)
             # a required key is missing or wrong: if it is there, it is wrong
             found.append(self._with(anything, name, wrong, name not in required))
-        declared = Texts(chosen=frozenset(facts.get("properties", ())))
+        declared = Texts(chosen=frozenset(properties))
         for pattern in facts.get("patternProperties", ()):
             matching = Texts(dfa=self._pattern(location, pattern))
             wrong = shapes.of(location.child("patternProperties", pattern), scope, False)
@@ -358,9 +291,9 @@ class Objects:
         """Violate `unevaluatedProperties`: some key that was not evaluated has a wrong value."""
         wrong = self._shapes.of(location.child("unevaluatedProperties"), scope, False)
         ways = self._shapes.told_apart(self, location, scope)
-        left = [(way, Exists(_unevaluated(way), wrong)) for way in ways if not way.evaluated.all]
+        left = [(way, Exists(way.unevaluated(), wrong)) for way in ways if not way.evaluated.all]
         if len({way.evaluated for way in ways}) == 1:  # what has been evaluated does not depend on the way
-            left = [(replace(self._anything, evaluated=way.evaluated), some) for way, some in left[:1]]
+            left = [(self._anything, some) for _, some in left[:1]]
         return [replace(way, exists=(*way.exists, some)) for way, some in left]
 
     # ------------------------------------------------------------------ exclusion
@@ -407,20 +340,6 @@ class Objects:
             is not None
             for name in sorted(everywhere)
         )
-
-
-def _unevaluated(one: Obj) -> Texts:
-    """The keys that were not evaluated."""
-    spared = Texts(chosen=one.evaluated.names)
-    for pattern in _patterns(one):
-        if pattern in one.evaluated.patterns:
-            spared = texts.either(spared, Texts(dfa=pattern))
-    return texts.other(spared)
-
-
-def _patterns(one: Obj) -> list[Dfa]:
-    """The patterns that an object knows, each once. Those that it has evaluated are among them."""
-    return list(dict.fromkeys(dfa for clause in one.clauses for dfa, _ in clause.patterns))
 
 
 def _objects(values: frozenset[Value]) -> list[dict[str, Value]]:

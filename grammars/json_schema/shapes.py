@@ -264,7 +264,8 @@ class Shapes(Languages):
         facts = self.facts(location)
         if domain.excluded(facts):
             return list(given)
-        found = self.cross(domain, given, domain.negated(location, facts, scope))
+        negated = [domain.unannotated(way) for way in domain.negated(location, facts, scope)]
+        found = self.cross(domain, given, negated)
         for each in (*self.targets(location, facts, scope), *self.branches(location, facts, "allOf")):
             found += self.without(domain, given, each, scope)
         if "anyOf" in facts:

@@ -254,6 +254,21 @@ def test_what_is_unevaluated_is_told_exactly_also_when_negated(schema: dict[str,
         assert accepts(negated, text) is not valid, text
 
 
+def test_a_violated_schema_has_evaluated_nothing():
+    """Not even what its own `unevaluatedProperties` or `unevaluatedItems` had to know of."""
+    keys = {"properties": {"a": True}, "patternProperties": {"^p": True}, "unevaluatedProperties": {"type": "null"}}
+    schema = {"type": "object", "not": keys, "unevaluatedProperties": {"type": "integer"}}
+    grammar = compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
+    assert accepts(grammar, '{"a": 1, "b": 1}')
+    assert not accepts(grammar, '{"a": "s", "b": 1}')
+    assert not accepts(grammar, '{"p": null, "b": 1}')
+    items = {"prefixItems": [True], "unevaluatedItems": {"type": "null"}}
+    schema = {"type": "array", "not": items, "unevaluatedItems": {"type": "integer"}}
+    grammar = compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
+    assert accepts(grammar, "[1, 1]")
+    assert not accepts(grammar, '["s", 1]')
+
+
 def test_negated_formats_leave_out_only_what_no_validator_takes_for_valid():
     """A draft 4 validator does not know "date": for it, every text is one."""
     for draft, sound in (
