@@ -21,15 +21,19 @@ T = TypeVar("T")
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Connection": "keep-alive"}
 
 
+# Some clients cut a stream into lines at these, too (Python's str.splitlines does), in the middle of an event.
+_LINE_ENDS = str.maketrans({end: f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"})
+
+
 def to_json(value: object) -> bytes:
     """JSON as it is sent."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_LINE_ENDS).encode()
 
 
 def encode(piece: Piece) -> bytes:
     """One server-sent event."""
     if piece.comment is not None:
-        return f": {piece.comment}\n\n".encode()
+        return f": {piece.comment.translate(_LINE_ENDS)}\n\n".encode()
     name = f"event: {piece.name}\n".encode() if piece.name else b""
     data = piece.data.encode() if isinstance(piece.data, str) else to_json(piece.data)
     return name + b"data: " + data + b"\n\n"

@@ -93,7 +93,7 @@ def test_a_report_is_a_tree_of_the_schemas_places():
 
 def test_a_refusal_says_what_where_and_why():
     with pytest.raises(GrammarError) as refused:
-        compile_json_schema({"properties": {"<b>": {"not": {"uniqueItems": True}}}}, LETTERS)
+        compile_json_schema({"properties": {"<b>": {"$ref": "urn:example:a"}}}, LETTERS)
     shown = read(error_html(refused.value))
     assert refused.value.where in shown
     assert refused.value.message in shown

@@ -29,11 +29,11 @@ SEPARATORS = re.compile("[.。．｡]")
 def walks(dfa: Dfa, seed: int, count: int) -> Iterator[str]:
     """Random accepted texts. Half of the steps choose a row, half a byte; at some length, the nearest end."""
     choice = random.Random(seed)
-    far = tables.distances(dfa.step, dfa.labels)
+    far, by_byte = tables.distances(dfa.step, dfa.labels), dfa.by_byte
     for _ in range(count):
         row, text, aim = int(START), bytearray(), choice.choice([3, 12, 40, 120])
         while True:
-            targets = dfa.by_byte[row]
+            targets = by_byte[row]
             live = np.flatnonzero(targets).tolist()
             if dfa.labels[row] != REFUSES and (not live or len(text) >= aim or choice.random() < 0.03):
                 break

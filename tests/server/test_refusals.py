@@ -7,7 +7,7 @@ import pytest
 from tests.server.bodies import CHAT, MESSAGES, PERSON, RESPONSES, TOOL, USER, chat, function, schema_answer
 from tests.support.http_server import Server
 
-NEGATED = {"properties": {"a": {"not": {"uniqueItems": True}}}}
+REMOTE = {"properties": {"a": {"$ref": "https://example.com/a.json"}}}
 PARAMETERS = "tools[1].function.parameters#"
 NAMED = {"type": "function", "function": {"name": "g"}}
 RESULT = {"type": "function_call_output", "call_id": "a", "output": "x"}
@@ -20,7 +20,7 @@ TEXT_FORMAT = {"format": {"type": "json_schema", "schema": {"type": 1}}}
         (CHAT, chat(temprature=1), "temprature", "not supported"),
         (CHAT, chat(messages=[{"role": "tool", "tool_call_id": "a"}]), "messages[0].tool_call_id", "no call"),
         (CHAT, chat(messages=[{**USER, "content": [{"type": "image_url"}]}]), "messages[0].content[0].type", "image"),
-        (CHAT, chat(tools=[TOOL, function(NEGATED)]), f"{PARAMETERS}/properties/a/not/uniqueItems", "uniqueItems"),
+        (CHAT, chat(tools=[TOOL, function(REMOTE)]), f"{PARAMETERS}/properties/a/$ref", "https://example.com/a.json"),
         (CHAT, chat(tools=[{"type": "mcp"}, function({"type": 1})]), f"{PARAMETERS}/type", ""),
         (CHAT, chat(tools=[TOOL, TOOL]), "tools[1].function.name", "after tools[0]"),
         (CHAT, chat(response_format=schema_answer({"type": 1})), "response_format.json_schema.schema#/type", ""),

@@ -15,6 +15,7 @@ from server.api.responses_request import ResponsesRequest, unseal
 from server.api.wire import Origin, Piece, Reply
 from server.errors import Problem
 from server.events import Candidate, Event, Failed, Measured, Prefilled, Score, Scored, Silent
+from server.streams import encode
 
 ORIGIN = Origin("model", 1, "0")
 MEASURED = Measured(prompt=10, cached=4, completion=6, reasoning=2, forced=3)
@@ -348,3 +349,14 @@ def test_messages_failure_is_an_error_event() -> None:
 @pytest.mark.parametrize("make", [lambda: ChatReply(ORIGIN), responses_reply, lambda: MessagesReply(ORIGIN)])
 def test_the_same_events_make_the_same_bytes(make: Any, events: list[Event]) -> None:
     assert told(make(), events) == told(make(), events)
+
+
+@pytest.mark.parametrize("kind", ["data", "comment"])
+def test_an_event_is_one_line_for_clients_that_cut_at_every_line_end_of_unicode(kind):
+    said = "a\x85b\u2028c\u2029d"
+    piece = (
+        Piece(data={"text": said}) if kind == "data" else Piece(comment=json.dumps({"text": said}, ensure_ascii=False))
+    )
+    line, *rest = encode(piece).decode().splitlines()
+    assert rest == [""]
+    assert json.loads(line.partition(":")[2])["text"] == said
