@@ -208,11 +208,14 @@ def _read_choice(choice: object, most: int | None) -> tuple[int, int | None, lis
             mode, names = inner.get("mode", "auto"), inner.get("tools", ())
             if not isinstance(names, list | tuple):
                 raise InvalidGrammar("expected a list of tools", where="tool_choice.tools")
-            least = {"auto": 0, "required": 1}.get(mode)
-            if least is None:
+            if mode not in ("auto", "required"):
                 raise InvalidGrammar(f"mode {mode!r}: expected 'auto' or 'required'", where="tool_choice.mode")
             entries = enumerate(cast("Sequence[object]", names))
-            return least, most, [_name_in(_mapping(one, f"tool_choice.tools[{index}]")) for index, one in entries]
+            return (
+                int(mode == "required"),
+                most,
+                [_name_in(_mapping(one, f"tool_choice.tools[{index}]")) for index, one in entries],
+            )
         case _:
             raise InvalidGrammar(f"unknown choice {fields.get('type')!r}", where="tool_choice")
 

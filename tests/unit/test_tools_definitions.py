@@ -177,6 +177,7 @@ def test_a_choice_can_name_custom_tools(choice: Any, wanted: Choice | str):
         {"type": "function", "name": "h"},
         {"type": "function"},
         {"type": "allowed_tools", "mode": "maybe"},
+        {"type": "allowed_tools", "mode": ["required"]},
         {"type": "allowed_tools", "tools": 3},
         {"type": "allowed_tools", "tools": ["f"]},
         {"type": "allowed_tools", "allowed_tools": 3},
