@@ -35,7 +35,7 @@ from grammars.json_schema.values import Value
 if TYPE_CHECKING:
     from grammars.json_schema.nodes import Writer
 
-_FEW_CONTAINS = 4  # of one array
+FEW_CONTAINS = 4  # whose ways to count are all kept apart; of more, there may be too many
 _MOST_WAYS = 256  # in which one item may count for them
 
 _MOST_COMPARED = 64  # items before a unique one that are looked at one by one: can they take a value from it?
@@ -93,7 +93,7 @@ class ArrayPlan:
                 yield both(item, one.shape)
                 if one.high < UNBOUNDED:
                     yield both(item, one.lacks)
-        if len(array.contains) > _FEW_CONTAINS:
+        if len(array.contains) > FEW_CONTAINS:
             yield from (shape for shape, _ in self._counted(array.item(0), self.start))
 
     def sequence(self) -> Sequence:
@@ -286,7 +286,7 @@ class ArrayPlan:
                 for shape, counts in ways
                 for told, count in counting
             ]
-            if place >= _FEW_CONTAINS:
+            if place >= FEW_CONTAINS:
                 ways = [way for way in ways if self.writer.alive(way[0])]
             if len(ways) > _MOST_WAYS:
                 raise LimitExceeded(f"more than {_MOST_WAYS} ways in which an item counts for several 'contains'")
@@ -304,7 +304,7 @@ class ArrayPlan:
             return
         if count < one.high and (one.high < UNBOUNDED or count < one.low):
             yield one.shape, count + 1
-        many = len(self.array.contains) > _FEW_CONTAINS  # not to count is never better, but that makes 2^many states
+        many = len(self.array.contains) > FEW_CONTAINS  # not to count is never better, but that makes 2^many states
         yield one.lacks if one.high < UNBOUNDED or (many and count < one.low) else None, count
 
     @cached_property

@@ -22,6 +22,7 @@ from typing import Any, TypeVar, cast
 
 from constrained.errors import GrammarError, LimitExceeded
 from grammars.json_schema import texts
+from grammars.json_schema.array_nodes import FEW_CONTAINS
 from grammars.json_schema.documents import Location
 from grammars.json_schema.literals import Among, Either, Literal, Says, Shape
 from grammars.json_schema.nodes import Writer
@@ -40,7 +41,6 @@ _PERHAPS_WILD = _NEGATING | {"oneOf", "allOf", "dependencies", "propertyNames", 
 # Facts of which several may make a large automaton. A negation makes one of one fact.
 _OF_TEXTS = frozenset({"pattern", "format", "contentEncoding", "minLength", "maxLength"})
 _OF_NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "format"})
-_FEW_CONTAINS = 4  # of all arrays: together, more may be too many
 _MANY, _LONG = 64, 256  # constants; characters of one
 
 # Keywords of which two, or one with others, may have a say about one member or item.
@@ -79,7 +79,8 @@ class _Explorer:
         if shapes.is_dynamic:  # what is brought in depends on the way
             return set(said)
         branching = any("anyOf" in one.facts for one in said.values())
-        branching |= sum("contains" in one.facts for one in said.values()) > _FEW_CONTAINS
+        # All arrays count: their `contains` may meet in one.
+        branching |= sum("contains" in one.facts for one in said.values()) > FEW_CONTAINS
         todo = [location for location, one in said.items() if self._is_wild(location, one.facts, branching)]
         near = set(todo)
         if not todo:

@@ -11,18 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import jsonschema
-
 from grammars.json_schema.dialects import Kind
 from grammars.json_schema.documents import Document, Location, Scope
+from tests.support.schema_suite import VALIDATORS
 
-_VALIDATORS = {
-    "draft4": jsonschema.Draft4Validator,
-    "draft6": jsonschema.Draft6Validator,
-    "draft7": jsonschema.Draft7Validator,
-    "draft2019-09": jsonschema.Draft201909Validator,
-    "draft2020-12": jsonschema.Draft202012Validator,
-}
 _APPLICATORS = {
     *("$ref", "$dynamicRef", "$recursiveRef", "allOf", "anyOf", "oneOf", "not", "if", "then", "else"),
     *("dependencies", "dependentSchemas", "propertyNames", "unevaluatedProperties", "unevaluatedItems"),
@@ -43,7 +35,7 @@ def _evaluate(location: Location, instance: Any, scope: Scope) -> Seen:
     kinds = (Kind.CONSTRAINT, Kind.REFERENCE)
     keywords = {k: v for k, v in location.keywords.items() if location.dialect.kind(k) in kinds}
     plain = {k: v for k, v in keywords.items() if k not in _APPLICATORS}
-    if not _VALIDATORS[location.dialect.name](plain).is_valid(instance):
+    if not VALIDATORS[location.dialect.name](plain).is_valid(instance):
         return None
     visit = _Visit(location, keywords, instance, location.resource.enter(scope))
     steps = [visit.references, visit.combinators, visit.condition]

@@ -9,9 +9,18 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
+import jsonschema
+
 from tests.support.shared_data import shared
 
-DRAFTS = ("draft4", "draft6", "draft7", "draft2019-09", "draft2020-12")
+VALIDATORS = {  # of the library that judges, by our dialects' names
+    "draft4": jsonschema.Draft4Validator,
+    "draft6": jsonschema.Draft6Validator,
+    "draft7": jsonschema.Draft7Validator,
+    "draft2019-09": jsonschema.Draft201909Validator,
+    "draft2020-12": jsonschema.Draft202012Validator,
+}
+DRAFTS = tuple(VALIDATORS)
 _DECLARED = {draft: f"http://json-schema.org/draft-0{draft[-1]}/schema#" for draft in DRAFTS[:3]}
 _SERVED_AT = "http://localhost:1234/"  # where the suite expects its remotes
 

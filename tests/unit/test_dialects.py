@@ -1,19 +1,11 @@
 """Which draft a schema is written in, and what its keywords are there."""
 
-import jsonschema
 import pytest
 
 from constrained.errors import InvalidGrammar, UnsupportedFeature
 from grammars.json_schema.dialects import DIALECTS, DRAFT4, DRAFT7, DRAFT2019_09, DRAFT2020_12, Dialect, Kind
 from grammars.json_schema.documents import Document
-
-VALIDATORS = {
-    "draft4": jsonschema.Draft4Validator,
-    "draft6": jsonschema.Draft6Validator,
-    "draft7": jsonschema.Draft7Validator,
-    "draft2019-09": jsonschema.Draft201909Validator,
-    "draft2020-12": jsonschema.Draft202012Validator,
-}
+from tests.support.schema_suite import VALIDATORS
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from grammars.json_schema.dialects import DIALECTS, Dialect, Kind
 from grammars.json_schema.formats import FORMATS
 from tests.conformance.json_schema import maskbench, official
 from tests.conformance.json_schema.ratchet import Record
-from tests.support.schema_suite import DRAFTS, Group, groups, remotes
+from tests.support.schema_suite import DRAFTS, VALIDATORS, Group, groups, remotes
 from tests.support.shared_data import CHECKOUT
 
 PAGES = {
@@ -32,13 +32,6 @@ PAGES = {
 }
 Row = tuple[str, ...]
 _FORMAT = "/optional/format/"
-_VALIDATORS = {
-    "draft4": jsonschema.Draft4Validator,
-    "draft6": jsonschema.Draft6Validator,
-    "draft7": jsonschema.Draft7Validator,
-    "draft2019-09": jsonschema.Draft201909Validator,
-    "draft2020-12": jsonschema.Draft202012Validator,
-}
 
 
 def table(head: Row, rows: list[Row]) -> str:
@@ -166,7 +159,7 @@ def _validator(draft: str, group: Group) -> Any:
         (uri, Resource.from_contents(contents, default_specification=DRAFT202012)) for uri, contents in known
     )
     asserted = group.file.startswith("optional/format/") or group.file == "optional/content"
-    of = _VALIDATORS[draft]
+    of = VALIDATORS[draft]
     return of(group.schema, registry=registry, format_checker=of.FORMAT_CHECKER if asserted else None)
 
 
