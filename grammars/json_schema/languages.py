@@ -113,9 +113,9 @@ class Languages(ShapeTable):
             condition = location.child("if")
             then = of(location.child("then")) if "then" in facts else domain.everything
             otherwise = of(location.child("else")) if "else" in facts else domain.everything
-            if then is not domain.everything or otherwise is not domain.everything:
-                refuted = domain.other(of(condition, not wide))
-                parts.append(domain.either(domain.both(of(condition), then), domain.both(refuted, otherwise)))
+            met, refuted = of(condition), domain.other(of(condition, not wide))  # asked always: it may be this schema
+            if then != domain.everything or otherwise != domain.everything:
+                parts.append(domain.either(domain.both(met, then), domain.both(refuted, otherwise)))
         found = domain.all_of(parts)
         if "not" in facts:
             found = self._all_of(domain, found, self.of(location.child("not"), scope, False), wide)

@@ -62,7 +62,7 @@ def test_automata_that_are_too_large_where_schemas_meet_are_refused_in_time(sche
         written(schema)
 
 
-@pytest.mark.parametrize("kind", ["null", "boolean", "string"])
+@pytest.mark.parametrize("kind", ["null", "boolean", "number", "string"])
 def test_a_dynamic_reference_that_comes_back_for_one_type_alone_is_refused_in_time(kind: str) -> None:
     with pytest.raises(InvalidGrammar, match="refers to itself"):
         written({"if": {"type": kind, "$dynamicRef": "#n"}, "else": {"prefixItems": [{}]}, "$dynamicAnchor": "n"})
