@@ -34,12 +34,28 @@ Body = tuple[Item, ...]
 Productions = Mapping[str, Iterable[Body]]
 
 
-def lower(productions: Productions, start: str, where: Mapping[str, str] | None = None) -> Rule:
+def lower(
+    productions: Productions,
+    start: str,
+    where: Mapping[str, str] | None = None,
+    called: Mapping[str, str] | None = None,
+) -> Rule:
     """The node of `start`. Raises Unsatisfiable if no text at all can be derived from it.
 
-    `where`: places of the names, for that error.
+    For that error, `where`: places of the names; `called`: what those are called that are no rules.
     """
-    return _Lowering(productions, start, where or {}).start(start)
+    try:
+        return _Lowering(productions, start).start(start)
+    except _Barren as error:
+        what = (called or {}).get(error.name) or f"rule {error.name!r}"
+        raise Unsatisfiable(f"no text matches {what}", where=(where or {}).get(error.name, "")) from None
+
+
+class _Barren(Exception):
+    """No text can be derived from the start, since none can be from `name`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
 
 @dataclass(slots=True)
@@ -55,12 +71,11 @@ class _Component:
 
 
 class _Lowering:
-    def __init__(self, productions: Productions, start: str, where: Mapping[str, str]) -> None:
+    def __init__(self, productions: Productions, start: str) -> None:
         given = {name: list(dict.fromkeys(bodies)) for name, bodies in productions.items()}
         fruitful = _least(given, lambda item, known: item in known if isinstance(item, str) else not _is_empty(item))
         if start not in fruitful:
-            guilty = _guilty(given, fruitful, start)
-            raise Unsatisfiable(f"no text matches rule {guilty!r}", where=where.get(guilty, ""))
+            raise _Barren(_guilty(given, fruitful, start))
         self._rules = {
             name: [body for body in bodies if not any(_barren(item, fruitful) for item in body)]
             for name, bodies in given.items()

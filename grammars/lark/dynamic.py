@@ -51,7 +51,8 @@ def dynamic(
     where = {name: source.where(name) for name in {rule.origin.name for rule in source.rules}}
     if around.marks:
         productions = without_marks(productions, _START, around.marks)
-    node = lower(productions, _START, where | {_name(name): source.where(name) for name in lexemes})
+    where |= {_name(name): source.where(name) for name in lexemes}
+    node = lower(productions, _START, where, {_name(name): source.called(name) for name in lexemes})
     solve(node)
     return node
 

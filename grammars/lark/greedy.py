@@ -24,11 +24,11 @@ def greedy(
 ) -> Place:
     """The start node. Raises UnsupportedFeature where only dynamic lexing will do; Unsatisfiable."""
     if extension := _needs_dynamic(source, lexemes, leaves):
-        raise UnsupportedFeature(f"{extension} needs dynamic lexing", where=source.where(extension))
+        written = source.dialect.in_the_users_words(extension)
+        raise UnsupportedFeature(f"{written} needs dynamic lexing", where=source.where(extension))
     optional = {name for name, lexeme in lexemes.items() if lexeme.may_be_empty}
     rules = _productive(_with_optional(source.rules, optional), lexemes)
-    if len(rules) < len(source.rules):
-        raise UnsupportedFeature("greedy lexing needs rules that all have a text")
+    _check_productive(source, rules)
     scanner = Scanner(list(source.terminals.values()), {name: lexeme.dfa for name, lexeme in lexemes.items()})
     controls = {name: leaf for name, leaf in leaves.items() if isinstance(leaf, Control)}
     tables = Tables(rules, source.start)
@@ -37,6 +37,14 @@ def greedy(
     ahead = Ahead(tables, least_lengths(rules, sizes | dict.fromkeys(controls, 1)))
     where = source.where(source.start)
     return Machine(tables, scanner, ahead, frozenset(source.ignore), controls, around, where).start
+
+
+def _check_productive(source: Source, rules: list[Rule]) -> None:
+    fruitful = {rule.origin.name for rule in rules}
+    barren = next((str(rule.origin.name) for rule in source.rules if rule.origin.name not in fruitful), "")
+    if barren or len(rules) < len(source.rules):
+        what = f"no text matches rule {barren!r}, and " if barren else ""
+        raise UnsupportedFeature(f"{what}greedy lexing needs rules that all have a text", where=source.where(barren))
 
 
 def _needs_dynamic(source: Source, lexemes: dict[str, Lexeme], leaves: dict[str, Control | Node]) -> str:

@@ -24,10 +24,75 @@ number ::= ("-"? ([0-9] | [1-9] [0-9]{0,15})) ("." [0-9]+)? ([eE] [-+]? [0-9] [1
 ws     ::= | " " | "\n" [ \t]{0,20}
 """
 
+LIST = r"""root ::= item+
+
+# characters other than ends of lines
+item ::= "- " [^\r\n\x0b\x0c\x85\u2028\u2029]+ "\n"
+"""
+CHESS = r"""
+# moves in pairs, numbered
+root ::= "1. " move " " move "\n" ([1-9] [0-9]? ". " move " " move "\n")+
+move ::= (pawn | nonpawn | castle) [+#]?
+
+# piece type, optional file/rank, optional capture, dest file & rank
+nonpawn ::= [NBKQR] [a-h]? [1-8]? "x"? [a-h] [1-8]
+pawn ::= ([a-h] "x")? [a-h] [1-8] ("=" [NBKQR])?
+castle ::= "O-O" "-O"?
+"""
+ARITHMETIC = r"""
+root  ::= (expr "=" ws term "\n")+
+expr  ::= term ([-+*/] term)*
+term  ::= ident | num | "(" ws expr ")" ws
+ident ::= [a-z] [a-z0-9_]* ws
+num   ::= [0-9]+ ws
+ws    ::= [ \t\n]*
+"""
+JAPANESE = r"""
+root     ::= jp-char+ ([ \t\n] jp-char+)*
+jp-char  ::= hiragana | katakana | punctuation | cjk
+hiragana ::= [ぁ-ゟ]
+katakana ::= [ァ-ヿ]
+punctuation ::= [、-〾]
+cjk      ::= [一-鿿]
+"""
+C = r"""
+root ::= (declaration)*
+declaration ::= dataType identifier "(" parameter? ")" "{" statement* "}"
+dataType ::= "int" ws | "float" ws | "char" ws
+identifier ::= [a-zA-Z_] [a-zA-Z_0-9]*
+parameter ::= dataType identifier
+statement ::=
+    ( dataType identifier ws "=" ws expression ";" ) |
+    ( identifier ws "=" ws expression ";" ) |
+    ( "return" ws expression ";" ) |
+    ( "while" "(" condition ")" "{" statement* "}" ) |
+    ( singleLineComment ) |
+    ( multiLineComment )
+condition ::= expression relationOperator expression
+relationOperator ::= ("<=" | "<" | "==" | "!=" | ">=" | ">")
+expression ::= term (("+" | "-") term)*
+term ::= factor(("*" | "/") factor)*
+factor ::= identifier | number | unaryTerm | "(" expression ")"
+unaryTerm ::= "-" factor
+number ::= [0-9]+
+singleLineComment ::= "//" [^\n]* "\n"
+multiLineComment ::= "/*" ( [^*] | ("*" [^/]) )* "*/"
+ws ::= ([ \t\n]+)
+"""
+
 
 @pytest.mark.parametrize(
     ("grammar", "good", "bad"),
     [
+        (LIST, ["- a\n", "- one\n- é 😀\n"], ["", "- \n", "- a", "- a\u2028\n"]),
+        (CHESS, ["1. e4 e5\n2. Nf3 O-O-O\n", "1. exd5 Qh4#\n10. e8=Q Rad1+\n"], ["1. e4 e5\n", "1. e9 e5\n2. a1 a2\n"]),
+        (ARITHMETIC, ["1=a\n", "(1*(b))/2= 3\n", "x1 +(2) = 3 \n1=2\n"], ["1=\n", "1+=2\n"]),
+        (JAPANESE, ["ひらがな カタカナ", "漢字、です。"], ["", " 漢", "a", "漢  字"]),
+        (
+            C,
+            ["", "int f(){return\t-1;}", "int f(char c){int x = (1+2)*c;while(x<=3){x = x-1;}//a\n/*b*/}"],
+            ["int f(){return 1}", "f(){}", "int f(){/*b}"],
+        ),
         (JSON, ['{"a": [1, -2.5e3, {"b\\u00e9": null}]}', "{}"], ['{"a" 1}', "[]", "{", '{"a": 01}']),
         ('root ::= "a" | root "b"', ["a", "abbb"], ["", "b", "aab"]),
         ('root ::= x y? z*\nx ::= "x"\ny::= "y" # comment\nz ::= [0-9]', ["x", "xy", "xy12"], ["y", "xyy"]),

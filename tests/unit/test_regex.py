@@ -38,6 +38,15 @@ def accepts(grammar, text: str) -> bool:
         (r"\p{Greek}\u{1F600}\x41", ["α😀A"], ["a😀A"]),
         (r"a{2,3}?b", ["aab"], ["ab", "aaaab"]),
         ("]}", ["]}"], ["]"]),
+        (r"(?P<year>\d)(?<month>a)", ["1a"], ["a1"]),
+        (r"(?i:ab)c", ["ABc"], ["ABC"]),
+        (r"(?i)a(?-i)b", ["Ab"], ["AB"]),
+        (r"(?is)a.", ["A\n"], ["a"]),
+        (r"(?U)a+?b", ["aab"], ["b"]),
+        (r"(?-u:\w)(?u)\w", ["aé"], ["éa"]),
+        (r"\Aab\z", ["ab"], ["a"]),
+        (r"a\b b|", ["a b", ""], ["ab"]),
+        (r"[a-z--[aeiou]]\PL\p{scx=Greek}", ["b1α"], ["a1α", "bbα", "b1b"]),
     ],
 )
 def test_the_whole_text_matches(pattern, accepted, refused):
@@ -55,11 +64,29 @@ def test_the_whole_text_matches(pattern, accepted, refused):
         ("a.b", "s", ["a\nb", "a😀b"], ["ab"]),
         (r"^a$\n^b$", "m", ["a\nb"], ["ab", "a\n"]),
         (r"[^\n]{1,3000}x", "", ["x" * 3001], ["x", "y" * 3001]),
+        (r"\u{1f600}\p{Lu}", "u", ["😀É"], ["😀é"]),
+        (r"(?i:a)b", "", ["Ab"], ["AB"]),
+        (r"[^]\cA\x41\u0041", "", ["\n\x01AA"], ["\x01AA"]),
+        (r".*(?<!a)b", "", ["cb", "b"], ["ab"]),
     ],
 )
 def test_the_whole_text_matches_in_javascripts_syntax(pattern, flags, accepted, refused):
     grammar = compile_regex(pattern, BYTES, syntax="ecma", flags=flags)
     assert [text for text in [*accepted, *refused] if accepts(grammar, text)] == accepted
+
+
+@pytest.mark.parametrize(
+    ("pattern", "flags", "message"),
+    [
+        (r"(a)\1", "", r"back-reference \\1 is not supported at offset 3"),
+        (r"(?<n>a)\k<n>", "", "back-reference by name is not supported at offset 7"),
+        ("a", "v", "flag 'v' is not supported"),
+        ("a", "g", "flag 'g' is not supported"),
+    ],
+)
+def test_what_is_not_supported_of_javascripts_syntax(pattern, flags, message):
+    with pytest.raises(UnsupportedFeature, match=message):
+        compile_regex(pattern, BYTES, syntax="ecma", flags=flags)
 
 
 def test_syntaxes_are_told_apart():
@@ -160,11 +187,9 @@ def test_the_place_of_a_bad_choice():
     assert caught.value.where == "#/1"
 
 
-def test_many_choices():
-    choices = [f"{number:x}-{number * 7919 % 100_003}" for number in range(30_000)]
-    before = time.perf_counter()
+def test_a_hundred_thousand_choices():
+    choices = [f"{number:x}-{number * 7919 % 100_003}" for number in range(100_000)]
     grammar = compile_choice(choices, BYTES)
-    assert time.perf_counter() - before < 5
     assert accepts(grammar, choices[12_345])
     assert not accepts(grammar, choices[12_345] + "0")
     assert replay(grammar, list(choices[-1].encode())).shortest_completion() == b""
