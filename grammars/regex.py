@@ -2,7 +2,7 @@
 
 The syntax is that of Rust's `regex` crate, which outlines and llguidance use too: `\\d`, `\\w` and `.` know
 Unicode, there are no look-arounds and no back-references. Or that of JavaScript (ECMA-262), as in JSON Schema's
-`pattern`: `\\d` and `\\w` are ASCII, and there are look-arounds.
+`pattern`: `\\d` and `\\w` are ASCII, there are look-arounds, and back-references to groups of few texts.
 """
 
 import hashlib
@@ -32,9 +32,9 @@ def compile_regex(pattern: str, vocabulary: Vocabulary, *, syntax: Syntax = "rus
     `^` and `$` are allowed and change nothing at the ends. `flags` (`i`, `m`, `s`, `u`) are those of ECMA's
     patterns; Rust's have theirs inside, as in `(?i)`. Long repeats are counted where what is repeated
     tells its own end (long_patterns.py), and written out elsewhere. Raises InvalidGrammar for a malformed
-    pattern; UnsupportedFeature for back-references and, in Rust's syntax, the flags `x` and `R` and anchors
-    under `m`; LimitExceeded for an automaton of more than 20,000 rows; Unsatisfiable if no text matches
-    that the vocabulary can spell.
+    pattern; UnsupportedFeature for back-references (of ECMA's, to groups of many texts) and, in Rust's syntax,
+    the flags `x` and `R` and anchors under `m`; LimitExceeded for an automaton of more than 20,000 rows;
+    Unsatisfiable if no text matches that the vocabulary can spell.
     """
     parsed = _parse(pattern, syntax, flags)
     counted = _counted(parsed, vocabulary.alphabet, lambda automaton: automaton)

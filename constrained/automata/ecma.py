@@ -7,8 +7,9 @@ excludes the four line terminators, `$` is the very end, an escaped surrogate pa
 JSON Schema searches: `pattern` holds when it matches anywhere, so the pattern is wrapped in "anything"
 on both sides, except where it is anchored.
 
-Everything is exact or refused: look-around and anchors too, wherever they stand. Back-references,
-atomic groups and recursion are refused; so are automata beyond a limit of states.
+Everything is exact or refused: look-around and anchors too, wherever they stand, and back-references to
+groups of few texts. Other back-references, atomic groups and recursion are refused; so are automata beyond a
+limit of states.
 """
 
 from typing import assert_never

@@ -9,13 +9,15 @@ Where real schemas are looser than the `u` flag allows and only one reading is p
 is taken: `\\-` and other escaped punctuation, a lone `{`, `}` or `]`, `[\\w-.]`, the anchors
 `\\A \\z \\Z`, `(?P<name>...)`, `(?#...)` and leading `(?i)`. Where dialects disagree (`x{,3}`,
 `[]a]`, `\\h`, `[[:alpha:]]`) the pattern is refused with a hint. What is not a regular language, or
-needs a matcher that backtracks, is refused by name.
+needs a matcher that backtracks, is refused by name; back-references to groups of few texts are
+written out (`back_references`).
 """
 
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from constrained.automata.back_references import Group, Reference, without_references
 from constrained.automata.code_points import ANY, union
 from constrained.automata.ecma_characters import Characters
 from constrained.automata.ecma_classes import DOT, WORD
@@ -37,6 +39,8 @@ _DEPTH = 50  # nested groups
 _LOOKS = {"?=": (True, False), "?!": (True, True), "?<=": (False, False), "?<!": (False, True)}
 _ANCHORS = {"A": Gap.TEXT_START, "Z": Gap.TEXT_END, "z": Gap.TEXT_END}
 _FLAGS = frozenset("imsu")
+_REFERENCE = re.compile(r"\\[1-9]|\\k<|\(\?P=")
+_AMBIGUOUS = 0  # the number of a name that several groups have
 _BRACES = re.compile(r"\{([0-9]*)(,?)([0-9]*)\}")
 _INLINE = re.compile(r"\(\?(?P<on>[a-zA-Z]*)(?:-(?P<off>[a-zA-Z]*))?(?P<end>[:)])")
 
@@ -45,8 +49,8 @@ _INLINE = re.compile(r"\(\?(?P<on>[a-zA-Z]*)(?:-(?P<off>[a-zA-Z]*))?(?P<end>[:)]
 def parse(pattern: str, flags: str = "") -> Pattern:
     """The meaning of `pattern` under `flags` (any of `i m s u`; `u` is always on).
 
-    Raises InvalidGrammar for what is no regular expression, UnsupportedFeature for back-references,
-    atomic groups and the like, LimitExceeded for too deep nesting; messages name the offset.
+    Raises InvalidGrammar for what is no regular expression, UnsupportedFeature for atomic groups,
+    back-references to groups of many texts and the like, LimitExceeded for too deep nesting; messages name the offset.
     """
     if unknown := set(flags) - _FLAGS:
         raise UnsupportedFeature(f"regular expression flag {min(unknown)!r} is not supported")
@@ -59,18 +63,21 @@ class _Parser(Characters):
 
     depth: int = 0
     groups: int = 0
-    references: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])  # (group, offset)
+    marks_groups: bool = False  # is there a reference that may need them?
+    names: dict[str, int] = field(default_factory=dict[str, int])  # of groups
+    references: list[tuple[int | str, int]] = field(default_factory=list[tuple[int | str, int]])  # (group, offset)
 
     def whole(self) -> Pattern:
         self._leading_flags()
+        self.marks_groups = _REFERENCE.search(self.text) is not None
         node = self._disjunction()
         if self.at < len(self.text):
             raise self._wrong("unmatched )")
         for group, offset in self.references:
-            if group > self.groups:
-                raise self._wrong(f"\\{group} refers to a group that does not exist", offset)
-            raise self._unsupported(f"back-reference \\{group}", offset)
-        return node
+            if group not in self.names and not (isinstance(group, int) and group <= self.groups):
+                shown = f"\\{group}" if isinstance(group, int) else f"\\k<{group}>"
+                raise self._wrong(f"{shown} refers to a group that does not exist", offset)
+        return without_references(node, self._unsupported) if self.marks_groups else node
 
     # ------------------------------------------------------------ structure
 
@@ -86,7 +93,7 @@ class _Parser(Characters):
         parts: list[Pattern] = []
         while (next_ := self._peek()) and next_ not in "|)":
             part = self._term()
-            if isinstance(part, Sequence):
+            if type(part) is Sequence:
                 parts.extend(part.parts)
             else:
                 parts.append(part)
@@ -169,10 +176,13 @@ class _Parser(Characters):
 
     def _group(self) -> Pattern:
         opened = self.at - 1
-        outer = self.flags
+        outer, before = self.flags, self.groups
         look = self._group_specifier(opened)
         if look == "#":
             return EMPTY
+        if look == "?P=":
+            return self._named_reference(")", opened)
+        number = self.groups if self.groups > before else 0
         self.depth += 1
         if self.depth > _DEPTH:
             raise LimitExceeded(self._say(f"more than {_DEPTH} nested groups", opened))
@@ -181,10 +191,12 @@ class _Parser(Characters):
             raise self._wrong("unterminated group", opened)
         self.depth -= 1
         self.flags = outer
+        if number and self.marks_groups:
+            return Group((body,), number, self.at - 1)
         return Look(body, *_LOOKS[look]) if look in _LOOKS else body
 
     def _group_specifier(self, opened: int) -> str:
-        """Read what follows `(`: the kind of look-around, `#` for a comment, or nothing of note."""
+        """Read what follows `(`: the kind of look-around, `#` for a comment, `?P=`, or nothing of note."""
         if not self._skip("?"):
             self.groups += 1
             return ""
@@ -197,11 +209,14 @@ class _Parser(Characters):
         if self._skip("?#"):
             self._until(")", "comment")
             return "#"
+        if self._skip("?P="):
+            return "?P="
         if self._skip("?<") or self._skip("?P<"):
             name = self._until(">", "group name")
             if not name.isidentifier() and not name.replace("$", "_").isidentifier():
                 raise self._wrong("an invalid group name", opened)
             self.groups += 1
+            self.names[name] = self.groups if name not in self.names else _AMBIGUOUS
             return ""
         self._refuse_group(opened)
         self._scoped_flags(opened)
@@ -212,7 +227,6 @@ class _Parser(Characters):
             "?>": "an atomic group",
             "?|": "a branch reset group",
             "?(": "a conditional group",
-            "?P=": "a back-reference by name",
             "?P>": "recursion",
             "?&": "recursion",
             "?R": "recursion",
@@ -258,12 +272,25 @@ class _Parser(Characters):
             self.at += 1
             return Assertion(_ANCHORS[letter])
         if letter == "k":
-            raise self._unsupported("a back-reference by name", start)
+            self.at += 1
+            if not self._skip("<"):
+                raise self._wrong("\\k without a name", start, hint="write \\k<name>")
+            return self._named_reference(">", start)
         if letter in "123456789" and letter:
             digits = self.at
             while self._peek().isdecimal():
                 self.at += 1
-            self.references.append((int(self.text[digits : min(self.at, digits + 9)]), start))
-            return EMPTY
+            number = int(self.text[digits : min(self.at, digits + 9)])
+            self.references.append((number, start))
+            return Reference((), number, start, "i" in self.flags)
         found = self._class_escape()
         return One(found) if isinstance(found, tuple) else self._code(found)
+
+    def _named_reference(self, end: str, start: int) -> Pattern:
+        """A reference by name. One that stands before its group has nothing to repeat yet."""
+        name = self._until(end, "group name")
+        self.references.append((name, start))
+        number = self.names.get(name)
+        if number == _AMBIGUOUS:
+            raise self._unsupported(f"a back-reference to one of several groups {name!r}", start)
+        return EMPTY if number is None else Reference((), number, start, "i" in self.flags)

@@ -51,6 +51,17 @@ HARD = r"""
 """
 
 
+# One pattern for each text of the group; see `back_references`.
+REFERRING = r"""
+(a|b)\1                            ^(?:(a)|b)\1$                     ^(?:(a)|(b))\1\2c$        ^(a)?\1b$
+^(?:(a)|b)?\1$                     ^(?:(a|b)\1)+$                   ^((a|b)\2)\1$            ^(a|b|)(c|d)\2\1$
+^\1(a)$                            ^(a\1)$                          ^(["'])(?:(?!\1).)*\1$   ^(?<q>['"])\w*\k<q>$
+^([ab]{2})\1$                      ^(?:(a)(?=\1)|b)*$               ^(a)(?!\1)               ^(a|ab)(c|bcd)\1$
+^(?:(x)|(y))(?:\1z|\2w)$           ^((a)|b)\1\2$                    ^(a|(b))\2$              ^\k<n>(?<n>a)$
+(?!(a)\1)a                         ^(?:(a)\1|c(b)\2)*$              ^\d{4}([/-]?)\d\d\1\d\d$  ^(a){1}\1$
+"""
+
+
 def accepted_text(dfa: Dfa, rng: random.Random) -> str:
     """A random text that the automaton accepts."""
     text, row = bytearray(), int(START)
@@ -94,13 +105,14 @@ def disagreements(cases: list[tuple[str, str]], count: int) -> list[str]:
 
 @needs_node
 def test_hard_patterns_agree_with_the_engine() -> None:
-    assert disagreements([(pattern, "") for pattern in HARD.split()], 12) == []
+    assert disagreements([(pattern, "") for pattern in (HARD + REFERRING).split()], 12) == []
 
 
 @needs_node
 @pytest.mark.parametrize("flags", ["i", "m", "s", "im"])
 def test_flags_agree_with_the_engine(flags: str) -> None:
     patterns = [r"^k[a-z]+$", r"\bk\b", r"^\W$", "[^k]", r"^[^\W]+$", "straße", r"^\P{Lu}$", r"^\p{Lu}$", "σ+$"]
+    patterns += [r"^(a|b)c\1$", r"^(k)\1$"]
     patterns += ["^.$", "^a$|b$", "^a.b$", "(?!^a)^b", r"(?<=^a)\n", r"^\S$", "$.^", r"\b.\b"]
     assert disagreements([(pattern, flags) for pattern in patterns], 8) == []
 

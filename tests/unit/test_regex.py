@@ -78,8 +78,8 @@ def test_the_whole_text_matches_in_javascripts_syntax(pattern, flags, accepted, 
 @pytest.mark.parametrize(
     ("pattern", "flags", "message"),
     [
-        (r"(a)\1", "", r"back-reference \\1 is not supported at offset 3"),
-        (r"(?<n>a)\k<n>", "", "back-reference by name is not supported at offset 7"),
+        (r"(.)\1", "", r"back-reference \\1 is not supported at offset 3"),
+        (r"(?<n>a+)\k<n>", "", r"back-reference \\1 is not supported at offset 8"),
         ("a", "v", "flag 'v' is not supported"),
         ("a", "g", "flag 'g' is not supported"),
     ],
