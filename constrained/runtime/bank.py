@@ -33,11 +33,11 @@ class Bank:
         """Whose the rows are, in their order."""
         return list(self._lengths)
 
-    def join(self, uid: int, cache: Cache, length: int) -> None:
-        """Copy the cache of a prompt of so many tokens into a new last row."""
-        for layer, prompt in zip(self._layers, cache, strict=True):
-            layer.join(len(self._lengths), prompt, length)
-        self._lengths[uid] = length
+    def join(self, prompts: Sequence[tuple[int, Cache, int]]) -> None:
+        """Copy the caches of prompts (uid, cache, how many tokens it holds) into new last rows."""
+        for number, layer in enumerate(self._layers):
+            layer.join(len(self._lengths), [(cache[number], length) for _, cache, length in prompts])
+        self._lengths.update({uid: length for uid, _, length in prompts})
 
     def leave(self, gone: Iterable[int]) -> None:
         """Drop rows; the last ones fill the gaps."""

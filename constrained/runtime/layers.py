@@ -30,8 +30,8 @@ class LayerCache(Protocol):
         """The pass is over."""
         ...
 
-    def join(self, row: int, prompt: Any, length: int) -> None:
-        """Copy the cache of a prompt of so many tokens into a new last row."""
+    def join(self, row: int, prompts: Sequence[tuple[Any, int]]) -> None:
+        """Copy the caches of prompts, each with its tokens' number, into new last rows."""
         ...
 
     def keep(self, order: Sequence[int]) -> None:
@@ -110,13 +110,15 @@ class StateCache:
                 self._arrays[number] = array
         self._seen = None
 
-    def join(self, row: int, prompt: Any, length: int) -> None:
-        """Copy a prompt's states; those of no tokens at all are zeros."""
-        for number, state in enumerate(prompt.cache):
-            like = self._arrays[number] if state is None else state
+    def join(self, row: int, prompts: Sequence[tuple[Any, int]]) -> None:
+        """Copy prompts' states; those of no tokens at all are zeros."""
+        for number, array in enumerate(self._arrays):
+            states = [prompt.cache[number] for prompt, _ in prompts]
+            like = next((state for state in states if state is not None), array)
             if like is not None:
-                array = _rows_of(self._arrays[number], like, row + 1)
-                array[row : row + 1] = 0 if state is None else state
+                array = _rows_of(array, like, row + len(states))
+                for place, state in enumerate(states, row):
+                    array[place : place + 1] = 0 if state is None else state
                 self._arrays[number] = array
 
     def keep(self, order: Sequence[int]) -> None:
@@ -151,10 +153,10 @@ class ListCache:
         for part in self._parts:
             part.end(reading)
 
-    def join(self, row: int, prompt: Any, length: int) -> None:
+    def join(self, row: int, prompts: Sequence[tuple[Any, int]]) -> None:
         """Copy all parts."""
-        for part, one in zip(self._parts, prompt.caches, strict=True):
-            part.join(row, one, length)
+        for number, part in enumerate(self._parts):
+            part.join(row, [(prompt.caches[number], length) for prompt, length in prompts])
 
     def keep(self, order: Sequence[int]) -> None:
         """In all parts."""
@@ -184,8 +186,9 @@ class SoloCache:
     def end(self, reading: Reading) -> None:
         """Nothing to do."""
 
-    def join(self, row: int, prompt: Any, length: int) -> None:
+    def join(self, row: int, prompts: Sequence[tuple[Any, int]]) -> None:
         """Copy the prompt's cache, which may be kept for others."""
+        ((prompt, _),) = prompts
         self._row = copy.deepcopy(prompt)
 
     def keep(self, order: Sequence[int]) -> None:

@@ -114,9 +114,7 @@ class Rows:
             if keep.uid not in outcome.failed:
                 prompt = self._prompts[keep.uid]
                 self._keep(keep.entry, copy.deepcopy(prompt.cache), prompt.length, outcome)
-        for join in plan.join:
-            if join.uid not in outcome.failed:
-                self._join(join, outcome)
+        self._join([join for join in plan.join if join.uid not in outcome.failed], outcome)
         self._pass(plan, outcome)
         return outcome
 
@@ -167,14 +165,17 @@ class Rows:
     def _new_bank(self) -> Bank:
         return Bank([batched(layer, solo=self._solo) for layer in self._new_cache()])
 
-    def _join(self, join: Join, outcome: Outcome) -> None:
-        prompt = self._prompts.pop(join.uid)
-        if join.entry is not None:
-            self._keep(join.entry, prompt.cache, prompt.length, outcome)
-        bank = self._banks.get(join.bank)
-        if bank is None:
-            bank = self._banks[join.bank] = self._new_bank()
-        bank.join(join.uid, prompt.cache, prompt.length)
+    def _join(self, joins: Sequence[Join], outcome: Outcome) -> None:
+        joining: dict[int, list[tuple[int, Cache, int]]] = {}
+        for join in joins:
+            prompt = self._prompts.pop(join.uid)
+            if join.entry is not None:
+                self._keep(join.entry, prompt.cache, prompt.length, outcome)
+            joining.setdefault(join.bank, []).append((join.uid, prompt.cache, prompt.length))
+        for number, prompts in joining.items():
+            if number not in self._banks:
+                self._banks[number] = self._new_bank()
+            self._banks[number].join(prompts)
 
     def _leave(self, leaving: Sequence[Leave], outcome: Outcome) -> None:
         for one in leaving:

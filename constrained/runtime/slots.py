@@ -96,24 +96,38 @@ class SlotCache:
         assert reading is self._reading
         self._reading = None
 
-    def join(self, row: int, prompt: KVCache | RotatingKVCache, length: int) -> None:
-        """Copy what is kept of a prompt of so many tokens into a slot."""
-        pair = _contents(prompt) if length else None
-        for name, array, content in zip(
-            ("keys", "values"), (self.keys, self.values), pair or (None, None), strict=True
-        ):
-            if content is not None:
-                setattr(self, name, self._put(array, row, content, length))
-            elif array is not None and row < array.shape[0]:
-                array[row : row + 1] = 0
+    def join(self, row: int, prompts: Sequence[tuple[KVCache | RotatingKVCache, int]]) -> None:
+        """Copy what is kept of prompts (each with its length) into the slots from `row` on, all at once: what grows
+        with every one of them is copied with every one of them."""
+        pairs = [_contents(prompt) if length else None for prompt, length in prompts]
+        lengths = [length for _, length in prompts]
+        for side, name in enumerate(("keys", "values")):
+            contents = [None if pair is None else pair[side] for pair in pairs]
+            setattr(self, name, self._put(getattr(self, name), row, contents, lengths))
 
-    def _put(self, array: mx.array | None, row: int, content: mx.array, length: int) -> mx.array:
-        """`array` with the last of `length` positions, (1, H, N, D), in slot `row`, and zeros elsewhere in it."""
-        array = self._room(array, content, row + 1, length)
-        slot = mx.zeros((1, *array.shape[1:]), array.dtype)
-        slot[:, :, mx.arange(length - content.shape[2], length) % self._ring] = content
-        array[row : row + 1] = slot
+    def _put(
+        self, array: mx.array | None, row: int, contents: Sequence[mx.array | None], lengths: Sequence[int]
+    ) -> mx.array | None:
+        """`array` with contents, the last of so many positions (1, H, N, D), in the slots from `row` on; and zeros
+        elsewhere in them."""
+        like = next((one for one in contents if one is not None), array)
+        if like is None:
+            return None
+        array = self._room(array, like, row + len(contents), max(lengths))
+        slots = [self._slot(one, length, array) for one, length in zip(contents, lengths, strict=True)]
+        array[row : row + len(slots)] = mx.concatenate(slots)
         return array
+
+    def _slot(self, content: mx.array | None, length: int, array: mx.array) -> mx.array:
+        """(1, H, C, D) as those of `array`, with the content (1, H, N, D) of the last of `length` positions."""
+        columns = array.shape[2]
+        if content is None:
+            return mx.zeros((1, *array.shape[1:]), array.dtype)
+        if length <= columns:
+            return mx.pad(content, [(0, 0), (0, 0), (length - content.shape[2], columns - length), (0, 0)])
+        slot = mx.zeros((1, *array.shape[1:]), array.dtype)  # a ring
+        slot[:, :, mx.arange(length - content.shape[2], length) % self._ring] = content
+        return slot
 
     def keep(self, order: Sequence[int]) -> None:
         """Let the rows `order` be the rows 0, 1, 2...; none may come before its place."""
