@@ -5,9 +5,11 @@
     cancel(ticket)         ------>   BatchEngine.cancel
                                      BatchEngine.step  -- one post a step --> sink(event) for every event
 
-Commands are taken between steps, so a cancelled sequence is gone within one. A sequence that fails takes
-nobody along; if the engine itself fails, all that are in it are told so, and it begins anew. If that fails too,
-`on_death` is called, and whoever comes later is told why.
+Commands are taken between steps, so a cancelled sequence is gone within one. Where nothing is being generated, a
+sequence waits a moment for those that are about to be submitted: prompts that begin together are read in one pass, and
+whoever comes a moment later has to wait for the pass before. A sequence that fails takes nobody along; if the engine
+itself fails, all that are in it are told so, and it begins anew. If that fails too, `on_death` is called, and whoever
+comes later is told why.
 
 The thread never ends: it is parked when it is stopped. What MLX has compiled in a thread is freed by the thread's
 native end, which is after `Thread.join`, and takes Python's lock for it: in an interpreter that is
@@ -17,12 +19,15 @@ ending by then, that is `terminate called without an active exception`.
 import itertools
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from constrained.runtime import BatchEngine, SequenceEvent, SequenceFailed, SequenceRequest
+
+TOGETHER = 0.03  # seconds for which a sequence waits for others that are being prepared
 
 Sink = Callable[[SequenceEvent], None]
 Post = Callable[[list[tuple[Sink, SequenceEvent]]], None]
@@ -80,6 +85,7 @@ class EngineThread:
         self._ended = threading.Event()
         self.mask_seconds = 0.0  # that masks took, in worker threads
         self.waiting = 0  # sequences that wait for room
+        self.coming: Callable[[], int] = lambda: 0  # sequences that will be submitted soon
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     # ------------------------------------------------------------------ for other threads
@@ -164,28 +170,38 @@ class EngineThread:
 
     def _take_commands(self, engine: BatchEngine) -> bool:
         """Obey what was commanded since the last step; with nothing to do, wait. False: stop."""
-        wait = engine.idle
-        while True:
-            try:
-                command = self._commands.get(block=wait)
-            except Empty:
-                return True
-            wait = False
-            match command:
-                case _Submit(ticket, request, sink):
-                    try:
-                        uid = engine.add(request)
-                    except Exception as error:  # noqa: BLE001  a request's own fault
-                        self._post([(sink, SequenceFailed(0, error))])
-                    else:
-                        self._sinks[uid], self._uids[ticket] = (ticket, sink), uid
-                case _Cancel(ticket):
-                    uid = self._uids.pop(ticket, None)
-                    if uid is not None:
-                        engine.cancel(uid)
-                        del self._sinks[uid]
-                case _Stop():
-                    return False
+        was_idle = engine.idle
+        command = self._next_command(block=was_idle)
+        until = time.monotonic() + TOGETHER
+        while command is not None:
+            if isinstance(command, _Stop):
+                return False
+            self._obey(engine, command)
+            left = until - time.monotonic()
+            gathers = was_idle and not engine.idle and left > 0 and self.coming() > 0
+            command = self._next_command(block=gathers, timeout=left if gathers else None)
+        return True
+
+    def _next_command(self, *, block: bool, timeout: float | None = None) -> _Command | None:
+        try:
+            return self._commands.get(block, timeout)
+        except Empty:
+            return None
+
+    def _obey(self, engine: BatchEngine, command: _Submit | _Cancel) -> None:
+        match command:
+            case _Submit(ticket, request, sink):
+                try:
+                    uid = engine.add(request)
+                except Exception as error:  # noqa: BLE001  a request's own fault
+                    self._post([(sink, SequenceFailed(0, error))])
+                else:
+                    self._sinks[uid], self._uids[ticket] = (ticket, sink), uid
+            case _Cancel(ticket):
+                uid = self._uids.pop(ticket, None)
+                if uid is not None:
+                    engine.cancel(uid)
+                    del self._sinks[uid]
 
     def _hand_out(self, events: list[SequenceEvent]) -> None:
         posted: list[tuple[Sink, SequenceEvent]] = []

@@ -50,6 +50,8 @@ class Service:
         self._settings = settings
         self._room = settings.max_concurrency + settings.max_queue
         self._pending = 0
+        self._submitted = 0  # of these, those that the engine knows
+        engine.coming = lambda: self._pending - self._submitted
         self._seconds = 1.0  # of a recent answer, for Retry-After
         self._queues: set[_Queue] = set()  # of the answers that are being generated
         self.is_draining = False
@@ -114,6 +116,7 @@ class Service:
         readers = [self._reader(prepared) for _ in range(job.choices)]
         queue: _Queue = asyncio.Queue()
         requests = [self._request(prepared, choice) for choice in range(job.choices)]
+        self._submitted += job.choices  # before: the engine waits while others are coming
         tickets = [
             self._engine.submit(request, functools.partial(_put, queue, choice))
             for choice, request in enumerate(requests)
@@ -139,6 +142,7 @@ class Service:
                 if readers[choice].is_over:
                     self._engine.cancel(tickets[choice])
         finally:
+            self._submitted -= job.choices
             self._queues.discard(queue)
             for ticket in tickets:
                 self._engine.cancel(ticket)
