@@ -226,6 +226,11 @@ class ArrayPlan:
             ways = min(ways * writer.variety(array.item(length), enough), enough)
         return max(1, min(total, enough))
 
+    def bound(self) -> int:
+        """No such array has fewer bytes."""
+        items = max(self.array.low, 2 * self.array.repeats, *(one.low for one in self.array.contains), 0)
+        return 2 + items + max(0, items - 1)
+
     def text(self) -> Rope:
         """A shortest such array."""
         return joined([self.writer.text(self.writer.marks.open_array), ending(self, self.start)])

@@ -23,6 +23,7 @@ from grammars.json_schema import texts
 from grammars.json_schema.array_nodes import ArrayPlan
 from grammars.json_schema.arrays import Arr, Arrays
 from grammars.json_schema.extra_keys import count_texts
+from grammars.json_schema.fixpoint import Fixpoint
 from grammars.json_schema.limits import HEAVIEST
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.object_nodes import ObjectPlan
@@ -85,8 +86,7 @@ class Writer:
         self._terminals: dict[object, Terminal] = {}
         self._array_plans: dict[Arr, ArrayPlan] = {}
         self._object_plans: dict[Obj, ObjectPlan] = {}
-        self._open: set[Shape] = set()
-        self._assumed = False
+        self._weights = Fixpoint[Shape, int](self._find_weight, int)
         self.short = Shortest(self)
         self.too_long: Shape | None = None  # it has values, but none that anyone could write
 
@@ -119,28 +119,23 @@ class Writer:
         if shape.alive is not None:
             return shape.alive
         with self.lock:
-            return self._find_alive(shape)
+            found = self._weights.of(shape) is not None
+            if not found and not self._weights.is_open:
+                shape.alive = False
+            return found
 
-    def _find_alive(self, shape: Shape) -> bool:
-        if shape in self._open:
-            self._assumed = True
-            return False
-        if self.plain_values.has_one(shape):
-            shape.alive, shape.weight = True, 1
-            return True
+    @property
+    def is_searching(self) -> bool:
+        """Is it being found out what is alive? Then what seems not to be may still turn out to be."""
+        return self._weights.is_open
+
+    def _find_weight(self, shape: Shape) -> int | None:
         self.shapes.allowance.check()
-        outer, self._assumed = self._assumed, False
-        self._open.add(shape)
-        try:
-            weight = 1 if self._has_scalar(shape) else self._lightest(shape)
-        finally:
-            self._open.discard(shape)
-        found = weight is not None
-        if found or not self._assumed or not self._open:
-            shape.alive = found  # "no" is certain only if it did not rest on an open question
-            shape.weight = weight or 0
-        self._assumed = outer or (self._assumed and not found)
-        return found
+        plain = self.plain_values.has_one(shape) or self._has_scalar(shape)
+        weight = 1 if plain else self._lightest(shape)
+        if weight is not None:
+            shape.alive, shape.weight = True, weight
+        return weight
 
     def weight(self, shape: Shape) -> int:
         """How many values there are at least in a value of this shape, roughly."""

@@ -22,6 +22,7 @@ from constrained.automata.chosen import Chosen, Texts
 from constrained.finishing import of_text
 from constrained.grammar import UNKNOWN, Captured, Completion, Fresh, Node, Outline, Seen, Sequence, Switch, Symbol
 from grammars.json_schema.extra_keys import KeyClass
+from grammars.json_schema.key_bits import bits
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.object_conditions import doomed
 from grammars.json_schema.object_endings import ending, one_more
@@ -173,6 +174,12 @@ class ObjectPlan(Members):
     def places(self) -> tuple[int, ...]:
         """Label of a declared key -> its place."""
         return tuple(self.keys[text] for text in self.texts.texts)
+
+    def bound(self) -> int:
+        """No such object has fewer bytes."""
+        needed = [len(self.written[place]) for place in bits(self.missing(self.start))]
+        members = max(len(needed), self.obj.low, bool(self.obj.exists))
+        return 2 + sum(needed) + 2 * (members - len(needed)) + 2 * members + max(0, members - 1)
 
     def text(self) -> Rope:
         """A shortest such object."""

@@ -31,7 +31,8 @@ def can_repeat(plan: "ArrayPlan", state: "ArrayState") -> bool:
             for first, second in combinations(_positions(plan, state, 2), 2)
             for shape in _equal(plan, first, second)
         )
-        plan.repeatable[state] = known
+        if known or not plan.writer.is_searching:
+            plan.repeatable[state] = known
     return known
 
 

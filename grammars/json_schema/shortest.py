@@ -1,18 +1,20 @@
 """Shortest texts of shapes, and many different ones.
 
-A shortest text never holds the same shape inside itself, so the search that meets a shape again takes
-another way (`Circular`). Texts are ropes: lengths are known however long they are.
+A shape's shortest text is made of others', and with recursion they hang on each other: a least fixpoint.
+Texts are ropes: lengths are known however long they are.
 """
 
 from collections.abc import Iterator
 from contextlib import suppress
 from heapq import merge
 from math import inf
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from constrained.automata.algebra import difference
 from constrained.automata.dfa import START, Dfa
 from constrained.automata.listing import texts_by_length
+from grammars.json_schema.fixpoint import Fixpoint
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.numbers import incomparable
 from grammars.json_schema.ropes import Rope, size
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Circular(Exception):
-    """A shortest text was asked for while it is being looked for; never leaves `Writer`."""
+    """A text was asked for that is not known yet, as it is being looked for; never leaves `Writer`."""
 
 
 class Shortest:
@@ -31,43 +33,32 @@ class Shortest:
 
     def __init__(self, writer: "Writer") -> None:
         self._writer = writer
-        self._found: dict[Shape, Rope] = {}
-        self._writing: set[Shape] = set()
-        self._circular = False
+        self._texts = Fixpoint[Shape, Rope](lambda shape: min(self._short_texts(shape), key=size, default=None), size)
 
     def text(self, shape: Shape) -> Rope:
         """A shortest text of a shape that is alive.
 
-        Raises Circular while that shape is being looked for inside itself: a shortest text never
-        needs that, so whoever has a choice takes another.
+        Raises Circular where none is known while it is being looked for: whoever has a choice takes another,
+        and is asked again when there is one.
         """
-        known = self._found.get(shape)
-        if known is not None:
-            return known
-        if shape in self._writing:
-            self._circular = True
-            raise Circular
-        outer, self._circular = self._circular, False
-        self._writing.add(shape)
-        try:
-            found = min(self._short_texts(shape), key=size, default=None)
-        finally:
-            self._writing.discard(shape)
-            circular, self._circular = self._circular, self._circular or outer
+        found = self._texts.of(shape)
         if found is None:
             raise Circular
-        if not circular or not self._writing:
-            self._found[shape] = found  # otherwise it is a shortest only among those that were possible
         return found
 
     def _short_texts(self, shape: Shape) -> Iterator[Rope]:
-        """The shortest scalars of a shape; without any, the shortest text of each plan."""
+        """The shortest scalars of a shape; without any, texts of its plans, a shortest among them."""
         scalars = [one.completion(START) for one in self._writer.scalars(shape)]
         yield from scalars
-        for plan in () if scalars else self._writer.structured(shape):
-            if plan.alive():
-                with suppress(Circular):
-                    yield plan.text()
+        best = inf
+        plans = [] if scalars else [(plan.bound(), plan) for plan in self._writer.structured(shape) if plan.alive()]
+        for bound, plan in sorted(plans, key=itemgetter(0)):
+            if bound >= best:
+                break
+            with suppress(Circular):
+                found = plan.text()
+                best = min(best, size(found))
+                yield found
 
     def size(self, shape: Shape) -> float:
         """Bytes of a shortest text; infinite while it is being looked for inside itself."""

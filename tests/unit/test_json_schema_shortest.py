@@ -35,6 +35,14 @@ def doubling(depth: int) -> dict[str, Any]:
     return {"$ref": "#/$defs/d0", "$defs": {**two, f"d{depth}": {"type": "null"}}}
 
 
+def each_leads_to_all(count: int) -> dict[str, Any]:
+    """Objects of one member each, which may be any of them; the last may also be empty."""
+    steps = [{"properties": {f"a{to}": {"$ref": f"#/$defs/d{to}"}}, "required": [f"a{to}"]} for to in range(count)]
+    within = {"type": "object", "anyOf": steps}
+    last = {"type": "object", "anyOf": [*steps, {"maxProperties": 0}]}
+    return {"$ref": "#/$defs/d0", "$defs": {f"d{n}": within if n < count - 1 else last for n in range(count)}}
+
+
 def keys(count: int) -> list[str]:
     return [f"key {number}" for number in range(count)]
 
@@ -107,6 +115,11 @@ def test_completions_of_values_a_fifth_as_large_are_texts_of_the_grammar(name: s
     for order in ("any", "schema"):
         grammar = compiled(schema_of(min(count, 2000) // 5 + 1), key_order=order)
         assert accepts(grammar, grammar.matcher().shortest_completion().decode())
+
+
+def test_schemas_that_all_refer_to_each_other_are_not_followed_along_every_path():
+    """Of fuzz schema 810097, where an item must differ from several objects that hold one another."""
+    assert compiled(each_leads_to_all(15)).matcher().shortest_completion() == b'{"a14":{}}'
 
 
 @pytest.mark.parametrize(
