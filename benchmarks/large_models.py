@@ -178,6 +178,19 @@ def batches(subject: Subject, blocks: int) -> Iterator[Row]:
     rows. Blocks of some steps, in turn.
     """
     grammars = [compile_json_schema(schema, subject.vocabulary) for schema in ENDLESS.values()]
+    in_a_batch(subject, grammars, 1 + blocks)  # computes the masks
+    times = in_a_batch(subject, grammars, 1 + blocks)
+    for name, spent in times.items():
+        compared = {base: times_as_long(spent, times[other]) for base, other in BASES.items()}
+        note = f"{compared['free']:.3f} times our free ones, {compared['theirs']:.3f} times mlx-lm's (medians)"
+        yield row(f"{subject.name}: {ROWS} {name}, a token each", spent, note=note, **compared)
+
+
+BASES = {"free": "free rows, ahead", "theirs": "free rows in mlx-lm's batch"}
+
+
+def in_a_batch(subject: Subject, grammars: list[CompiledGrammar], blocks: int) -> dict[str, list[float]]:
+    """Of every kind of batch, microseconds a step in each block but the first, which reads the prompts."""
     prompts = [subject.prompt(f"Tell me a very long story about {number + 2} travellers.") for number in range(ROWS)]
     engines: dict[str, BatchEngine] = {}
     for ahead in (True, False):
@@ -191,34 +204,20 @@ def batches(subject: Subject, blocks: int) -> Iterator[Row]:
     theirs.insert(prompts)
     ways: dict[str, Step] = {name: partial(said_in_a_step, engine) for name, engine in engines.items()}
     ways["free rows in mlx-lm's batch"] = lambda: len(theirs.next()[1])
-    times = in_turn(ways, blocks)
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(blocks):
+        for name, step in ways.items():
+            times[name].append(step_of(step, STEPS))
     for engine in engines.values():
         assert engine.active == ROWS, "a sequence ended"
         engine.close()
     theirs.close()
-    for name, spent in times.items():
-        compared = {base: times_as_long(spent, times[other]) for base, other in BASES.items()}
-        note = f"{compared['free']:.3f} times our free ones, {compared['theirs']:.3f} times mlx-lm's (medians)"
-        yield row(f"{subject.name}: {ROWS} {name}, a token each", spent, note=note, **compared)
-
-
-BASES = {"free": "free rows, ahead", "theirs": "free rows in mlx-lm's batch"}
+    return {name: spent[1:] for name, spent in times.items()}
 
 
 def times_as_long(spent: list[float], base: list[float]) -> float:
     """The median of blocks that stood next to each other."""
     return round(median(one / other for one, other in zip(spent, base, strict=True)), 4)
-
-
-def in_turn(ways: dict[str, Step], blocks: int) -> dict[str, list[float]]:
-    """Of every way and block, microseconds in which every row has said one token."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(2 + blocks):  # the first two read the prompts and compute the masks
-        for name, step in ways.items():
-            spent = step_of(step, STEPS)
-            if number >= 2:
-                times[name].append(spent)
-    return times
 
 
 def said_in_a_step(engine: BatchEngine) -> int:

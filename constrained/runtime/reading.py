@@ -33,12 +33,14 @@ class Reading:
     slots: mx.array = field(init=False)  # (b,) int32, `rows`
     positions: mx.array = field(init=False)  # (b, T) int32, where in its text each token stands
     _masks: dict[tuple[int, int, int], mx.array] = field(init=False)
+    _columns: dict[int, mx.array] = field(init=False)
 
     def __post_init__(self) -> None:
         self.offset = mx.array(list(self.before), mx.int32)
         self.slots = mx.array(list(self.rows), mx.int32)
         self.positions = self.offset[:, None] + mx.arange(self.width)
         self._masks = {}
+        self._columns = {}
 
     @property
     def width(self) -> int:
@@ -60,6 +62,13 @@ class Reading:
         """The rows as one piece of the slots, if they are one."""
         first, last = self.rows[0], self.rows[-1]
         return slice(first, last + 1) if last - first + 1 == len(self.rows) else None
+
+    def columns(self, ring: int) -> mx.array:
+        """(b, T) int32: where a ring of so many columns keeps each token."""
+        columns = self._columns.get(ring)
+        if columns is None:
+            columns = self._columns[ring] = self.positions % ring
+        return columns
 
     def mask(self, columns: int, ring: int, window: int) -> mx.array:
         """(b, 1, T, N) bool: each token sees its own row up to itself, of that the last `window` tokens.

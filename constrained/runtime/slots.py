@@ -55,11 +55,8 @@ class SlotCache:
         """Write (b, H, T, D) behind the rows of the pass; return all of theirs."""
         reading = self._reading
         assert reading
-        slots, columns = reading.slots[:, None], reading.positions % self._ring  # (b, 1), (b, T)
-        self.keys = self._room(self.keys, keys, reading.count, reading.end)
-        self.values = self._room(self.values, values, reading.count, reading.end)
-        self.keys[slots, :, columns] = keys.swapaxes(1, 2)
-        self.values[slots, :, columns] = values.swapaxes(1, 2)
+        self.keys = self._with(self.keys, keys, reading)
+        self.values = self._with(self.values, values, reading)
         return self._fetch(self.keys, reading), self._fetch(self.values, reading)
 
     def make_mask(self, width: int, return_array: bool = False, window_size: int | None = None) -> mx.array:
@@ -68,6 +65,15 @@ class SlotCache:
         assert reading
         assert reading.width == width
         return reading.mask(min(reading.end, self._ring), self._ring, min(window_size or ENDLESS, self._window))
+
+    def _with(self, array: mx.array | None, new: mx.array, reading: Reading) -> mx.array:
+        """`array` (S, H, C, D) with `new` (b, H, T, D) behind the rows of the pass."""
+        array = self._room(array, new, reading.count, reading.end)
+        columns = reading.columns(self._ring)  # (b, T)
+        if len(reading.rows) == array.shape[0]:  # all slots, in order: one kernel
+            return mx.put_along_axis(array, columns[:, None, :, None], new, axis=2)
+        array[reading.slots[:, None], :, columns] = new.swapaxes(1, 2)
+        return array
 
     def _fetch(self, array: mx.array, reading: Reading) -> mx.array:
         """The rows of a pass, (S, H, C, D) -> (b, H, N, D); copied if they are not one piece."""
