@@ -22,7 +22,6 @@ Contract with the matcher (states.py):
        and where a grammar names the end token that it wants, no other one will do.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -67,18 +66,22 @@ class Control:
     name: str = ""
 
 
-class Node(ABC):
-    """A choice between sequences, asked for once, when a matcher first gets there."""
+class Node:
+    """A choice between sequences, asked for once, when a matcher first gets there.
+
+    Not an ABC: whether something is an instance of one is a call of a Python function, and symbols are told
+    apart a dozen times a token.
+    """
 
     __slots__ = ()
 
-    @abstractmethod
     def expand(self) -> "Iterable[Sequence]":
-        """The alternatives; each can be completed."""
+        """The alternatives; each can be completed. To be overridden."""
+        raise NotImplementedError
 
-    @abstractmethod
     def shortest(self) -> bytes:
-        """A shortest text of this node; control tokens in it spell nothing."""
+        """A shortest text of this node; control tokens in it spell nothing. To be overridden."""
+        raise NotImplementedError
 
     def completion(self) -> "Completion":
         """A shortest text with its control tokens. To be overridden by nodes that need control tokens."""
@@ -142,8 +145,8 @@ class Fresh:
     then: "Sequence"
 
 
-class Captured(ABC):
-    """`body`, then whatever the text that matched it calls for.
+class Captured:
+    """`body`, then whatever the text that matched it calls for. Not an ABC, as `Node` is none.
 
     Masks are computed for many texts at once, before the text is known. They use `sketch`: what
     follows as far as it is the same for every text, ending in `UNKNOWN` where it is not. Tokens
@@ -162,17 +165,17 @@ class Captured(ABC):
         """
         return None
 
-    @abstractmethod
     def then(self, text: bytes) -> "Sequence | None":
-        """What follows after the body matched `text`; None if that text is refused."""
+        """What follows after the body matched `text`; None if that text is refused. To be overridden."""
+        raise NotImplementedError
 
-    @abstractmethod
     def sketch(self) -> "Sequence":
-        """What follows after any text that is not refused, up to `UNKNOWN`."""
+        """What follows after any text that is not refused, up to `UNKNOWN`. To be overridden."""
+        raise NotImplementedError
 
-    @abstractmethod
     def refused(self) -> Collection[bytes]:
-        """The texts that match the body and for which `then` is None."""
+        """The texts that match the body and for which `then` is None. To be overridden."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -210,11 +210,11 @@ class Walker:
 
     def _below(self, automaton: Automaton, row: int, nodes: NodeSet) -> Inner:
         if not isinstance(automaton, Dfa):  # not kept: hardly ever asked for again
-            return self._taken(self._walk(automaton, row, nodes.nodes))
+            return self._taken(self._walk(automaton, row, nodes.nodes), nodes)
         key = automaton, row, nodes
         found = self._inner.get(key)
         if found is None:
-            found = self._taken(self._walk(automaton, row, nodes.nodes))
+            found = self._taken(self._walk(automaton, row, nodes.nodes), nodes)
             self._keep(_ENTRY_BYTES + sum(piece.tokens.nbytes for piece in found.pieces))
             self._inner[key] = found
         return found
@@ -268,14 +268,16 @@ class Walker:
             self._within[within] = found
         return found
 
-    def _taken(self, found: int) -> Inner:
-        """What a walk has left in the scratch arrays, `found` exits among it."""
+    def _taken(self, found: int, below: NodeSet) -> Inner:
+        """What a walk below some nodes has left in the scratch arrays, `found` exits among it."""
         scratch = self.scratch
-        return self._inner_of(self._take(), self._by_label(scratch.exits[:found], scratch.labels[:found]))
+        exits = self._by_label(scratch.exits[:found], scratch.labels[:found], below) if found else ()
+        return self._inner_of(self._take(), exits)
 
     def _inner_of(self, pieces: frozenset[Piece], exits: Exits) -> Inner:
-        ends = self.union([nodes for _, nodes in exits]) if exits else None
-        return Inner(Passage(pieces, None, ends), exits)
+        if len(exits) < 2:
+            return Inner(Passage(pieces, None, exits[0][1] if exits else None), exits)
+        return Inner(Passage(pieces, None, self.union([nodes for _, nodes in exits])), exits)
 
     def _take(self) -> frozenset[Piece]:
         """The tokens in the scratch words, which are cleared."""
@@ -306,19 +308,17 @@ class Walker:
         """(2, W) zeros."""
         return np.zeros((2, self.words), np.uint32)
 
-    def _by_label(self, nodes: Nodes, labels: NDArray[np.int32]) -> Exits:
-        """The exits of each label."""
-        if not len(nodes):
-            return ()
-        first = int(labels[0])
-        if (labels == first).all():
-            return ((first, self._exits(nodes)),)
-        return tuple((int(label), self._exits(nodes[labels == label])) for label in np.unique(labels))
+    def _by_label(self, nodes: Nodes, labels: NDArray[np.int32], below: NodeSet) -> Exits:
+        """The exits of each label, of a walk `below` some nodes."""
+        different = sorted(set[int](labels.tolist()))
+        if len(different) == 1:
+            return ((different[0], self._exits(nodes.copy(), below)),)
+        return tuple((label, self._exits(nodes[labels == label], below)) for label in different)
 
-    def _exits(self, nodes: Nodes) -> NodeSet:
+    def _exits(self, nodes: Nodes, below: NodeSet) -> NodeSet:
         """As a set of their own; those of a walk below nodes of which one lies below another come twice."""
-        ascending = len(nodes) < 2 or bool((nodes[1:] > nodes[:-1]).all())
-        return self.node_set(nodes.copy() if ascending else np.unique(nodes))
+        ascending = len(below.nodes) == 1 or len(nodes) < 2 or bool((nodes[1:] > nodes[:-1]).all())
+        return self.node_set(nodes if ascending else np.unique(nodes))
 
     def _keep(self, size: int) -> None:
         self._bytes += size

@@ -62,9 +62,8 @@ class Masks:
         """(W,) the tokens that `state` allows; read-only."""
         words = state.mask
         if words is None:
-            words = self.make(state).view()
+            words = state.mask = self.make(state)
             words.flags.writeable = False
-            state.mask = words
         return words
 
     def make(self, state: State) -> Words:

@@ -153,8 +153,7 @@ class Matcher:
             return words
         if state.mask is not None:
             return state.mask
-        self._grammar.forget_if_full()
-        return self._grammar.masks.mask(state)
+        return self._grammar.masks.mask(state)  # what is kept grows with the states, so `advance` looks how much it is
 
     def allows(self, token: int) -> bool:
         """Is `token` allowed here? Does not compute a mask."""

@@ -11,7 +11,6 @@ end in. Sets of trie nodes are one object for one content, so that what is found
 """
 
 import threading
-from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,13 +36,13 @@ class Reaching(Node):
 
     __slots__ = ()
 
-    @abstractmethod
     def fill_reached(self, trie: "KindWalker", nodes: Nodes, words: Words, doubtful: Words) -> Nodes | None:
-        """What may be read below `nodes`, where this node begins.
+        """What may be read below `nodes`, where this node begins. To be overridden.
 
         Sets the bits of tokens that lead on, and those of tokens that must be tried; returns the nodes
         where this node may end, if there are any.
         """
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False, slots=True)

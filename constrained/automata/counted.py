@@ -150,7 +150,12 @@ class Counted:
 
     def reads(self, row: int) -> bytes:
         """The bytes that the packed state can read, ascending."""
-        return bytes(byte for byte in self.meter.dfa.reads(self.split(row)[0]) if self.after(row, byte) != DEAD)
+        meter, (row, count) = self.meter, self.split(row)
+        classes = meter.dfa.classes
+        after = meter.dfa.step[row][classes]  # (256,)
+        counts = meter.cost[row][classes] + np.int64(count)
+        fits = (counts + meter.least[after] <= self.high) & (counts + meter.most[after] >= self.low)
+        return np.flatnonzero(fits & (after != DEAD)).astype(np.uint8).tobytes()
 
     @cached_property
     def bytes_out(self) -> frozenset[int]:

@@ -219,12 +219,13 @@ class _Targets:
 class ObjectNode(Node):
     """The members from some state on, and the closing brace."""
 
-    __slots__ = ("_expanded", "plan", "state")
+    __slots__ = ("_expanded", "_outlined", "plan", "state")
 
     def __init__(self, plan: ObjectPlan, state: ObjectState) -> None:
         self.plan = plan
         self.state = state
         self._expanded: tuple[Sequence, ...] | None = None
+        self._outlined: tuple[Outline | None] | None = None  # as soon as it was asked for
 
     def expand(self) -> tuple[Sequence, ...]:
         """Close, a declared key, or an undeclared one."""
@@ -246,9 +247,11 @@ class ObjectNode(Node):
 
     def outline(self) -> Outline | None:
         """Whether it may close, and what keys there are."""
-        plan, state = self.plan, self.state
-        with plan.writer.lock:
-            return plan.outline(state, first=state.first, closes=plan.may_close(state))
+        if self._outlined is None:
+            plan, state = self.plan, self.state
+            with plan.writer.lock:
+                self._outlined = (plan.outline(state, first=state.first, closes=plan.may_close(state)),)
+        return self._outlined[0]
 
     def shortest(self) -> bytes:
         """A shortest way to close the object."""
@@ -264,11 +267,12 @@ class ObjectNode(Node):
 class KeyNode(Node):
     """One more member, behind a comma, and those after it."""
 
-    __slots__ = ("_expanded", "_members")
+    __slots__ = ("_expanded", "_members", "_outlined")
 
     def __init__(self, members: ObjectNode, keys: list[Symbol]) -> None:
         self._members = members
         self._expanded: tuple[Sequence, ...] = tuple((key,) for key in keys)
+        self._outlined: tuple[Outline | None] | None = None  # as soon as it was asked for
 
     def expand(self) -> tuple[Sequence, ...]:
         """A declared key, or an undeclared one."""
@@ -276,9 +280,11 @@ class KeyNode(Node):
 
     def outline(self) -> Outline | None:
         """What keys there are."""
-        plan = self._members.plan
-        with plan.writer.lock:
-            return plan.outline(self._members.state, first=True, closes=False)
+        if self._outlined is None:
+            plan = self._members.plan
+            with plan.writer.lock:
+                self._outlined = (plan.outline(self._members.state, first=True, closes=False),)
+        return self._outlined[0]
 
     def shortest(self) -> bytes:
         """A shortest member, and a shortest way to close the object."""

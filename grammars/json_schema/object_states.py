@@ -185,7 +185,9 @@ class Members:
 
     def _closure(self, names: int) -> int:
         """`names` and everything that must come with them."""
-        for place in bits(names & self._needing) if names >= 0 else ():
+        if names < 0 or not names & self._needing:
+            return names
+        for place in bits(names & self._needing):
             names |= self._brought[place]
         return names
 
