@@ -63,9 +63,10 @@ def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits)
     shapes = Shapes(document, options, limits)
     writer = Writer(shapes)
     try:
-        _refuse_cycles(shapes)
-        _compile_patterns(shapes)
-        explore(writer, limits.shapes)
+        if not shapes.is_plain:
+            _refuse_cycles(shapes)
+            _compile_patterns(shapes)
+            explore(writer, limits.shapes)
         if not writer.alive(shapes.root()):
             if writer.too_long is not None:
                 raise LimitExceeded("no value is short enough to be written", where=blame(writer, writer.too_long))

@@ -213,7 +213,7 @@ class Document:
         self.text: Final = text  # that it was read from; "" for a metaschema
         self.where: Final = where  # of the root
         self.library: Final = library
-        self._survey: Final = survey
+        self.survey: Final = survey
         self._resources: Final = {region: Resource(region.uri, self, region) for region in regions}
         # The root's own "$id" makes a second region at the same path; the last one counts.
         self._by_path: Final = {tuple(steps(region.path)): each for region, each in self._resources.items()}
@@ -264,6 +264,12 @@ class Document:
             yield from level
             level = [child for location in level for child in location.children()]
 
+    def targets(self) -> "Iterator[Location | None]":
+        """What the references written in this document stand for; None where one leads nowhere."""
+        for region, reference in self.survey.references:
+            found = self._targets.get((self._resources[region], reference))
+            yield None if found is None else found[0]
+
     def outline(self) -> Outline:
         """Every schema that can have a say about an instance, nearest first; found out once. Raises as `outline`."""
         if self._outline is None:
@@ -278,7 +284,7 @@ class Document:
         """Raise for the nearest reference that can be reached and leads nowhere."""
         broken = False
         for document in self.library.documents:  # grows while references lead to documents not read yet
-            for region, reference in document._survey.references:  # and to places not visited
+            for region, reference in document.survey.references:  # and to places not visited
                 try:
                     document.target(document._resources[region], reference)
                 except GrammarError:
@@ -350,7 +356,7 @@ class Document:
             for step in location.path():
                 path = (path, step)
             region = above.resource.region
-            self._survey.visit(value, path, region, above.dialect, named=False)
+            self.survey.visit(value, path, region, above.dialect, named=False)
             self._unnamed[location] = None
         return location
 

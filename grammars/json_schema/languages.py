@@ -30,9 +30,9 @@ class Languages(ShapeTable):
     """
 
     def __init__(self, document: Document, options: JsonSchemaOptions, limits: CompileLimits) -> None:
-        super().__init__(document)
         self.options: Final = options
         self.allowance: Final = Allowance(limits)
+        super().__init__(document)
         self.lock: Final = RLock()
         self._languages: dict[tuple[int, Literal, bool], Any] = {}
         self._open: set[tuple[object, Literal]] = set()

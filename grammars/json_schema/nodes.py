@@ -37,6 +37,8 @@ from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.shortest import Shortest
 from grammars.json_schema.texts import Texts
 
+STRUCTURED = frozenset({"array", "object"})
+
 NULL, TRUE, FALSE = (literal(text) for text in (b"null", b"true", b"false"))
 
 
@@ -119,6 +121,9 @@ class Writer:
         if shape.alive is not None:
             return shape.alive
         with self.lock:
+            if (plain := self.plain_values.weight(shape)) > 0:
+                shape.alive, shape.weight = True, plain
+                return True
             found = self._weights.of(shape) is not None
             if not found and not self._weights.is_open:
                 shape.alive = False
@@ -131,8 +136,8 @@ class Writer:
 
     def _find_weight(self, shape: Shape) -> int | None:
         self.shapes.allowance.check()
-        plain = self.plain_values.has_one(shape) or self._has_scalar(shape)
-        weight = 1 if plain else self._lightest(shape)
+        structured = self.shapes.only_type(shape) in STRUCTURED
+        weight = 1 if not structured and self._has_scalar(shape) else self._lightest(shape)
         if weight is not None:
             shape.alive, shape.weight = True, weight
         return weight
@@ -169,8 +174,11 @@ class Writer:
 
     def structured(self, shape: Shape) -> "Iterator[ArrayPlan | ObjectPlan]":
         """The ways to be an array or an object, as plans."""
-        yield from self.ways_of_arrays(shape)
-        yield from self.ways_of_objects(shape)
+        only = self.shapes.only_type(shape)
+        if only is None or only == "array":
+            yield from self.ways_of_arrays(shape)
+        if only is None or only == "object":
+            yield from self.ways_of_objects(shape)
 
     # ------------------------------------------------------------------ writing
 
@@ -197,6 +205,8 @@ class Writer:
 
     def scalars(self, shape: Shape) -> Iterator[Automaton]:
         """The automata of the scalar values of a shape."""
+        if self.shapes.only_type(shape) in STRUCTURED:
+            return
         of = self.shapes.language
         if of(NULLS, shape):
             yield NULL

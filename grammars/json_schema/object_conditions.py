@@ -51,7 +51,7 @@ def can_meet(members: "Members", state: "ObjectState", missing: int, room: int) 
     numbers = sorted(state.pending)
     for place in members.ahead(state):
         name = Texts(chosen=frozenset({members.names[place]}))
-        for _, _, served in _together(members, name, members.shapes[place], numbers):
+        for _, _, served in _together(members, name, members.shape(place), numbers):
             if members.affordable(state, place):
                 after = replace(state, seen=state.seen | 1 << place, pending=state.pending - served)
                 if can_meet(members, after, missing, room - 1 + (missing >> place & 1)):

@@ -64,7 +64,7 @@ def _moves(plan: "ObjectPlan", state: ObjectState) -> Iterator[tuple[bytes, Shap
     """The keys that may come next: of the undeclared ones, the shortest of each kind."""
     if plan.is_simple:
         for place in plan.next_places(state):
-            yield plan.written[place], plan.shapes[place], plan.after(state, place)
+            yield plan.written[place], plan.shape(place), plan.after(state, place)
     else:
         for place, shape, after in plan.members(state):
             yield plan.written[place], shape, after
@@ -106,7 +106,7 @@ def _size(member: tuple[float, *tuple[object, ...]]) -> float:
 
 
 def _declared(plan: "ObjectPlan", place: int) -> _Member:
-    key, shape = plan.written[place], plan.shapes[place]
+    key, shape = plan.written[place], plan.shape(place)
     return len(key) + plan.writer.short.size(shape), key, shape
 
 

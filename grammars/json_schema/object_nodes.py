@@ -201,7 +201,7 @@ class _SimpleTargets:
         plan = self._plan
         place = plan.places[label]
         with plan.writer.lock:
-            return plan.value(plan.shapes[place], plan.after(self._state, place))
+            return plan.value(plan.shape(place), plan.after(self._state, place))
 
 
 class _Targets:

@@ -51,7 +51,6 @@ class Members:
         self.obj = obj
         self.writer = writer
         self.ordered = writer.options.key_order == "schema"
-        self._possible = 0  # bit set of the names that are known to have a value
 
     # ------------------------------------------------------------------ what is declared
 
@@ -65,7 +64,7 @@ class Members:
             found |= dict.fromkeys((name, *sorted(needed)))
         if self._open and obj.names.chosen is not None and not obj.names.also:
             found |= dict.fromkeys(sorted(obj.names.chosen))
-        return tuple(name for name in found if obj.names.has(name))
+        return tuple(found) if obj.names.is_everything else tuple(name for name in found if obj.names.has(name))
 
     @cached_property
     def written(self) -> tuple[bytes, ...]:
@@ -79,10 +78,14 @@ class Members:
         """The names as they are written -> their places."""
         return {key: place for place, key in enumerate(self.written)}
 
+    def shape(self, place: int) -> Shape:
+        """The shape of the value of the key at `place`."""
+        return self.writer.objects.shape_of(self.obj, self.names[place])
+
     @cached_property
     def shapes(self) -> tuple[Shape, ...]:
-        """The shapes of their values."""
-        return tuple(self.writer.objects.shape_of(self.obj, name) for name in self.names)
+        """The shapes of all their values."""
+        return tuple(map(self.shape, range(len(self.names))))
 
     @cached_property
     def _declares(self) -> bool:
@@ -154,7 +157,7 @@ class Members:
         """How many values such an object holds at least, roughly; None where there is no such object."""
         if not self.can_finish(self.start):
             return None
-        required = [self.writer.weight(self.shapes[place]) for place in bits(self.missing(self.start))]
+        required = [self.writer.weight(self.shape(place)) for place in bits(self.missing(self.start))]
         return 1 + sum(required) + EXTRA * max(0, self.obj.low - len(required))
 
     def children(self) -> Iterator[Shape]:
@@ -170,10 +173,15 @@ class Members:
 
     def possible(self, place: int) -> bool:
         """Can the key at `place` have a value?"""
-        found = self.writer.alive(self.shapes[place])
+        found = bool(self._possible >> place & 1) or self.writer.alive(self.shape(place))
         if found:
             self._possible |= 1 << place
         return found
+
+    @cached_property
+    def _possible(self) -> int:
+        """Bit set of the names that are known to have a value: at first those of which that is plain."""
+        return self.writer.plain_values.harmless(self.obj, self.names)
 
     def missing(self, state: ObjectState) -> int:
         """Bit set of the names that must still come; -1 where that cannot be met."""
@@ -307,7 +315,7 @@ class Members:
         missing = self.missing(state)
         for place in self.ahead(state):
             name = Texts(chosen=frozenset({self.names[place]}))
-            for _, shape, pending in ways(self, state.pending, name, self.shapes[place]):
+            for _, shape, pending in ways(self, state.pending, name, self.shape(place)):
                 after = self.after(state, place, pending)
                 if self.writer.alive(shape) and self.can_finish(after):
                     yield place, shape, after

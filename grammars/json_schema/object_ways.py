@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from constrained.automata.counted import UNBOUNDED
 from constrained.automata.dfa import Dfa
 from grammars.json_schema import texts
+from grammars.json_schema.declared import Declared
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.texts import ANY_TEXT, Texts
 
@@ -36,12 +37,16 @@ class Clause:
 
     def shapes_of(self, name: str) -> list[Shape]:
         """The shapes of which the value of key `name` has every one."""
-        declared = self.properties.get(name)
-        found = [] if declared is None else [declared]
+        found = [self.properties[name]] if name in self.properties else []
         if self.patterns:
             encoded = name.encode("utf-8", "surrogatepass")
             found += [shape for dfa, shape in self.patterns if dfa.accepts(encoded)]
         return found or [self.additional]
+
+    def is_harmless(self, name: str) -> bool:
+        """Is there plainly a value for key `name`, as far as this is the only clause?"""
+        declared = self.properties
+        return isinstance(declared, Declared) and name in declared and not self.patterns and declared.is_harmless(name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

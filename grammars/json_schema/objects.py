@@ -16,6 +16,7 @@ from constrained.automata.counted import UNBOUNDED
 from constrained.automata.dfa import Dfa
 from constrained.automata.ecma import pattern_dfa
 from grammars.json_schema import texts
+from grammars.json_schema.declared import Declared
 from grammars.json_schema.documents import Location, Scope
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.object_ways import NO_KEYS, Clause, EvaluatedKeys, Exists, Obj
@@ -185,7 +186,7 @@ class Objects:
         if "additionalProperties" in facts:
             additional = of(location.child("additionalProperties"), scope)
         return Clause(
-            {name: of(location.child("properties", name), scope) for name in facts.get("properties", ())},
+            Declared(location, scope, facts["properties"], self._shapes) if "properties" in facts else {},
             tuple(
                 (self._pattern(location, name), of(location.child("patternProperties", name), scope))
                 for name in facts.get("patternProperties", ())

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from grammars.json_schema.dialects import Role, subschemas
+from grammars.json_schema.forms import form_of
 
 if TYPE_CHECKING:
     from grammars.json_schema.documents import Location
@@ -32,6 +33,9 @@ class Speech:
     facts: Facts
     in_place: "Sequence[Location]"
     inside: "Sequence[Location]"
+
+
+_SILENT = Speech({}, (), ())  # of true and false
 
 
 def outline(root: "Location") -> "Outline":
@@ -53,15 +57,15 @@ def outline(root: "Location") -> "Outline":
 
 def speech(location: "Location") -> Speech:
     """What one schema says."""
-    says, child = location.dialect.says, location.child
+    schema = location.value
+    if isinstance(schema, bool):
+        return _SILENT
+    child = location.child
     facts: dict[str, Any] = {}
     in_place: list[Location] = []
     inside: list[Location] = []
-    for keyword, value in location.keywords.items():
-        said = says.get(keyword)
-        if said is None:
-            continue
-        facts[keyword] = value
+    for keyword, said in form_of(schema, location.dialect).says:
+        value = facts[keyword] = schema[keyword]
         role = said.role
         if role is None:
             continue

@@ -2,14 +2,19 @@
 
     {"type": "string", "maxLength": 9}     a text          {"minItems": 2}            null
     {"properties": {...}}                  null            {"enum": [{...}, ...]}     the first
-    {"type": "array", "items": {...}}      []              {"type": "object", "required": [...]}   not seen here
+    {"type": "array", "items": {...}}      []              {"type": "object", "required": ["a"]}   {"a": what "a" has}
 
 Most questions whether anything is left of a schema are answered here, and nothing is made for it: no
 language, no alternative, no automaton. "No" means "not plainly": then `Writer.alive` looks closer.
 """
 
+from collections.abc import Sequence
+
 from grammars.json_schema.documents import Location
+from grammars.json_schema.forms import form_of
+from grammars.json_schema.limits import HEAVIEST
 from grammars.json_schema.literals import Among, Either, Says, Shape
+from grammars.json_schema.object_ways import Obj
 from grammars.json_schema.outline import Facts
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.telling_apart import TYPE
@@ -20,6 +25,11 @@ _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 _ENTANGLED = _REFERENCES | {"allOf", "anyOf", "oneOf", "not", "if", "enum", "const"}
 _OF_TEXTS = frozenset({"pattern", "format", "contentEncoding"})
 _OF_NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "format"})
+_OF_OBJECTS = frozenset(
+    "patternProperties propertyNames minProperties maxProperties unevaluatedProperties"
+    " dependencies dependentRequired dependentSchemas".split()
+)
+_DEEPEST = 40  # objects within objects that are looked at
 
 
 class PlainValues:
@@ -27,10 +37,11 @@ class PlainValues:
 
     def __init__(self, shapes: Shapes) -> None:
         self._shapes = shapes
-        self._known: dict[Location, bool] = {}
+        self._known: dict[Location, int] = {}
+        self._depth = 0
 
-    def has_one(self, shape: Shape) -> bool:
-        """Has a shape plainly a value?"""
+    def weight(self, shape: Shape) -> int:
+        """How many values there are at least in some value that a shape plainly has; 0 where none is plain."""
         if len(shape.literals) != 1:
             return not shape.literals
         (literal,) = shape.literals
@@ -38,29 +49,59 @@ class PlainValues:
             case Among(values, positive):
                 return positive and bool(values)
             case Either(parts):
-                return any(map(self.has_one, parts))
+                return next((found for part in parts if (found := self.weight(part))), 0)
             case Says(location, positive):
-                return positive and self._of(location)
+                return self._of(location) if positive else 0
 
-    def _of(self, location: Location) -> bool:
+    def harmless(self, obj: Obj, names: Sequence[str]) -> int:
+        """Bit set of those keys of an object that have a value, as their keywords alone tell."""
+        if len(obj.clauses) != 1:
+            return 0
+        is_harmless = obj.clauses[0].is_harmless
+        return sum(1 << place for place, name in enumerate(names) if is_harmless(name))
+
+    def _of(self, location: Location) -> int:
         found = self._known.get(location)
         if found is None:
-            found = self._known[location] = self._has_value(location)
+            self._known[location] = 0  # it needs itself, where it is asked for again
+            self._depth += 1
+            found = self._known[location] = self._weigh(location) if self._depth <= _DEEPEST else 0
+            self._depth -= 1
         return found
 
-    def _has_value(self, location: Location) -> bool:
+    def _weigh(self, location: Location) -> int:
+        schema = location.value
+        if isinstance(schema, bool):
+            return schema
+        if form_of(schema, location.dialect).harmless:
+            return 1
         facts = self._shapes.facts(location)
-        if location.value is False:
-            return False
         if _ENTANGLED.isdisjoint(facts):
             declared = facts.get("type", "null")
             allowed = [declared] if isinstance(declared, str) else declared
-            return any(_has_value_of(name, facts) for name in allowed)
+            if any(_has_value_of(name, facts) for name in allowed):
+                return 1
+            return self._object(location, facts) if "object" in allowed else 0
         if len(facts) == 1 and "$ref" in facts and not self._shapes.is_dynamic:
             return self._of(location.reference("$ref"))
         if len(facts) == 1 and "anyOf" in facts:
-            return any(map(self._of, self._shapes.branches(location, facts, "anyOf")))
+            branches = self._shapes.branches(location, facts, "anyOf")
+            return next((found for branch in branches if (found := self._of(branch))), 0)
         return _has_constant(facts)
+
+    def _object(self, location: Location, facts: Facts) -> int:
+        """The weight of an object of the required members."""
+        if not _OF_OBJECTS.isdisjoint(facts):
+            return 0
+        weight, declared = 1, facts.get("properties", ())
+        for name in facts["required"]:
+            if name in declared:
+                found = self._of(location.child("properties", name))
+            else:
+                found = self._of(location.child("additionalProperties")) if "additionalProperties" in facts else 1
+            if found == 0 or (weight := weight + found) > HEAVIEST:
+                return 0
+        return weight
 
 
 def _has_value_of(name: str, facts: Facts) -> bool:

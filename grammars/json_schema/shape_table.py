@@ -8,7 +8,9 @@ from typing import Final
 
 from grammars.json_schema.documents import Document, Location, Scope
 from grammars.json_schema.literals import Among, Either, Literal, Says, Shape, cheapest_first
-from grammars.json_schema.outline import Facts, Speech, speech
+from grammars.json_schema.outline import Facts, Outline, Speech
+from grammars.json_schema.outline import speech as speech_of
+from grammars.json_schema.plain_documents import is_plain
 from grammars.json_schema.values import Value, canonical
 
 
@@ -17,8 +19,9 @@ class ShapeTable:
 
     def __init__(self, document: Document) -> None:
         self.document: Final = document
-        self.outline: Final = document.outline()
-        self.is_dynamic: Final = document.is_dynamic
+        self.is_plain: Final = is_plain(document)
+        self.outline: Final[Outline] = {} if self.is_plain else document.outline()  # if plain: of those asked for
+        self.is_dynamic: Final = not self.is_plain and document.is_dynamic
         self.anything: Final = Shape(frozenset())
         self.nothing: Final = Shape(frozenset({Among(frozenset(), True)}))
         self.nothing.alive, self.anything.alive = False, True
@@ -31,11 +34,16 @@ class ShapeTable:
 
     def facts(self, location: Location) -> Facts:
         """The keywords that restrict at `location`, by its dialect."""
-        return self._speech(location).facts
+        return self.speech(location).facts
 
-    def _speech(self, location: Location) -> Speech:
+    def speech(self, location: Location) -> Speech:
+        """What one schema says."""
         found = self.outline.get(location)
-        return speech(location) if found is None else found
+        if found is None:
+            found = speech_of(location)
+            if self.is_plain:
+                self.outline[location] = found
+        return found
 
     def intern(self, literals: frozenset[Literal]) -> Shape:
         """The shape of these literals."""
@@ -50,7 +58,7 @@ class ShapeTable:
 
     def of(self, location: Location, scope: Scope, positive: bool = True) -> Shape:
         """The shape of one schema, entered from `scope`."""
-        said = self._speech(location)
+        said = self.speech(location)
         if not said.facts:  # true, false, or {}
             return self.nothing if (location.value is False) is positive else self.anything
         if said.in_place or said.inside:
@@ -64,7 +72,9 @@ class ShapeTable:
         """
         found = self._spokesmen.get(location)
         if found is None:
-            words = f"{location.dialect.name} {sorted(facts.items())!r}"
+            type_ = facts["type"] if len(facts) == 1 and "type" in facts else None
+            said = type_ if isinstance(type_, str) else sorted(facts.items())
+            words = f"{location.dialect.name} {said!r}"
             found = self._first.setdefault(words, location)
             self._words[found] = words
             self._spokesmen[location] = found
@@ -120,6 +130,15 @@ class ShapeTable:
                 ):
                     return True
         return False
+
+    def only_type(self, shape: Shape) -> str | None:
+        """The one type of all values of a shape, where a schema in it names one."""
+        for literal in shape.literals:
+            if isinstance(literal, Says) and literal.positive:
+                declared = self.speech(literal.location).facts.get("type")
+                if isinstance(declared, str):
+                    return declared
+        return None
 
     # ------------------------------------------------------------------ order
 

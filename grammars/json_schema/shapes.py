@@ -33,6 +33,8 @@ from grammars.json_schema.structures import Structure
 
 A = TypeVar("A")
 
+DYNAMIC = frozenset({"$dynamicRef", "$recursiveRef"})
+
 MOST_ALTERNATIVES = 4096  # of one shape and type
 
 Ways = Callable[[Location], Sequence[A]]  # the alternatives of a schema below the one that is looked at
@@ -48,7 +50,7 @@ class Shapes(Languages):
         self.apart: Final[dict[tuple[Shape, Shape], bool]] = {}  # see telling_apart.py
         self._told_apart = False
         self._context_decided = False  # while alternatives are looked for: did the context make a difference?
-        self.tracks_evaluated: Final = any(
+        self.tracks_evaluated: Final = not self.is_plain and any(
             "unevaluatedProperties" in said.facts or "unevaluatedItems" in said.facts for said in self.outline.values()
         )
 
@@ -68,6 +70,10 @@ class Shapes(Languages):
             self._alternatives[key] = []
             return []
         self.allowance.check()
+        alone = self.stands_alone(shape)
+        if alone is not None:
+            own = self._alternatives[key] = domain.own(alone.location, self.facts(alone.location), alone.scope)
+            return own
         before, self._context_decided = self._context_decided, False
         found: list[A] = [domain.anything]
         for literal in self.in_order(shape):
@@ -81,6 +87,16 @@ class Shapes(Languages):
             self._alternatives[key] = found
         self._context_decided |= before
         return found
+
+    def stands_alone(self, shape: Shape) -> Says | None:
+        """The one schema that a shape is made of, if it says all by its own keywords."""
+        if len(shape.literals) != 1 or self.tracks_evaluated:
+            return None
+        (literal,) = shape.literals
+        if not isinstance(literal, Says) or not literal.positive:
+            return None
+        said = self.speech(literal.location)
+        return None if said.in_place or not DYNAMIC.isdisjoint(said.facts) else literal
 
     def cross(self, domain: Structure[A], left: Sequence[A], right: Sequence[A]) -> list[A]:
         """Every left alternative with every right one."""

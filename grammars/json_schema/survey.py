@@ -20,6 +20,7 @@ from urllib.parse import urljoin
 
 from constrained.errors import InvalidGrammar, LimitExceeded, UnsupportedFeature, Where
 from grammars.json_schema.dialects import Dialect, Role, dialect_named, subschemas
+from grammars.json_schema.forms import Form, form_of
 from grammars.json_schema.keywords import Json, Problem, Step, kind_of
 
 Path: TypeAlias = "tuple[Path, Step] | None"  # linked leaf to root, like Where, and four times cheaper
@@ -73,6 +74,10 @@ class Survey:
         self._visited = 0
         self.regions: list[Region] = []
         self.references: list[tuple[Region, str]] = []  # as written
+        # What plain documents (plain_documents.py) are told by.
+        self.is_eager = False
+        self.chooses = False
+        self.counting: list[tuple[Form, dict[str, Any]]] = []
 
     def visit(self, schema: Json, path: Path, region: Region, dialect: Dialect, *, named: bool = True) -> None:
         """Walk `schema`, found at `path`.
@@ -103,14 +108,16 @@ class Survey:
         """Check one schema's keywords and append the schemas in them to `below`."""
         schema: dict[str, Any]
         schema, path, region, dialect = item
-        if "$schema" in schema or dialect.id_keyword in schema:
+        form = form_of(schema, dialect)
+        if form.names_itself:
             region, dialect = self._enter(schema, path, region, dialect, named)
-        rules = dialect.rules
-        for keyword, value in schema.items():
-            rule = rules.get(keyword)
-            if rule is None:
-                continue
-            role, check = rule
+            form = form_of(schema, dialect)
+        self.is_eager |= form.eager
+        self.chooses |= form.chooses
+        if form.counting:
+            self.counting.append((form, schema))
+        for keyword, role, check in form.checks:
+            value = schema[keyword]
             if check is not None and (problem := check(value)) is not None:
                 self._malformed(problem, path, keyword)
             if role is Role.PLAIN:

@@ -1,5 +1,6 @@
 """What is plainly there is there: keywords alone never promise a value that a closer look does not find."""
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -10,6 +11,7 @@ from grammars.json_schema.documents import Document
 from grammars.json_schema.limits import CompileLimits
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.nodes import Writer
+from grammars.json_schema.object_ways import Obj
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.json_schema.plain_values import PlainValues
 from grammars.json_schema.shapes import Shapes
@@ -26,6 +28,8 @@ PLAIN: list[Any] = [
     {"type": ["integer", "string"], "minimum": 3},
     {"anyOf": [{"type": "string", "pattern": "a"}, {"type": "null"}]},
     {"$ref": "#/$defs/a", "$defs": {"a": {"type": "boolean"}}},
+    {"type": "object", "required": ["a", "b"], "properties": {"a": {"required": ["c"], "type": "object"}}},
+    {"type": "object", "required": ["a"], "additionalProperties": {"type": "null"}},
 ]
 NOT_PLAIN: list[Any] = [
     {"type": "string", "minLength": 2, "maxLength": 1},
@@ -33,6 +37,9 @@ NOT_PLAIN: list[Any] = [
     {"type": "integer", "minimum": 0.1, "maximum": 0.9},
     {"type": "array", "minItems": 1, "items": False},
     {"type": "object", "required": ["a"], "additionalProperties": False},
+    {"type": "object", "required": ["a"], "properties": {"a": False}},
+    {"type": "object", "required": ["a"], "maxProperties": 0},
+    {"type": "object", "required": ["a"], "properties": {"a": {"$ref": "#"}}},
     {"type": "integer", "enum": ["a"]},
     {"type": "string", "not": {"type": "string"}},
     {"enum": [1], "const": 2},
@@ -43,8 +50,11 @@ def writer_of(schema: Any) -> Writer:
     """A writer that looks closer at every schema."""
 
     class Unaware(PlainValues):
-        def has_one(self, shape: Shape) -> bool:
-            return False
+        def weight(self, shape: Shape) -> int:
+            return 0
+
+        def harmless(self, obj: Obj, names: Sequence[str]) -> int:
+            return 0
 
     shapes = Shapes(Document.parse(schema), OPTIONS, CompileLimits(seconds=60))
     writer = Writer(shapes)
@@ -55,14 +65,14 @@ def writer_of(schema: Any) -> Writer:
 @pytest.mark.parametrize("schema", PLAIN, ids=repr)
 def test_keywords_alone_show_a_value(schema: Any) -> None:
     writer = writer_of(schema)
-    assert PlainValues(writer.shapes).has_one(writer.shapes.root())
+    assert PlainValues(writer.shapes).weight(writer.shapes.root())
     assert writer.alive(writer.shapes.root())
 
 
 @pytest.mark.parametrize("schema", NOT_PLAIN, ids=repr)
 def test_keywords_alone_show_nothing(schema: Any) -> None:
     writer = writer_of(schema)
-    assert not PlainValues(writer.shapes).has_one(writer.shapes.root())
+    assert not PlainValues(writer.shapes).weight(writer.shapes.root())
     assert not writer.alive(writer.shapes.root())
 
 
@@ -74,7 +84,7 @@ def test_a_closer_look_finds_a_value_wherever_keywords_show_one() -> None:
         for location in writer.shapes.document.outline():
             shape = writer.shapes.of(location, ())
             try:
-                if not writer.shapes.is_dynamic and plain.has_one(shape):
+                if not writer.shapes.is_dynamic and plain.weight(shape):
                     shown += 1
                     assert writer.alive(shape), (seed, str(location.where))
             except GrammarError:

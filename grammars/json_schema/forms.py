@@ -1,0 +1,84 @@
+"""What the keywords of a schema say by their names alone: found out once for all schemas with the same ones.
+
+    {"type": "string", "description": "..."}     form ("type", "description")     checks   type
+    {"type": "object", "description": "..."}     the same form                    says     type
+
+People write few forms, so most schemas are looked up here, and only the words that count are gone through.
+
+Forms also note what a document needs to be *plain* (plain_documents.py): nothing in it can be refused later.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from grammars.json_schema.dialects import Dialect, Role, Said
+from grammars.json_schema.keywords import Check
+
+_MOST = 20_000  # forms that are kept
+
+# What only expanding shows (exploring.py), what is tracked through a value, and what depends on the way to it.
+_EAGER = frozenset(
+    "not if then else allOf oneOf dependencies dependentSchemas propertyNames contains minContains maxContains"
+    " patternProperties unevaluatedProperties unevaluatedItems"
+    " $dynamicRef $recursiveRef $dynamicAnchor $recursiveAnchor".split()
+)
+_OF_NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "format"})
+_LENGTHS = frozenset({"minLength", "maxLength"})
+_OF_TEXTS = frozenset({"pattern", "format", "contentEncoding"})
+_CONSTANTS = frozenset({"enum", "const"})
+_COUNTING = _OF_NUMBERS | _LENGTHS | _OF_TEXTS | _CONSTANTS
+
+# With these alone there is a value of every type: null, "", 0, [] or {}.
+_HARMLESS = frozenset(
+    "type properties additionalProperties maxProperties items prefixItems additionalItems maxItems uniqueItems".split()
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """What the names of a schema's keywords tell, in one dialect."""
+
+    checks: tuple[tuple[str, Role, Check | None], ...]  # what the survey looks at
+    says: tuple[tuple[str, Said], ...]  # the keywords that restrict
+    names_itself: bool  # by "$schema" or "$id"
+    eager: bool  # only looking at all of the document tells whether it is refused
+    chooses: bool  # has alternatives
+    refers: bool
+    counting: bool  # facts about strings or numbers
+    meeting: bool  # several of them, whose automata are put together
+    harmless: bool  # whatever the values of these keywords, some value is valid
+
+
+_forms: Final[dict[tuple[Any, ...], Form]] = {}
+
+
+def form_of(schema: dict[str, Any], dialect: Dialect) -> Form:
+    """The form of a schema."""
+    key = (dialect, *schema)
+    found = _forms.get(key)
+    if found is None:
+        if len(_forms) >= _MOST:
+            _forms.clear()
+        found = _forms[key] = _form(frozenset(schema), tuple(schema), dialect)
+    return found
+
+
+def _form(names: frozenset[str], ordered: tuple[str, ...], dialect: Dialect) -> Form:
+    rules, says = dialect.rules, dialect.says
+    alone = dialect.ref_overrides_siblings and "$ref" in names
+    told = tuple((name, says[name]) for name in (("$ref",) if alone else ordered) if name in says)
+    facts = frozenset(name for name, _ in told)
+    texts = len(facts & _OF_TEXTS) + (not facts.isdisjoint(_LENGTHS)) + (not facts.isdisjoint(_CONSTANTS))
+    numbers = len(facts & _OF_NUMBERS) + (not facts.isdisjoint(_CONSTANTS))
+    return Form(
+        checks=tuple((name, rules[name].role, rules[name].check) for name in ordered if name in rules),
+        says=told,
+        names_itself="$schema" in names or dialect.id_keyword in names,
+        eager=not _EAGER.isdisjoint(facts | (names & {"$dynamicAnchor", "$recursiveAnchor"}))
+        or ("$ref" in facts and len(facts) > 1),
+        chooses="anyOf" in facts,
+        refers="$ref" in facts,
+        counting=not facts.isdisjoint(_COUNTING),
+        meeting=texts > 1 or numbers > 1,
+        harmless=facts <= _HARMLESS,
+    )
