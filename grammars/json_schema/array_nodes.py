@@ -29,6 +29,7 @@ from grammars.json_schema.limits import EXTRA, HEAVIEST
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.repeated_items import can_repeat, owing
 from grammars.json_schema.ropes import Rope, joined, written
+from grammars.json_schema.telling_apart import apart
 from grammars.json_schema.unique_items import NewItem, UniqueItems, Way
 from grammars.json_schema.values import Value
 
@@ -94,7 +95,9 @@ class ArrayPlan:
                 if one.high < UNBOUNDED:
                     yield both(item, one.lacks)
         if len(array.contains) > FEW_CONTAINS:
-            yield from (shape for shape, _ in self._counted(array.item(0), self.start))
+            behind = replace(self.start, index=max(one.start for one in array.contains))
+            for item in dict.fromkeys((*array.prefix, array.rest)):
+                yield from (shape for shape, _ in self._counted(item, behind))
 
     def sequence(self) -> Sequence:
         """How one is written."""
@@ -280,22 +283,34 @@ class ArrayPlan:
     def _counted(self, item: Shape, state: ArrayState) -> list[tuple[Shape, tuple[int, ...]]]:
         """The shapes of an item by what it counts for, with the counts after it.
 
-        What is dead is dropped on the way where there are many: a thousand constants are not 2^1000 shapes.
+        What is dead is dropped on the way where there are many, and what an item counts for may say already that it
+        lacks others: a thousand constants are not 2^1000 shapes, nor is each of them a thousand conditions.
         Raises LimitExceeded beyond `_MOST_WAYS`.
         """
-        ways: list[tuple[Shape, tuple[int, ...]]] = [(item, ())]
-        for place in range(len(self.array.contains)):
+        shapes, alive, contains = self.writer.shapes, self.writer.alive, self.array.contains
+        ways: list[tuple[Shape, list[Contains], tuple[int, ...]]] = [(item, [], ())]
+        for place, one in enumerate(contains):
             counting = list(self._counting(state, place))
             ways = [
-                (shape if told is None else self.writer.shapes.both(shape, told), (*counts, count))
-                for shape, counts in ways
+                (
+                    shapes.both(shape, one.shape) if told is one.shape else shape,
+                    [*lacking, one] if told is one.lacks else lacking,
+                    (*counts, count),
+                )
+                for shape, lacking, counts in ways
                 for told, count in counting
             ]
             if place >= FEW_CONTAINS:
-                ways = [way for way in ways if self.writer.alive(way[0])]
+                ways = [way for way in ways if alive(way[0])]
             if len(ways) > _MOST_WAYS:
                 raise LimitExceeded(f"more than {_MOST_WAYS} ways in which an item counts for several 'contains'")
-        return ways
+        return [
+            (
+                shapes.both(shape, *(one.lacks for one in lacking if not apart(shapes, shape, one.shape))),
+                counts,
+            )
+            for shape, lacking, counts in ways
+        ]
 
     def after(self, state: ArrayState) -> ArrayState:
         """The state after one more item, but for what it counts for."""

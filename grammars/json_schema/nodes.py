@@ -46,6 +46,9 @@ NULL, TRUE, FALSE = (literal(text) for text in (b"null", b"true", b"false"))
 _ONE_SPELLING = compile_rust(r"0|-?[1-9][0-9]*|-?(0|[1-9][0-9]*)\.[0-9]*[1-9]")
 
 
+_FAR = 200  # bytes of a number; where all are longer, they are not told from each other (numbers.is_long)
+
+
 @remembered
 def _either(parts: tuple[Dfa, ...]) -> Dfa:
     return reduce(union, parts)
@@ -251,7 +254,10 @@ class Writer:
         if not texts.is_empty(strings):
             automata = [texts.automaton(part) for part in strings.parts]
             found += max(count_texts(one, enough) if isinstance(one, Dfa) else enough for one in automata)
-        found += max(count_texts(intersect(numbers, _ONE_SPELLING), enough), not numbers.is_empty)
+        if numbers.distance[START] > _FAR:
+            found += 1
+        else:
+            found += max(count_texts(intersect(numbers, _ONE_SPELLING), enough), not numbers.is_empty)
         for plan in self.structured(shape):
             if found >= enough:
                 break

@@ -29,19 +29,21 @@ from functools import lru_cache, reduce
 
 import numpy as np
 
-from constrained.automata.algebra import Builder, difference, union
+from constrained.automata.algebra import Builder, difference, intersect, union
 from constrained.automata.dfa import REFUSES, Dfa
 from constrained.automata.remembered import remembered
 from constrained.errors import InvalidGrammar
 from grammars.json_schema.number_multiples import common_multiple, divisible
 from grammars.json_schema.number_order import ABOVE, BELOW, EQUAL, decimal_order, order
-from grammars.json_schema.number_text import POINT, Table, both, either, of_dfa
+from grammars.json_schema.number_text import BYTES, POINT, Table, both, either, of_dfa
 from grammars.json_schema.number_values import LONGEST_EXPONENT, decimal_texts, scientific_texts
 
 _DIGITS = b"0123456789"
 # In scientific texts, more than 0 means at least the smallest number that doubles hold with full
 # precision: programs read 1e-400 as 0.
 _LEAST = Decimal("2.2250738585072014e-308")
+
+_LONG = 345  # digits: no double is written with more, however small or large
 
 
 def as_decimal(number: int | float | Decimal) -> Decimal:
@@ -147,6 +149,29 @@ def incomparable() -> Dfa:
 @lru_cache(maxsize=1)
 def _with_exponent() -> Dfa:
     return difference(any_number(), decimals())
+
+
+def is_long(value: Decimal) -> bool:
+    """Has a number so many digits, written without an exponent, that it is not told from others like it?"""
+    if abs(value.adjusted()) > _LONG:
+        return True
+    _, found, exponent = value.as_tuple()
+    assert isinstance(exponent, int)
+    return max(len(found), -exponent) > _LONG
+
+
+@lru_cache(maxsize=1)
+def perhaps_long() -> Dfa:
+    """The texts that may stand for a long number, or cannot be compared: in others, no digit is so far out."""
+    draw = Builder()
+    row = draw.row()
+    for index in range(_LONG - 100 + 1):
+        row, before = draw.row(0 if index == _LONG - 100 else REFUSES), row
+        draw.edge(before, BYTES[1:] + b"E", row)
+    draw.edge(row, BYTES[1:] + b"E", row)
+    of_two_digits = _number_texts(_DIGITS, b"+-", 2)
+    long = intersect(any_number(), draw.finish())
+    return reduce(union, (difference(any_number(), of_two_digits), long, incomparable()))
 
 
 @remembered

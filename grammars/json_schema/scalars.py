@@ -227,6 +227,13 @@ def _among_numbers(values: frozenset[Value], options: JsonSchemaOptions, wide: b
     return algebra.literals([text.encode() for value in found for text in value.texts()])
 
 
+def _told_numbers(values: frozenset[Value], options: JsonSchemaOptions, wide: bool) -> Dfa:
+    """As they are told from others. They may be items that have come, of any length: nothing may be refused for it."""
+    long = frozenset(one for one in values if isinstance(one, Number) and numbers.is_long(one.value))
+    found = _among_numbers(values - long, options, wide)
+    return algebra.union(found, numbers.perhaps_long()) if long and wide else found
+
+
 def _both_numbers(a: Dfa, b: Dfa) -> Dfa:
     return b if a is numbers.any_number() else a if b is numbers.any_number() else algebra.intersect(a, b)
 
@@ -253,7 +260,7 @@ NUMBERS: Scalar[Dfa] = Scalar(
     _less_numbers,
     lambda language: language.is_empty,
     _own_numbers,
-    _among_numbers,
+    _told_numbers,
 )
 
 

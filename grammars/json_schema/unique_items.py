@@ -21,7 +21,7 @@ from constrained.grammar import UNKNOWN, Captured, Fresh, Rule, Sequence, Switch
 from grammars.json_schema import texts
 from grammars.json_schema.extra_keys import is_endless
 from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
-from grammars.json_schema.values import Flag, Null, Text, Value, json_key, parse_value
+from grammars.json_schema.values import Flag, Null, Text, Value, as_compared, json_key, parse_value
 
 if TYPE_CHECKING:
     from grammars.json_schema.array_nodes import ArrayPlan, ArrayState
@@ -230,4 +230,4 @@ def written(value: Value) -> bytes:
 
 def _having(after: "ArrayState", text: bytes) -> "ArrayState":
     """`after`, where an item was written as `text`."""
-    return replace(after, seen=after.seen | {parse_value(text)})
+    return replace(after, seen=after.seen | {as_compared(parse_value(text))})

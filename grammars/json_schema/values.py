@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from grammars.json_schema.number_values import mantissa
-from grammars.json_schema.numbers import as_decimal
+from grammars.json_schema.numbers import as_decimal, is_long
 
 _SMALL, _LARGE = -4, 16  # powers of ten: numbers outside are written with an exponent
 
@@ -75,6 +75,9 @@ class Members:
 Value = Null | Flag | Number | Text | Items | Members
 
 
+_LONG_NUMBER = Number(Decimal("1e9999"))
+
+
 def value_of(data: Any) -> Value:
     """The value of plain Python JSON data."""
     if data is None:
@@ -110,6 +113,19 @@ def canonical(value: Value) -> str:
 def parse_value(text: bytes) -> Value:
     """The value of a JSON text."""
     return value_of(json.loads(text, parse_float=Decimal, parse_int=Decimal))
+
+
+def as_compared(value: Value) -> Value:
+    """A value as it is told from others: long numbers are all alike (see `numbers.is_long`)."""
+    match value:
+        case Number(number) if is_long(number):
+            return _LONG_NUMBER
+        case Items(values):
+            return Items(tuple(map(as_compared, values)))
+        case Members(pairs):
+            return Members(tuple((name, as_compared(one)) for name, one in pairs))
+        case _:
+            return value
 
 
 def json_key(name: str) -> bytes | None:

@@ -37,6 +37,11 @@ KINDS = [
 ]
 
 HUGE = {
+    "forty `contains` of one constant each": (
+        {"type": "array", "allOf": [{"contains": {"const": i}} for i in range(40)]},
+        [list(range(40)), [*reversed(range(40)), "a", 3]],
+        [list(range(39)), [*range(38), 39, 39]],
+    ),
     "an enum of 64 KiB": ({"enum": ["x" * (1 << 16), "y"]}, ["x" * (1 << 16), "y"], ["x"]),
     "10,000 values": ({"enum": [f"value {i}" for i in range(10_000)]}, ["value 0", "value 9999"], ["value 10000", ""]),
     "10,000 objects": (

@@ -120,3 +120,14 @@ def test_an_array_that_contains_one_like_itself_has_no_end() -> None:
     with pytest.raises(Unsatisfiable):
         compile_json_schema({"type": "array", "uniqueItems": True, "contains": {"$ref": "#"}}, byte_vocabulary())
     assert compile_json_schema({"uniqueItems": True, "contains": {"$ref": "#"}}, byte_vocabulary())
+
+
+@pytest.mark.parametrize("items", [{"type": "number"}, {"type": "array", "items": {"type": "number"}}, {}])
+@pytest.mark.parametrize("long", ["1" + "0" * 2000, "0." + "0" * 12_000 + "1", "-" + "12" * 500, "1e999"])
+def test_a_number_of_any_length_may_come_but_no_second_one_that_may_be_equal(items: dict[str, Any], long: str) -> None:
+    """They are not told apart, and nothing is refused in the middle of a text."""
+    grammar = compile_json_schema({"type": "array", "items": items, "uniqueItems": True}, byte_vocabulary())
+    one, two, three = (f"[{text}]" if items.get("type") == "array" else text for text in (long, "2", "4.5e+30"))
+    assert accepts(grammar, f"[{one}, {two}, {three}]")
+    assert accepts(grammar, f"[{two}, {one}, {three}]")
+    assert not accepts(grammar, f"[{one}, {two}, {one}]")
