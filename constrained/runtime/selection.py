@@ -6,7 +6,7 @@
 The mask comes first, and what is added to -inf or multiplied with it is -inf: no bias brings a masked
 token back. Log-probabilities are those of the distribution after mask and adjustments, before the
 temperature. Nothing is computed before `Selection.read`, so a pass and its selection are one wait.
-Where the mask leaves few tokens, only their logits are looked at (few.py).
+Where the mask leaves few tokens, only their logits are looked at (few.py); on a GPU if it does so in every row.
 
 Shapes: B rows, V logits, W mask words, K of the likeliest tokens.
 """
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from constrained.errors import ModelError
 from constrained.observation import Alternative, Observation
-from constrained.runtime.apply import apply_mask
+from constrained.runtime.apply import apply_mask, is_on_gpu
 from constrained.runtime.evaluation import finish, start
 from constrained.runtime.few import choose_among, few_tokens
 from constrained.runtime.listed import LANES, Ids
@@ -269,6 +269,8 @@ def select(logits: mx.array, rows: Sequence[Row]) -> Selection:
             allowed = few_tokens(row.mask, logits.shape[-1])
             if allowed is not None:
                 few[place] = allowed
+    if len(few) < len(rows) and is_on_gpu():  # starting what two parts take costs more than the logits they leave out
+        few.clear()
     many = [place for place in range(len(rows)) if place not in few]
     parts: list[Part] = []
     if many:

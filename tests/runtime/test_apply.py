@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from constrained.runtime.apply import apply_mask, masked
+from constrained.runtime.apply import apply_mask, masked, uploaded
 
 SIZES = [1, 31, 32, 33, 1000]
 
@@ -98,3 +98,10 @@ def test_the_compiled_form_for_gpus_is_the_same_function():
     logits, bits = random_logits(3, 1000), random_bits(3, 32)
     compiled = mx.compile(masked)(mx.array(logits), mx.array(bits))
     np.testing.assert_array_equal(np.array(compiled), twin(logits, bits))
+
+
+@pytest.mark.parametrize("shape", [(4,), (1, 4), (3, 4)])
+def test_what_is_uploaded_are_the_masks_and_those_of_a_batch_are_kept(shape: tuple[int, ...]):
+    for bits in (random_bits(*shape), ~random_bits(*shape)):
+        for _ in range(2):
+            np.testing.assert_array_equal(np.array(uploaded(bits)), bits)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from constrained.errors import ModelError
+from constrained.runtime import selection
 from constrained.runtime.few import few_tokens
 from constrained.runtime.sampling import Sampler
 from constrained.runtime.selection import Adjustments, Row, pack, select
@@ -177,6 +178,16 @@ def test_among_few_tokens_the_choice_is_that_of_the_whole_vocabulary():
         mixed = [asking[0], plain[1], asking[2], plain[3]]
         assert [one.token for one in select(values, mixed).read()] == [one.token for one in expected]
         assert select(values, mixed).tokens.tolist() == [one.token for one in expected]
+
+
+def test_on_a_gpu_a_batch_is_chosen_from_in_one_part(monkeypatch):
+    values = mx.array(np.random.default_rng(9).normal(size=(2, V)).astype(np.float32))
+    rows = [Row(GREEDY, 0, mask(3, 5)), Row(GREEDY, 0)]
+    expected = [one.token for one in select(values, rows).read()]
+    monkeypatch.setattr(selection, "is_on_gpu", lambda: True)
+    assert len(select(values, rows).parts) == 1
+    assert [one.token for one in select(values, rows).read()] == expected
+    assert len(select(values[:1], rows[:1]).parts[0].places) == 1
 
 
 def test_few_tokens_are_those_of_the_mask_that_have_a_logit():
