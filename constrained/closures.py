@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from constrained.automata.dfa import REFUSES, START
+from constrained.deadline import look
 from constrained.errors import LimitExceeded
 from constrained.grammar import Captured, Control, Fresh, Node, Seen, Switch, Terminal, Unknown
 from constrained.rests import Forks, Recall, Rest
@@ -105,6 +106,7 @@ class Closing(ABC):
         todo = list(rest.forks())
         seen = set(todo)
         while todo:
+            look()
             for one in self._unfold(closure, todo.pop(), tape):
                 for choice in one.forks():
                     if choice not in seen:

@@ -23,6 +23,7 @@ from constrained.automata.algebra import difference, literals
 from constrained.automata.chosen import Chosen
 from constrained.automata.counted import Counted
 from constrained.automata.dfa import REFUSES, START, Dfa
+from constrained.deadline import look
 from constrained.errors import LimitExceeded, Unsatisfiable
 from constrained.finishing import Finishing, joined, length, of_text, text_of
 from constrained.grammar import (
@@ -157,6 +158,7 @@ class _Settling:
         self._discover(goals)
         wanted = {goal for goal in goals if goal not in self._settled}
         while self._ready and wanted:
+            look()
             _, _, way = heapq.heappop(self._ready)
             if way.symbol in self._settled:
                 continue
@@ -193,6 +195,7 @@ class _Settling:
         found: list[_Way] = []
         todo = list(symbols)
         while todo:
+            look()
             symbol = todo.pop()
             if symbol in self._settled or symbol in self._waiting:
                 continue

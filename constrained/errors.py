@@ -5,7 +5,8 @@
     |   |-- InvalidGrammar      it is not a schema (pattern, grammar) at all
     |   |-- UnsupportedFeature  it is one, and we refuse rather than approximate
     |   |-- Unsatisfiable       nothing can match it
-    |   `-- LimitExceeded       it costs more time, states or memory than allowed
+    |   |-- LimitExceeded       it costs more time, states or memory than allowed
+    |   `-- OutOfTime           it costs more time than whoever asks allows (deadline.py)
     |-- TokenRefused            a matcher was given a token that its mask forbids
     |-- VocabularyError         a tokenizer whose tokens cannot be turned into bytes
     |-- ModelError              a model that cannot be found, converted or loaded, or computes nonsense
@@ -72,6 +73,10 @@ class Unsatisfiable(GrammarError):
 
 class LimitExceeded(GrammarError):
     """Compiling would exceed a configured limit."""
+
+
+class OutOfTime(GrammarError):
+    """The work was given up when its time was over."""
 
 
 class TokenRefused(ConstrainedError):

@@ -24,6 +24,7 @@ from threading import RLock
 from constrained.automata.counted import Counted, Meter
 from constrained.automata.dfa import REFUSES
 from constrained.closures import leave
+from constrained.deadline import look
 from constrained.finishing import Finishing
 from constrained.grammar import Completion, Control, Switch, Terminal
 from constrained.leaps import Leaper, Place
@@ -181,6 +182,7 @@ class Fewest:
         """Find what is needed for `rest`, and for what is below it first."""
         todo = [rest]
         while todo:
+            look()
             one = todo[-1]
             unknown = [part for part in below(one) if part not in self._touching]
             if unknown:
@@ -207,6 +209,7 @@ class Fewest:
         fresh: list[tuple[Step, Place]] = [((cost, None, None), place) for cost, place in sources]
         work = 0
         while True:
+            look()
             for step, place in fresh:
                 cost = step[0]
                 if place in came and came[place][0] <= cost:

@@ -21,6 +21,7 @@ from constrained.automata import tables
 from constrained.automata.chosen import Chosen
 from constrained.automata.counted import Counted
 from constrained.automata.dfa import DEAD, REFUSES, Dfa
+from constrained.deadline import look
 from constrained.errors import LimitExceeded
 from constrained.grammar import Captured, Completion, Control, Fresh, Sequence, Switch, Symbol, Terminal
 from constrained.rests import Recall, Rest
@@ -273,6 +274,7 @@ class Finishing:
         todo: list[tuple[int, int, int, tuple[bytes | int, ...], State]] = [(0, 0, next(order), (), start)]
         seen = {start}
         while todo and len(seen) < STATE_LIMIT:
+            look()
             *_, items, state = heapq.heappop(todo)
             if is_goal(state):
                 return joined((item,) for item in items), state

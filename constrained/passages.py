@@ -22,6 +22,7 @@ import numpy as np
 from constrained.automata.chosen import Chosen, Texts
 from constrained.automata.dfa import REFUSES, START, Dfa
 from constrained.closures import Reading
+from constrained.deadline import look
 from constrained.grammar import (
     Automaton,
     Captured,
@@ -83,6 +84,7 @@ class Passages:
         asking = _Asking(self)
         todo, seen = [(rest, nodes)], {(rest, nodes)}
         while todo:
+            look()
             for after in self._behind(*todo.pop(), gathered, asking):
                 if after not in seen:
                     seen.add(after)

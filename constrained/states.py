@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from constrained.automata import net_walk
 from constrained.automata.dfa import DEAD, MANY, NONE, REFUSES, START
 from constrained.closures import Closer, Closure, Config, leave
+from constrained.deadline import look
 from constrained.grammar import Captured, Completion, Control, Switch, Symbol, Terminal
 from constrained.net import Fronts, Net
 from constrained.refusals import Refusals
@@ -245,6 +246,7 @@ class States:
         if known is None:
             known = state.by_byte = {}
         if byte not in known:
+            look()
             self.tally.steps += 1
             known[byte] = self._if_alive(self._step(state, byte))
         return known[byte]

@@ -10,14 +10,15 @@ cache is bounded by that, not by the number of grammars.
 
 import hashlib
 import json
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
+from typing import TypeVar
 
 from constrained.budget import Budgeted
-from constrained.errors import GrammarError, LimitExceeded
+from constrained.deadline import within
+from constrained.errors import GrammarError, OutOfTime
 from constrained.runtime.constraint import Constraint
 from constrained.sections import Limited
 from constrained.vocabulary.vocabulary import Vocabulary
@@ -30,31 +31,31 @@ from grammars.tools.turns import Reasoning
 from server.jobs import Job
 
 LEAST_BYTES = 1 << 20  # what a grammar costs before it is used: a guess, on the safe side
+WORKERS = 16  # more than there are processors: the costly share them with the others, and do not go first
+
+T = TypeVar("T")
 
 
 class Compiler:
-    """The grammars of one model's turns."""
+    """The grammars of one model's turns. All work has so many seconds of processor time, and ends with OutOfTime."""
 
-    def __init__(
-        self, vocabulary: Vocabulary, family: ToolFormat, *, relax: bool, seconds: float, workers: int = 2
-    ) -> None:
+    def __init__(self, vocabulary: Vocabulary, family: ToolFormat, *, relax: bool) -> None:
         self._vocabulary = vocabulary
         self._family = family
         self._relax = relax
-        self._seconds = seconds
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="compile")
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="compile")
 
-    def submit(self, job: Job, reasoning: Reasoning | None, calls_before: int) -> "Future[ToolGrammar]":
+    def submit(self, job: Job, reasoning: Reasoning | None, calls_before: int, seconds: float) -> "Future[ToolGrammar]":
         """Compile in a worker thread. The future raises GrammarError, with the place in the job's shape."""
-        return self._pool.submit(self._compile, job, reasoning, calls_before)
+        return self._pool.submit(_within, seconds, lambda: self._compile(job, reasoning, calls_before))
 
     def constraints(
-        self, grammar: ToolGrammar, limit: int, thoughts: int | None, count: int
+        self, grammar: ToolGrammar, limit: int, thoughts: int | None, count: int, seconds: float
     ) -> "Future[tuple[Constraint, ...]]":
         """Constraints that are complete after `limit` tokens, with at most `thoughts` of reasoning.
 
         One token more than that, the end token, says nothing and need not be generated. The future raises
-        BudgetTooSmall.
+        BudgetTooSmall, and GrammarError.
         """
 
         def one() -> Constraint:
@@ -62,7 +63,7 @@ class Compiler:
             section = grammar.reasoning
             return budget if thoughts is None or section is None else Limited(budget, section, thoughts)
 
-        return self._pool.submit(lambda: tuple(one() for _ in range(count)))
+        return self._pool.submit(_within, seconds, lambda: tuple(one() for _ in range(count)))
 
     def key(self, job: Job, reasoning: Reasoning | None, calls_before: int) -> str:
         """Equal keys mean equal grammars."""
@@ -96,16 +97,20 @@ class Compiler:
         return grammar
 
     def _write_tools(self, job: Job) -> None:
-        """Compile tool by tool (what is found is kept), so that many costly ones do not hold a worker for long."""
-        until = time.monotonic() + self._seconds
-        for index, tool in enumerate(read_tools(job.tools)):
-            if time.monotonic() > until:
-                raise LimitExceeded(f"tools cost more than {self._seconds:g} seconds", where=f"tools[{index}]")
+        """Compile tool by tool (what is found is kept): what costs too much can be named."""
+        for tool in read_tools(job.tools):
             try:
                 write_arguments(tool, self._family.arguments, self._vocabulary, JsonSchemaOptions())
+            except OutOfTime as error:
+                raise OutOfTime(error.message, where=tool.where) from error
             except GrammarError:
                 if not self._relax:
                     raise
+
+
+def _within(seconds: float, work: Callable[[], T]) -> T:
+    with within(seconds):
+        return work()
 
 
 class GrammarCache:

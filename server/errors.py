@@ -16,6 +16,7 @@ from constrained.errors import (
     ConstrainedError,
     GrammarError,
     ModelError,
+    OutOfTime,
     PromptError,
     ShardingError,
     UnsupportedFeature,
@@ -111,6 +112,8 @@ def problem_of(error: Exception) -> Problem:
     match error:
         case RequestError():
             return error.problem
+        case OutOfTime():
+            return Problem(BAD_REQUEST, str(error), error.where or None, "grammar_too_expensive")
         case GrammarError():
             code = "unsupported_value" if isinstance(error, UnsupportedFeature) else "invalid_value"
             return Problem(BAD_REQUEST, str(error), error.where or None, code)

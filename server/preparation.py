@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from constrained.errors import BudgetTooSmall, GrammarError, LimitExceeded
+from constrained.errors import BudgetTooSmall, GrammarError, LimitExceeded, OutOfTime
 from constrained.runtime.constraint import Constraint
 from grammars.tools.compile import ToolGrammar
 from grammars.tools.conversation import count_calls
@@ -98,8 +98,9 @@ class Preparation:
         grammar = await self._grammar(job, prompt, seconds)
         limit = self._limit(job, prompt)
         try:
-            made = self._compiler.constraints(grammar, limit, job.thinking.budget, job.choices)
-            constraints = await _in_time(job, asyncio.wrap_future(made), seconds)
+            made = self._compiler.constraints(grammar, limit, job.thinking.budget, job.choices, seconds)
+            with _placed(job):
+                constraints = await _in_time(job, asyncio.wrap_future(made), seconds)
         except BudgetTooSmall as error:
             raise self._too_small(job, prompt, error) from error
         return Prepared(job, prompt, grammar, constraints, limit)
@@ -126,7 +127,7 @@ class Preparation:
         calls = count_calls(job.messages) if self._compiler.is_numbered else 0
         key = self._compiler.key(job, prompt.reasoning, calls)
         with _placed(job), self._metrics.compiling(known=key in self._grammars):
-            made = self._grammars.get(key, lambda: self._compiler.submit(job, prompt.reasoning, calls))
+            made = self._grammars.get(key, lambda: self._compiler.submit(job, prompt.reasoning, calls, seconds))
             return await _in_time(job, asyncio.shield(asyncio.wrap_future(made)), seconds)
 
     def _limit(self, job: Job, prompt: Prompt) -> int:
@@ -154,8 +155,14 @@ async def _in_time(job: Job, work: Awaitable[T], seconds: float) -> T:
         async with asyncio.timeout(seconds):
             return await work
     except TimeoutError:
-        message = f"the grammar of this request costs more than {seconds:g} seconds"
-        raise invalid(message, "tools" if job.tools else "response_format", "grammar_too_expensive") from None
+        raise OutOfTime(f"the grammar costs more than {seconds:g} seconds", where=_grammar_of(job)) from None
+    except OutOfTime as error:
+        raise OutOfTime(error.message, where=error.where or _grammar_of(job)) from error
+
+
+def _grammar_of(job: Job) -> str:
+    """The field, in the job's shape, that costs the most where it is not known which does."""
+    return "tools" if job.tools else "response_format"
 
 
 # ---------------------------------------------------------------- places

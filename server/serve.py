@@ -42,6 +42,7 @@ from server.sharded import Ranks
 
 CONTEXT = 32_768  # of a model that does not say
 WARM_UP = 600.0  # seconds for the first answer, in which whatever is compiled once on a machine is compiled
+SWITCH = 0.001  # seconds that a thread keeps Python's lock: what the engine waits for one that thinks about a grammar
 
 Report = Callable[[str], None]
 
@@ -63,6 +64,7 @@ def serve(settings: Settings, report: Report) -> int:
     place = place_from()
     if place is not None and not place.leads:
         Ranks(place, settings.model, settings.sharding, report)  # follows, and does not return
+    sys.setswitchinterval(SWITCH)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with _bound(settings) as listener:
         return asyncio.run(_serve(settings, listener, report, place))
@@ -164,7 +166,7 @@ def _service(settings: Settings, engine: EngineThread, loaded: LoadedModel, voca
         created=int(time.time()),
     )
     metrics = Metrics()
-    compiler = Compiler(vocabulary, family, relax=settings.relax_tools, seconds=settings.compile_timeout)
+    compiler = Compiler(vocabulary, family, relax=settings.relax_tools)
     preparation = Preparation(served, Prompts(tokenizer, family), compiler, settings, metrics)
     return Service(preparation, engine, settings, metrics)
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constrained.automata.dfa import REFUSES, START, Dfa
+from constrained.deadline import look
 
 
 def texts_by_length(automaton: Dfa) -> Iterator[bytes]:
@@ -33,6 +34,7 @@ def _of_length(automaton: Dfa, reaches: list[NDArray[np.bool_]]) -> Iterator[byt
     rows = [int(START)]
     ahead = [_ways(automaton, rows[0], reaches[length - 1])]  # the bytes still to be tried, at each place of `text`
     while ahead:
+        look()
         byte = next(ahead[-1], None)
         if byte is None:
             ahead.pop()

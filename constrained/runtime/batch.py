@@ -27,7 +27,7 @@ import mlx.core as mx
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 from mlx_lm.utils import maybe_set_recommended_wired_limit
 
-from constrained.errors import LimitExceeded, ModelError
+from constrained.errors import ModelError, OutOfTime
 from constrained.runtime.ahead import all_flow, with_earlier
 from constrained.runtime.answer import Answer, Forced, SequenceRequest
 from constrained.runtime.constraint import Guide, guide_of
@@ -78,7 +78,7 @@ class BatchEngine:
     prefill_step        prompt tokens read in one step, so that a long prompt does not hold up the others
     prefix_cache_bytes  keys and values kept for prompts that begin like earlier ones; 0 keeps none
     mask_seconds        for one mask, or for what follows a token; a grammar that takes longer ends its sequence
-                        with LimitExceeded, and holds up no other
+                        with OutOfTime, and holds up no other
 
     run_ahead           start passes before their tokens are read; by default on a GPU
     rows                who executes the passes; by default this process, alone
@@ -103,8 +103,8 @@ class BatchEngine:
         self._vocabulary = vocabulary_of(model, tokenizer)
         self._schedule = Schedule(max_batch=max_batch, prefill_step=prefill_step, prefix_cache_bytes=prefix_cache_bytes)
         self._rows = rows or Rows(model, solo=max_batch == 1)
-        self._guides = Workers[Guide]()
-        self._sayers = Workers[Said]()
+        self._guides = Workers[Guide](mask_seconds)
+        self._sayers = Workers[Said](mask_seconds)
         wanted = mx.default_device() == mx.gpu if run_ahead is None else run_ahead
         self._runs_ahead = wanted and self._rows.runs_ahead
         self._ahead: Outcome | None = None  # of a pass over tokens that were not known yet
@@ -316,7 +316,7 @@ class BatchEngine:
         until = time.monotonic() - self._mask_seconds
         saying = [uid for uid, one in self._saying.items() if one.since < until]
         message = f"the grammar takes more than {self._mask_seconds:g} seconds for one token"
-        return [self._fail(uid, LimitExceeded(message)) for uid in dict.fromkeys(self._late.since(until) + saying)]
+        return [self._fail(uid, OutOfTime(message)) for uid in dict.fromkeys(self._late.since(until) + saying)]
 
     def _tell_forced(self, question: Question, forced: Forced, picked: Picked) -> list[TokenEvent]:
         """Say a forced token that has waited for its log-probability."""

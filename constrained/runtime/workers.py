@@ -6,7 +6,8 @@ worker b    1 . . . . .       millisecond) holds up nobody
 
 An answer that takes longer than `PATIENCE` is late: the others of the batch go on without it, and its row goes on
 when it is there. While all workers are busy with late ones there is another worker, so that a grammar
-that thinks for seconds costs its neighbours processor time, and not their turns.
+that thinks for seconds costs its neighbours processor time, and not their turns; one that thinks for longer is
+stopped (constrained/deadline.py).
 """
 
 import os
@@ -17,6 +18,8 @@ from collections.abc import Callable, Collection, Mapping
 from threading import Condition
 from typing import Generic, TypeVar
 
+from constrained.deadline import within
+
 WORKERS = max(1, min(4, os.cpu_count() or 1))
 PATIENCE = 0.05  # seconds: a slow mask of an honest grammar takes a tenth of that
 
@@ -26,10 +29,12 @@ T = TypeVar("T")
 class Workers(Generic[T]):
     """Worker threads that ask questions, one at a time for each sequence. Called in one thread.
 
+    limit    seconds of processor time for an answer; without one, OutOfTime is the answer
     seconds  that workers have spent
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
         self._todo: deque[tuple[int, Callable[[], T]]] = deque()
         self._asked: set[int] = set()  # those that have not been collected
         self._answers: dict[int, T | Exception] = {}
@@ -82,7 +87,7 @@ class Workers(Generic[T]):
         while (row := self._next()) is not None:
             uid, question = row
             began = time.perf_counter()
-            answer = _answer_of(question)
+            answer = self._answer_of(question)
             with self._lock:
                 self._answers[uid] = answer
                 self.seconds += time.perf_counter() - began
@@ -100,9 +105,9 @@ class Workers(Generic[T]):
                 self._idle -= 1
             return self._todo.popleft()
 
-
-def _answer_of(question: Callable[[], T]) -> T | Exception:
-    try:
-        return question()
-    except Exception as error:  # noqa: BLE001  a grammar that fails is the end of its row, not of the batch
-        return error
+    def _answer_of(self, question: Callable[[], T]) -> T | Exception:
+        try:
+            with within(self._limit):
+                return question()
+        except Exception as error:  # noqa: BLE001  a grammar that fails is the end of its row, not of the batch
+            return error

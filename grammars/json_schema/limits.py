@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 
 from constrained.automata import drawn
+from constrained.deadline import look
 from constrained.errors import LimitExceeded
 from grammars.json_schema.survey import SchemaLimits
 
@@ -43,6 +44,7 @@ class Allowance:
 
     def check(self) -> None:
         """Raise LimitExceeded where nothing is left. In the thread that compiles."""
+        look()
         if self._is_over:  # asking the clock takes longer than most of what is asked for
             return
         if time.thread_time() > self._latest:

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from constrained.budget import Budgeted
-from constrained.errors import LimitExceeded, ModelError
+from constrained.errors import ModelError, OutOfTime
 from constrained.runtime import batch, workers
 from constrained.runtime.batch import BatchEngine
 from constrained.runtime.selection import Adjustments
@@ -121,7 +121,7 @@ def test_a_grammar_that_thinks_for_too_long_is_given_up(model, method):
     events = engine.step() + engine.step()
     engine.cancel(cancelled)
     *_, failed = events + run(engine)
-    assert (failed.uid, type(failed.error)) == (uid, LimitExceeded)
+    assert (failed.uid, type(failed.error)) == (uid, OutOfTime)
     other = engine.add(request(3))
     assert_as_alone(run(engine), {3: other})
     for one in slow:

@@ -1,0 +1,54 @@
+"""A limit on what a piece of work may cost, looked at where loops run.
+
+    with within(20.0):                  seconds of processor time of this thread
+        grammar.matcher().bitmask()     OutOfTime
+
+Grammars are others' programs: a small one may ask for a search that takes hours. Python cannot stop a thread from
+outside, so whatever loops calls `look`, between two steps, where all that is memoised is true: work that was given
+up leaves behind what it has found, and can be done again.
+
+Processor time is what is limited: on a busy machine nothing is refused that an idle one would do. But no thread has
+used so many seconds before as many have passed, so mostly `look` asks the cheaper clock, and takes 0.1 us.
+"""
+
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from constrained.errors import OutOfTime
+
+_NEVER = float("inf")
+
+
+class _Limit(threading.local):
+    """Of this thread: by when the work must be done, in processor time, and not before when it can be out of time."""
+
+    latest = _NEVER  # time.thread_time
+    soonest = _NEVER  # time.monotonic
+    seconds = _NEVER
+
+
+_limit = _Limit()
+
+
+@contextmanager
+def within(seconds: float) -> Generator[None]:
+    """Let what is done inside take so much processor time of this thread. An earlier limit outside of it stays."""
+    outer = _limit.latest, _limit.soonest, _limit.seconds
+    latest = time.thread_time() + seconds
+    if latest < _limit.latest:
+        _limit.latest, _limit.soonest, _limit.seconds = latest, time.monotonic() + seconds, seconds
+    try:
+        yield
+    finally:
+        _limit.latest, _limit.soonest, _limit.seconds = outer
+
+
+def look() -> None:
+    """Raise OutOfTime if the limit is reached."""
+    if time.monotonic() > _limit.soonest:
+        left = _limit.latest - time.thread_time()
+        if left <= 0:
+            raise OutOfTime(f"the grammar costs more than {_limit.seconds:g} seconds of processor time")
+        _limit.soonest = time.monotonic() + left
