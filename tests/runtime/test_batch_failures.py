@@ -1,10 +1,12 @@
 """Sequences of a batch are cancelled, fail or take too long, and the others do not notice."""
 
 import threading
+import time
 
 import pytest
 
 from constrained.budget import Budgeted
+from constrained.deadline import look
 from constrained.errors import ModelError, OutOfTime
 from constrained.runtime import batch, workers
 from constrained.runtime.batch import BatchEngine
@@ -126,6 +128,26 @@ def test_a_grammar_that_thinks_for_too_long_is_given_up(model, method):
     assert_as_alone(run(engine), {3: other})
     for one in slow:
         one.may_go_on.set()
+
+
+class Endless(Slow):
+    """Thinks for ever, and looks at the clock as grammars do."""
+
+    def _asked(self, method: str) -> None:
+        while method == self._method:
+            look()
+
+
+@pytest.mark.parametrize("method", SLOW)
+def test_a_grammar_that_never_stops_thinking_is_stopped(model, method):
+    before = threading.active_count()
+    engine = BatchEngine(model, None, mask_seconds=0.1)
+    uid = engine.add(request(2, constraint=Endless(2, method, after=0)))
+    *_, failed = run(engine)
+    assert (failed.uid, type(failed.error)) == (uid, OutOfTime)
+    engine.close()
+    while threading.active_count() > before:  # its thread ends
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("method", ["bitmask", "advance", "is_finished", "forced_bytes"])

@@ -3,8 +3,10 @@
 import contextlib
 import json
 import signal
+import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,11 @@ from tests.support.http_server import Server, read_events
 CHAT, RESPONSES, MESSAGES = "/v1/chat/completions", "/v1/responses", "/v1/messages"
 USER = {"role": "user", "content": "hi"}
 ENDLESS = {"type": "array", "items": {"enum": ["a", "b"]}, "minItems": 5000}
+# Their budgets, and the masks of the second one, are searches that take minutes.
+HOSTILE = (
+    {"type": "object", "minProperties": 3000, "propertyNames": {"pattern": "^[ab]{12}$"}},
+    {"type": "array", "allOf": [{"contains": {"const": f"x{number}"}} for number in range(40)]},
+)
 SHORT = {"messages": [USER], "max_tokens": 2}
 
 # A server that breaks when it is told to: by what the file at sys.argv[1] says, once.
@@ -144,6 +151,28 @@ def test_a_grammar_that_never_stops_thinking_about_a_token_ends_alone(fragile: S
             assert stream.readline()
         order.unlink()
     assert fragile.post(CHAT, SHORT).status == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processor time is read from /proc")
+def test_hostile_schemas_are_given_up_and_hold_up_nobody(fragile: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        stream = begin(fragile, stack, CHAT)
+        pool = stack.enter_context(ThreadPoolExecutor(2))
+        bodies = [{"messages": [USER], "max_tokens": 3000, "structured_outputs": {"json": one}} for one in HOSTILE]
+        answers = [pool.submit(fragile.post, CHAT, body) for body in bodies]
+        while not all(answer.done() for answer in answers):
+            assert stream.readline()
+        for answer in answers:
+            refused = answer.result()
+            assert (refused.status, refused.body["error"]["code"]) == (400, "grammar_too_expensive")
+            assert refused.body["error"]["param"] in ("structured_outputs.json", None)
+    until = time.monotonic() + 60
+    while True:  # until no thread thinks on
+        before = fragile.processor_seconds
+        time.sleep(0.5)
+        if fragile.processor_seconds - before < 0.1:
+            break
+        assert time.monotonic() < until
 
 
 def test_without_an_engine_everybody_is_told_and_the_process_ends_with_an_error(fragile: Server, order: Path) -> None:

@@ -106,6 +106,12 @@ class Server:
         found = re.search(r"VmRSS:\s+(\d+) kB", status)
         return int(found[1]) << 10 if found else 0
 
+    @property
+    def processor_seconds(self) -> float:
+        """Processor time of the process (Linux)."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def stop(self, seconds: float = 60) -> int:
         """SIGTERM; the exit code."""
         if self.process.poll() is None:
