@@ -31,6 +31,8 @@ from grammars.json_schema.report import Report
 from grammars.json_schema.scalars import TEXTS, placed
 from grammars.json_schema.shapes import Shapes
 
+_OPTIONS, _LIMITS = JsonSchemaOptions(), CompileLimits()
+
 
 def compile_json_schema(
     schema: Mapping[str, Any] | bool | str,
@@ -48,8 +50,8 @@ def compile_json_schema(
     exactly (such as a reference to a schema that is not here), Unsatisfiable where no instance exists,
     LimitExceeded. All of them name the place by JSON pointer.
     """
-    options = options or JsonSchemaOptions()
-    limits = limits or CompileLimits()
+    options = options or _OPTIONS
+    limits = limits or _LIMITS
     document = Document.parse(schema, limits=limits.schema, resources=resources)
     writer = write(document, options, limits)
     supplied = [(uri, (resources or {})[uri]) for uri in sorted(resources or {})]

@@ -51,3 +51,7 @@ class Declared(Mapping[str, Shape]):
             return schema
         form = form_of(schema, self._at.dialect)
         return form.harmless and not form.names_itself
+
+    def at(self, name: str) -> "Location":
+        """Where the schema of a member is."""
+        return self._at.child("properties", name)

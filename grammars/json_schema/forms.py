@@ -39,7 +39,8 @@ class Form:
     """What the names of a schema's keywords tell, in one dialect."""
 
     checks: tuple[tuple[str, Role, Check | None], ...]  # what the survey looks at
-    says: tuple[tuple[str, Said], ...]  # the keywords that restrict
+    facts: tuple[str, ...]  # the keywords that restrict
+    brings: tuple[tuple[str, Said], ...]  # those with schemas in them
     names_itself: bool  # by "$schema" or "$id"
     eager: bool  # only looking at all of the document tells whether it is refused
     chooses: bool  # has alternatives
@@ -66,13 +67,14 @@ def form_of(schema: dict[str, Any], dialect: Dialect) -> Form:
 def _form(names: frozenset[str], ordered: tuple[str, ...], dialect: Dialect) -> Form:
     rules, says = dialect.rules, dialect.says
     alone = dialect.ref_overrides_siblings and "$ref" in names
-    told = tuple((name, says[name]) for name in (("$ref",) if alone else ordered) if name in says)
-    facts = frozenset(name for name, _ in told)
+    told = tuple(name for name in (("$ref",) if alone else ordered) if name in says)
+    facts = frozenset(told)
     texts = len(facts & _OF_TEXTS) + (not facts.isdisjoint(_LENGTHS)) + (not facts.isdisjoint(_CONSTANTS))
     numbers = len(facts & _OF_NUMBERS) + (not facts.isdisjoint(_CONSTANTS))
     return Form(
         checks=tuple((name, rules[name].role, rules[name].check) for name in ordered if name in rules),
-        says=told,
+        facts=told,
+        brings=tuple((name, says[name]) for name in told if says[name].role is not None),
         names_itself="$schema" in names or dialect.id_keyword in names,
         eager=not _EAGER.isdisjoint(facts | (names & {"$dynamicAnchor", "$recursiveAnchor"}))
         or ("$ref" in facts and len(facts) > 1),

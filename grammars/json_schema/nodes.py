@@ -91,7 +91,7 @@ class Writer:
         self._terminals: dict[object, Terminal] = {}
         self._array_plans: dict[Arr, ArrayPlan] = {}
         self._object_plans: dict[Obj, ObjectPlan] = {}
-        self._weights = Fixpoint[Shape, int](self._find_weight, int)
+        self._weights: Fixpoint[Shape, int] = Fixpoint(self._find_weight, int)
         self.short = Shortest(self)
         self.too_long: Shape | None = None  # it has values, but none that anyone could write
 
@@ -202,8 +202,10 @@ class Writer:
         yield from ((self._terminal(one),) for one in scalars if not isinstance(one, Dfa))
         if plain:
             yield (self._terminal(_either(plain)),)
-        for plan in self.structured(shape):
-            if plan.alive():
+        plans = list(self.structured(shape))
+        sure = len(plans) == 1 and not scalars and bool(shape.alive)
+        for plan in plans:
+            if sure or plan.alive():
                 yield plan.sequence()
 
     def scalars(self, shape: Shape) -> Iterator[Automaton]:

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from constrained.automata.counted import UNBOUNDED
 from constrained.automata.dfa import Dfa
 from grammars.json_schema import texts
-from grammars.json_schema.declared import Declared
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.texts import ANY_TEXT, Texts
 
@@ -42,11 +41,6 @@ class Clause:
             encoded = name.encode("utf-8", "surrogatepass")
             found += [shape for dfa, shape in self.patterns if dfa.accepts(encoded)]
         return found or [self.additional]
-
-    def is_harmless(self, name: str) -> bool:
-        """Is there plainly a value for key `name`, as far as this is the only clause?"""
-        declared = self.properties
-        return isinstance(declared, Declared) and name in declared and not self.patterns and declared.is_harmless(name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

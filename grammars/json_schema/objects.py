@@ -30,6 +30,7 @@ from grammars.json_schema.values import Members, Value, canonical
 _MOST_REMEMBERED = 50_000  # shapes of keys
 
 _TYPE = frozenset({"object"})
+_ANYTHING = Obj()
 
 # A schema without any of these says nothing about objects by itself.
 _KEYWORDS = frozenset(
@@ -43,7 +44,7 @@ class Objects:
 
     def __init__(self, shapes: Shapes) -> None:
         self._shapes = shapes
-        self._anything = Obj()
+        self._anything = _ANYTHING
         self._empty: dict[Shape, bool] = {}
         self._shape_of: dict[tuple[Obj, str], Shape] = {}
 

@@ -10,10 +10,9 @@ document, and costs about two microseconds a schema.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from grammars.json_schema.dialects import Role, subschemas
+from grammars.json_schema.dialects import Role, Said, subschemas
 from grammars.json_schema.forms import form_of
 
 if TYPE_CHECKING:
@@ -23,19 +22,45 @@ Facts: TypeAlias = Mapping[str, Any]  # the keywords that restrict, by name
 Outline: TypeAlias = "dict[Location, Speech]"
 
 
-@dataclass(slots=True, eq=False)  # not frozen: see Location
 class Speech:
     """What one schema says: `in_place` are schemas that it applies to its own value, `inside` to what is in it.
 
-    What a dynamic reference may stand for is `inside`, as nobody knows whether it will be applied.
+    What a dynamic reference may stand for is `inside`, as nobody knows whether it will be applied. `facts` are
+    there at once, the schemas when somebody asks for them.
     """
 
-    facts: Facts
-    in_place: "Sequence[Location]"
-    inside: "Sequence[Location]"
+    __slots__ = ("_brought", "_location", "_says", "facts")
 
+    def __init__(self, location: "Location", facts: Facts, says: "Sequence[tuple[str, Said]]") -> None:
+        self.facts = facts
+        self._location = location
+        self._says = says
+        self._brought: tuple[Sequence[Location], Sequence[Location]] | None = None
 
-_SILENT = Speech({}, (), ())  # of true and false
+    @property
+    def in_place(self) -> "Sequence[Location]":
+        """Schemas for the value itself."""
+        return self._parts()[0] if self._says else ()
+
+    @property
+    def inside(self) -> "Sequence[Location]":
+        """Schemas for what is in the value."""
+        return self._parts()[1] if self._says else ()
+
+    @property
+    def applies(self) -> bool:
+        """Are there any for the value itself?"""
+        return bool(self._says) and any(said.in_place for _, said in self._says) and bool(self.in_place)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Does it bring in no schema at all?"""
+        return not self._says or not any(_brings(said, self.facts[keyword]) for keyword, said in self._says)
+
+    def _parts(self) -> "tuple[Sequence[Location], Sequence[Location]]":
+        if self._brought is None:
+            self._brought = _brought_in(self._location, self.facts, self._says)
+        return self._brought
 
 
 def outline(root: "Location") -> "Outline":
@@ -59,26 +84,36 @@ def speech(location: "Location") -> Speech:
     """What one schema says."""
     schema = location.value
     if isinstance(schema, bool):
-        return _SILENT
+        return Speech(location, {}, ())
+    form = form_of(schema, location.dialect)
+    return Speech(location, {keyword: schema[keyword] for keyword in form.facts}, form.brings)
+
+
+def _brings(said: Said, value: Any) -> bool:
+    """Are there schemas in the value of a keyword that may have some?"""
+    role = said.role
+    if role is Role.SCHEMA_MAP or role is Role.SCHEMAS:
+        return bool(value)
+    return role is Role.REFERENCE or (role is not None and any(True for _ in subschemas(role, value)))
+
+
+def _brought_in(
+    location: "Location", facts: Facts, says: "Sequence[tuple[str, Said]]"
+) -> "tuple[Sequence[Location], Sequence[Location]]":
+    """The schemas that a schema applies in place, and inside; raises as `Location.reference`."""
     child = location.child
-    facts: dict[str, Any] = {}
     in_place: list[Location] = []
     inside: list[Location] = []
-    for keyword, said in form_of(schema, location.dialect).says:
-        value = facts[keyword] = schema[keyword]
-        role = said.role
-        if role is None:
-            continue
+    for keyword, said in says:
+        value, role = facts[keyword], said.role
         parts = in_place if said.in_place else inside
         if role is Role.SCHEMA_MAP:
             parts += [child(keyword, name) for name in value]
-        elif role is not Role.REFERENCE:
+        elif role is Role.REFERENCE:
+            parts += [location.reference(keyword)] if keyword == "$ref" else _meant(location, keyword)
+        elif role is not None:
             parts += [child(keyword, *to) for to, _ in subschemas(role, value)]
-        elif keyword == "$ref":
-            parts.append(location.reference(keyword))
-        else:
-            parts += _meant(location, keyword)
-    return Speech(facts, in_place or (), inside or ())
+    return in_place, inside
 
 
 def _meant(location: "Location", keyword: str) -> "Iterator[Location]":

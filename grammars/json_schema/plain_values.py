@@ -10,6 +10,7 @@ language, no alternative, no automaton. "No" means "not plainly": then `Writer.a
 
 from collections.abc import Sequence
 
+from grammars.json_schema.declared import Declared
 from grammars.json_schema.documents import Location
 from grammars.json_schema.forms import form_of
 from grammars.json_schema.limits import HEAVIEST
@@ -53,12 +54,17 @@ class PlainValues:
             case Says(location, positive):
                 return self._of(location) if positive else 0
 
-    def harmless(self, obj: Obj, names: Sequence[str]) -> int:
-        """Bit set of those keys of an object that have a value, as their keywords alone tell."""
-        if len(obj.clauses) != 1:
+    def possible(self, obj: Obj, names: Sequence[str]) -> int:
+        """Bit set of those keys of an object that plainly can have a value. No shape is made for them."""
+        declared = obj.clauses[0].properties if len(obj.clauses) == 1 else None
+        if not isinstance(declared, Declared) or obj.clauses[0].patterns or self._shapes.is_dynamic:
             return 0
-        is_harmless = obj.clauses[0].is_harmless
-        return sum(1 << place for place, name in enumerate(names) if is_harmless(name))
+        found, bit = 0, 1
+        for name in names:
+            if name in declared and (declared.is_harmless(name) or self._of(declared.at(name))):
+                found |= bit
+            bit <<= 1
+        return found
 
     def _of(self, location: Location) -> int:
         found = self._known.get(location)

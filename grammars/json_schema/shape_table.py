@@ -61,9 +61,9 @@ class ShapeTable:
         said = self.speech(location)
         if not said.facts:  # true, false, or {}
             return self.nothing if (location.value is False) is positive else self.anything
-        if said.in_place or said.inside:
-            return self.intern(frozenset({Says(location, positive, self.enter(location, scope))}))
-        return self.intern(frozenset({Says(self._spokesman(location, said.facts), positive)}))
+        if said.is_leaf:
+            return self.intern(frozenset({Says(self._spokesman(location, said.facts), positive)}))
+        return self.intern(frozenset({Says(location, positive, self.enter(location, scope))}))
 
     def _spokesman(self, location: Location, facts: Facts) -> Location:
         """The first schema that says the same; for those without schemas in them.

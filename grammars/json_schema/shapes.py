@@ -96,7 +96,7 @@ class Shapes(Languages):
         if not isinstance(literal, Says) or not literal.positive:
             return None
         said = self.speech(literal.location)
-        return None if said.in_place or not DYNAMIC.isdisjoint(said.facts) else literal
+        return None if said.applies or not DYNAMIC.isdisjoint(said.facts) else literal
 
     def cross(self, domain: Structure[A], left: Sequence[A], right: Sequence[A]) -> list[A]:
         """Every left alternative with every right one."""

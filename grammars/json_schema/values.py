@@ -9,6 +9,7 @@ A `Value` is hashable: scalars are tagged, arrays are tuples, objects are sorted
 import json
 from dataclasses import dataclass
 from decimal import Decimal
+from json.encoder import encode_basestring
 from typing import Any, cast
 
 from grammars.json_schema.number_values import mantissa
@@ -131,6 +132,6 @@ def as_compared(value: Value) -> Value:
 def json_key(name: str) -> bytes | None:
     """The one way a string is written (see lift.py); None for a lone surrogate, which has none."""
     try:
-        return json.dumps(name, ensure_ascii=False).encode()
+        return encode_basestring(name).encode()
     except UnicodeEncodeError:
         return None

@@ -53,7 +53,7 @@ def writer_of(schema: Any) -> Writer:
         def weight(self, shape: Shape) -> int:
             return 0
 
-        def harmless(self, obj: Obj, names: Sequence[str]) -> int:
+        def possible(self, obj: Obj, names: Sequence[str]) -> int:
             return 0
 
     shapes = Shapes(Document.parse(schema), OPTIONS, CompileLimits(seconds=60))
