@@ -115,7 +115,7 @@ PREFERENCES = {
 
 
 def check(judge: Lark, grammar: str, good: list[str], bad: list[str], lexer: str) -> None:
-    compiled = compile_lark(grammar, BYTES, lexer=lexer)  # pyright: ignore[reportArgumentType]
+    compiled = compile_lark(grammar, BYTES, lexer=lexer)
     assert [text for text in [*good, *bad] if parses(judge, text)] == good, "the row is wrong"
     assert [text for text in [*good, *bad] if accepts(compiled, text)] == good
 
