@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 
 from lark.grammar import Rule
 
-from grammars.lark.lalr import END, Item, Reduction, Stack, Tables
+from grammars.lark.lalr import Stack, Tables
+from grammars.lark.lookahead import END, ROOT, Item, Reduction
 
 _FAR = 1 << 40
 
@@ -71,7 +72,7 @@ class Ahead:
 
     def _finished(self, stack: Stack, item: Item, size: int) -> tuple[int, Stack | None]:
         """What it takes to finish a rule, and the stack after it; None at the end of the sentence."""
-        if END in item.left or item.origin.startswith("$root"):
+        if END in item.left or item.origin == ROOT:
             return size, None
         return size, self._tables.reduce(stack, Reduction(item.origin, item.read))
 

@@ -31,7 +31,7 @@ def greedy(
     _check_productive(source, rules)
     scanner = Scanner(list(source.terminals.values()), {name: lexeme.dfa for name, lexeme in lexemes.items()})
     controls = {name: leaf for name, leaf in leaves.items() if isinstance(leaf, Control)}
-    tables = Tables(rules, source.start)
+    tables = Tables(rules, source.start, source.where)
     spelled = (around or Enclosure()).spelled
     sizes = {name: int(spelled(lexeme.dfa).distance[START]) for name, lexeme in lexemes.items()}
     ahead = Ahead(tables, least_lengths(rules, sizes | dict.fromkeys(controls, 1)))

@@ -1,4 +1,4 @@
-"""Lark's LALR(1) tables, and parser stacks that can be shared.
+"""Parser stacks that can be shared, over LALR(1) tables (lookahead.py).
 
     stack     a linked list of states, built on one another and never changed
     viable    the terminals that a stack can still shift, found by reducing on trial
@@ -9,42 +9,17 @@ dead ends; at the level of characters see machine.py.
 """
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 from weakref import WeakValueDictionary
 
-from lark.common import ParserConf
-from lark.exceptions import GrammarError as LarkGrammarError
 from lark.grammar import Rule
-from lark.parsers.grammar_analysis import RulePtr
-from lark.parsers.lalr_analysis import LALR_Analyzer, Shift
 
 from constrained.errors import UnsupportedFeature
+from grammars.lark.lookahead import END, Conflict, Reduction, analyse
 
-END = "$END"
 _NOTHING: frozenset[str] = frozenset()
 _RECENT = 50_000  # stacks
-
-
-@dataclass(frozen=True, slots=True)
-class Reduction:
-    """Replace the topmost `size` states by the one that `origin` leads to."""
-
-    origin: str
-    size: int
-
-
-Action = int | Reduction  # shift to this state, or reduce
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A rule of `origin`, of which `read` symbols are on the stack and `left` are to come."""
-
-    origin: str
-    read: int
-    left: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,35 +67,29 @@ class Tables:
     kernels[state]     the rules that it is in the middle of; none of them at its beginning, but in the first state
     """
 
-    def __init__(self, rules: Collection[Rule], start: str) -> None:
-        """Raises UnsupportedFeature for a grammar with conflicts."""
+    def __init__(self, rules: Sequence[Rule], start: str, where: Callable[[str], str]) -> None:
+        """Raises UnsupportedFeature for a grammar with conflicts; `where`: the place of a rule."""
         try:
-            analysis = LALR_Analyzer(ParserConf(list(rules), {}, [start]), strict=True)
-            analysis.compute_lalr()
-        except (LarkGrammarError, RecursionError) as error:
-            reason = " ".join(str(error).split())[:300] or "nested too deeply"
-            raise UnsupportedFeature(f"greedy lexing needs a grammar without LALR(1) conflicts: {reason}") from error
-        table: Any = analysis.parse_table
+            analysis = analyse(rules, start)
+        except Conflict as error:
+            reason = f"greedy lexing needs a grammar without LALR(1) conflicts: {error}"
+            raise UnsupportedFeature(reason, where=where(str(error.rule.origin.name))) from error
         terminals = {str(symbol.name) for rule in rules for symbol in rule.expansion if symbol.is_term} | {END}
-        self.actions: list[dict[str, Action]] = [
-            {str(symbol): _action(*action) for symbol, action in table.states[state].items()}
-            for state in range(len(table.states))
-        ]
+        self.actions = analysis.actions
         self.accepts = [frozenset(terminals & actions.keys()) for actions in self.actions]
         self.shifts: dict[str, frozenset[int]] = {}
         for actions in self.actions:
             for symbol, action in actions.items():
                 if isinstance(action, int) and symbol in terminals:
                     self.shifts[symbol] = self.shifts.get(symbol, frozenset()) | {action}
-        # The table numbers the item sets in their order.
-        self.kernels = [[_item(pointer) for pointer in items.kernel] for items in analysis.lr0_itemsets]
-        self._end: int = table.end_states[start]
+        self.kernels = analysis.kernels
+        self._end = analysis.end
         self._plans = [self._plan(state) for state in range(len(self.actions))]
         self._stacks: WeakValueDictionary[tuple[Stack | None, int], Stack] = WeakValueDictionary()
         self._moves: dict[tuple[Stack, str], Stack | Escape | None] = {}
         self._recent: deque[Stack] = deque(maxlen=_RECENT)  # kept alive, with what is known about them
         self._viable: dict[frozenset[str], frozenset[str]] = {}  # one object for one set
-        self.start = self.push(None, table.start_states[start])
+        self.start = self.push(None, 0)
 
     def push(self, below: Stack | None, state: int) -> Stack:
         """The stack with `state` on top of `below`."""
@@ -229,14 +198,3 @@ class _Plan:
 
     shifts: frozenset[str]
     reductions: tuple[tuple[Reduction, frozenset[str]], ...]
-
-
-def _action(kind: object, argument: Any) -> Action:
-    if kind is Shift:
-        return int(argument)
-    return Reduction(str(argument.origin.name), len(argument.expansion))
-
-
-def _item(pointer: RulePtr) -> Item:
-    names = [str(symbol.name) for symbol in pointer.rule.expansion]
-    return Item(str(pointer.rule.origin.name), pointer.index, tuple(names[pointer.index :]))

@@ -31,7 +31,8 @@ from constrained.grammar import Sequence as Symbols
 from constrained.reaching import KindWalker, Reaching
 from grammars.enclosed import Enclosure
 from grammars.lark.endings import Ahead
-from grammars.lark.lalr import END, Stack, Tables
+from grammars.lark.lalr import Stack, Tables
+from grammars.lark.lookahead import END
 from grammars.lark.reach import Reach
 from grammars.lark.scanner import Guard, Lexing, Outcome, Scanner
 

@@ -27,7 +27,8 @@ from constrained.automata import kinds as kernels
 from constrained.automata.dfa import REFUSES, START, Dfa
 from constrained.automata.walk import Nodes, Words
 from constrained.reaching import KindWalker, NodeSet, Tokens
-from grammars.lark.lalr import END, HOLE, Escape, Stack
+from grammars.lark.lalr import HOLE, Escape, Stack
+from grammars.lark.lookahead import END
 from grammars.lark.scanner import Guard, Outcome
 
 if TYPE_CHECKING:
