@@ -12,6 +12,7 @@ from constrained.automata import algebra
 from constrained.automata.chosen import Chosen, Texts
 from constrained.automata.counted import Counted, string_meter
 from constrained.automata.ecma import pattern_dfa
+from constrained.automata.joint import behind, side_by_side
 from constrained.automata.kinds import reaching
 from constrained.automata.lift import any_string, any_text
 from constrained.automata.tables import reachable
@@ -111,5 +112,7 @@ def _visit_algebra() -> None:
     for product in (algebra.union, algebra.intersect, algebra.difference, algebra.concat):
         product(a, b).check()
     reachable(a.step)
+    side_by_side([a, b], 1, 100)
+    behind(a.step, a.labels >= 0, 1)
     string_meter(any_text()).decides(1, 9)
     pattern_dfa("[é-ü]+")

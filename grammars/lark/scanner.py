@@ -25,10 +25,11 @@ from numpy.typing import NDArray
 
 from constrained.automata import algebra, tables
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
+from constrained.automata.joint import behind, side_by_side
 from constrained.errors import LimitExceeded
 from grammars.without_marks import Marks, holding
 
-# Shapes: T terminals, K byte classes, S rows, N rows of one level of a search.
+# Shapes: T terminals, K byte classes, S rows.
 
 _LIMIT = 50_000  # rows of one context
 
@@ -76,7 +77,8 @@ class Scanner:
         self._contexts: dict[frozenset[str], Dfa] = {}
         self._names = [definition.name for definition in self._definitions]
         self._guards: dict[object, Dfa] = {}
-        self._guard_of: dict[Dfa, dict[int, Guard]] = {}
+        self._guard_of: dict[Dfa, NDArray[np.int32]] = {}
+        self._behind: list[Guard] = []
         self._residuals: dict[tuple[Dfa, int], Guard] = {}
         self._merged: dict[frozenset[Dfa], Guard] = {}
         self._lexings: dict[tuple[Dfa, Guard], Lexing] = {}
@@ -107,7 +109,10 @@ class Scanner:
         first = [definition for definition in terminals if definition.name not in embedded]
         strings = sorted({name for names in retyped.values() for name in names})
         parts = [self._automata[d.name] for d in first] + [self._automata[name] for name in strings]
-        classes, step, rows = _side_by_side(parts, len(first))
+        found = side_by_side(parts, len(first), _LIMIT)
+        if found is None:
+            raise LimitExceeded(f"the terminals of one place need more than {_LIMIT} rows together")
+        classes, step, rows = found
         ends = [part.labels != REFUSES for part in parts]
         labels = np.full(len(rows), REFUSES, np.int32)
         for index in reversed(range(len(first))):
@@ -141,33 +146,41 @@ class Scanner:
         guards = self._guards_of(context)
         if guard is None:
             classes, step = context.classes, context.step
-            pairs = np.stack([np.arange(context.rows), np.zeros(context.rows, np.int64)], axis=1).tolist()
+            here, watched = np.arange(context.rows), np.zeros(context.rows, np.int64)
+            ends = np.flatnonzero(context.labels != REFUSES)
         else:
             left, right, classes = _joint(context, guard)
             step, paired, _ = tables.product(context.step, guard.step, left, right, True, False, _LIMIT)
-            broken = guard.labels[paired[:, 1]] != REFUSES
+            here, watched = paired[:, 0], paired[:, 1]
+            broken = guard.labels[watched] != REFUSES
             step = np.where(broken[step], np.int32(DEAD), step)
-            pairs = paired.tolist()
+            ends = np.flatnonzero((context.labels[here] != REFUSES) & ~broken)
         number: dict[Outcome, int] = {}
-        labels = np.full(len(pairs), REFUSES, np.int32)
-        for row, (here, watched) in enumerate(pairs):
-            label = context.label(here)
-            if row and label != REFUSES and (guard is None or guard.label(watched) == REFUSES):
-                left_over = self._merge(guards[here], self._residual(guard, watched))
-                labels[row] = number.setdefault((self._names[label], left_over), len(number))
+        known: dict[tuple[int, int, int], int] = {}  # terminal, guard behind it, row of the guard
+        labels = np.full(len(here), REFUSES, np.int32)
+        facts = np.stack([context.labels[here[ends]], guards[here[ends]], watched[ends]], axis=1)
+        keys: list[list[int]] = facts.tolist()
+        for row, (label, longer, left_at) in zip(ends.tolist(), keys, strict=True):
+            key = (label, longer, left_at)
+            if key not in known:
+                left_over = self._merge(self._behind[longer], self._residual(guard, left_at))
+                known[key] = number.setdefault((self._names[label], left_over), len(number))
+            labels[row] = known[key]
         return Lexing(classes, step, labels, tuple(number))
 
-    def _guards_of(self, context: Dfa) -> dict[int, Guard]:
-        """What must not follow after the accepting rows of a context."""
+    def _guards_of(self, context: Dfa) -> NDArray[np.int32]:
+        """(S,) what must not follow after the accepting rows of a context: indices into `_behind`."""
         found = self._guard_of.get(context)
         if found is None:
-            blocks = tables.partition(context.step, np.minimum(context.labels, np.int32(0))).tolist()
-            by_block: dict[int, Guard] = {}
-            found = self._guard_of[context] = {}
-            for row in np.flatnonzero(context.labels != REFUSES).tolist():
-                if blocks[row] not in by_block:
-                    by_block[blocks[row]] = self._intern(_longer(context, row))
-                found[row] = by_block[blocks[row]]
+            ends = context.labels != REFUSES
+            blocks = tables.partition(context.step, np.minimum(context.labels, np.int32(0)))
+            by_block: dict[int, int] = {}
+            found = self._guard_of[context] = np.zeros(context.rows, np.int32)
+            for row, block in zip(np.flatnonzero(ends).tolist(), blocks[ends].tolist(), strict=True):
+                if block not in by_block:
+                    by_block[block] = len(self._behind)
+                    self._behind.append(self._intern(_longer(context, ends, row)))
+                found[row] = by_block[block]
         return found
 
     def _residual(self, guard: Guard, row: int) -> Guard:
@@ -199,49 +212,12 @@ def _best_first(definition: TerminalDef) -> tuple[int, int, int, str]:
     return (-definition.priority, -int(pattern.max_width), -len(pattern.value), definition.name)
 
 
-def _side_by_side(parts: list[Dfa], first: int) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32]]:
-    """Run automata together: (classes (256,), step (S, K), rows (S, T): the row of each part).
-
-    Of the `first` parts, those behind one that accepts are dropped there. The others only watch.
-    """
-    columns, classes = np.unique(np.stack([part.classes for part in parts]), axis=1, return_inverse=True)
-    classes = classes.reshape(-1)
-    number = {bytes(4 * len(parts)): 0, np.full(len(parts), START, np.int32).tobytes(): 1}
-    level = np.full((1, len(parts)), START, np.int32)  # (N, T)
-    rows = [np.zeros((1, len(parts)), np.int32), level]
-    step = [np.zeros((1, columns.shape[1]), np.int32)]
-    while len(level):
-        after = np.empty((len(level), columns.shape[1], len(parts)), np.int32)  # (N, K, T)
-        ends = np.zeros((len(level), columns.shape[1], first), np.bool_)
-        for index, part in enumerate(parts):
-            after[:, :, index] = part.step[level[:, index]][:, columns[index]]
-            if index < first:
-                ends[:, :, index] = part.labels[after[:, :, index]] != REFUSES
-        behind = (np.cumsum(ends, axis=2) - ends) > 0
-        after[:, :, :first][behind] = DEAD
-        after[~after[:, :, :first].any(axis=2)] = DEAD
-        flat = after.reshape(-1, len(parts))
-        keys = np.ascontiguousarray(flat).view(np.dtype((np.void, 4 * len(parts)))).reshape(-1)
-        kinds, chosen, kind = np.unique(keys, return_index=True, return_inverse=True)
-        known = len(number)
-        targets = np.array([number.setdefault(key.tobytes(), len(number)) for key in kinds], np.int32)
-        step.append(targets[kind].reshape(after.shape[:2]))
-        fresh = chosen[targets >= known][np.argsort(targets[targets >= known])]
-        level = flat[fresh]
-        rows.append(level)
-        if len(number) > _LIMIT:
-            raise LimitExceeded(f"the terminals of one place need more than {_LIMIT} rows together")
-    return classes.astype(np.uint8), np.concatenate(step), np.concatenate(rows)
-
-
 # ---------------------------------------------------------------- guards as automata
 
 
-def _longer(context: Dfa, row: int) -> Dfa:
+def _longer(context: Dfa, ends: NDArray[np.bool_], row: int) -> Dfa:
     """The texts with which a lexeme that ended at `row` would have been longer, and all that begin so."""
-    step = np.concatenate([context.step, context.step[row : row + 1]])
-    labels = np.append(np.minimum(context.labels, np.int32(0)), np.int32(REFUSES))
-    return _absorbing(_rooted(Dfa(context.classes, step, labels), len(step) - 1))
+    return algebra.canonical(context.classes, *behind(context.step, ends, row))
 
 
 def _rooted(dfa: Dfa, row: int) -> Dfa:
