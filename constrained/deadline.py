@@ -1,7 +1,7 @@
 """A limit on what a piece of work may cost, looked at where loops run.
 
     with within(20.0):                  seconds of processor time of this thread
-        grammar.matcher().bitmask()     OutOfTime
+        grammar.matcher().bitmask()     OutOfTime; LimitExceeded where it is nested too deeply
 
 Grammars are others' programs: a small one may ask for a search that takes hours. Python cannot stop a thread from
 outside, so whatever loops calls `look`, between two steps, where all that is memoised is true: work that was given
@@ -9,6 +9,8 @@ up leaves behind what it has found, and can be done again.
 
 Processor time is what is limited: on a busy machine nothing is refused that an idle one would do. But no thread has
 used so many seconds before as many have passed, so mostly `look` asks the cheaper clock, and takes 0.1 us.
+
+Depth and memory are limited by Python itself. Its errors are told as what they are here: the grammar's fault.
 """
 
 import threading
@@ -16,7 +18,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from constrained.errors import OutOfTime
+from constrained.errors import LimitExceeded, OutOfTime
 
 _NEVER = float("inf")
 
@@ -34,13 +36,19 @@ _limit = _Limit()
 
 @contextmanager
 def within(seconds: float) -> Generator[None]:
-    """Let what is done inside take so much processor time of this thread. An earlier limit outside of it stays."""
+    """Let what is done inside take so much processor time of this thread. An earlier limit outside of it stays.
+
+    Raises LimitExceeded in the place of RecursionError and MemoryError.
+    """
     outer = _limit.latest, _limit.soonest, _limit.seconds
     latest = time.thread_time() + seconds
     if latest < _limit.latest:
         _limit.latest, _limit.soonest, _limit.seconds = latest, time.monotonic() + seconds, seconds
     try:
         yield
+    except (RecursionError, MemoryError) as error:
+        what = "is nested too deeply" if isinstance(error, RecursionError) else "takes more memory than there is"
+        raise LimitExceeded(f"the grammar {what}") from error
     finally:
         _limit.latest, _limit.soonest, _limit.seconds = outer
 

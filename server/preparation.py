@@ -156,8 +156,8 @@ async def _in_time(job: Job, work: Awaitable[T], seconds: float) -> T:
             return await work
     except TimeoutError:
         raise OutOfTime(f"the grammar costs more than {seconds:g} seconds", where=_grammar_of(job)) from None
-    except OutOfTime as error:
-        raise OutOfTime(error.message, where=error.where or _grammar_of(job)) from error
+    except (OutOfTime, LimitExceeded) as error:
+        raise type(error)(error.message, where=error.where or _grammar_of(job), hint=error.hint) from error
 
 
 def _grammar_of(job: Job) -> str:

@@ -199,7 +199,8 @@ class _Conversation:
                 case "redacted_thinking":
                     pass  # another server's: nobody here can read it
                 case "tool_use":
-                    self.places[f"messages[{len(self.messages)}].tool_calls[{len(calls)}]"] = at
+                    place = f"messages[{len(self.messages)}].tool_calls[{len(calls)}]"
+                    self.places |= {place: at, f"{place}.function.arguments": f"{at}.input"}
                     function = {"name": block.get("name"), "arguments": block.get("input")}
                     calls.append({"id": block.get("id"), "type": "function", "function": function})
                 case other:

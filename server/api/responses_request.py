@@ -223,7 +223,8 @@ def _fill(found: Conversation, item: Mapping[str, Any], where: str) -> None:
 def _add_call(found: Conversation, call: dict[str, Any], where: str) -> None:
     message = found.assistant(where)
     calls: list[dict[str, Any]] = message.setdefault("tool_calls", [])
-    found.places[f"messages[{len(found.messages) - 1}].tool_calls[{len(calls)}]"] = where
+    place = f"messages[{len(found.messages) - 1}].tool_calls[{len(calls)}]"
+    found.places |= {place: where, f"{place}.function.arguments": f"{where}.arguments"}
     calls.append(call)
 
 
