@@ -25,6 +25,7 @@ from constrained.automata import walk, walk_each
 from constrained.automata.chosen import Chosen
 from constrained.automata.counted import UNBOUNDED, Counted, Meter
 from constrained.automata.dfa import START, Dfa
+from constrained.from_root import RootWalks
 from constrained.grammar import Automaton, Control
 from constrained.pieces import NO_PIECES, Doubts, Exits, Inner, Made, Passage, Piece, Words
 from constrained.reaching import KindWalker, NodeSet, Tokens
@@ -35,7 +36,6 @@ from constrained.vocabulary.vocabulary import Vocabulary
 
 Nodes = NDArray[np.int32]  # (M,) trie nodes
 
-WIDE = 3  # groups of bytes that lead back to a row from which many tokens pass
 MOST_PIECES = 6  # that are kept apart
 
 INNER_BYTES = 256 << 20
@@ -77,8 +77,6 @@ class Walker:
         self.ends = np.array(vocabulary.eos_token_ids, np.int32)
         self.by_kind = KindWalker(trie, vocabulary.words)
         self._duplicates = trie.duplicates
-        self._within: dict[int, Words] = {}
-        self._groups_below = walk_each.groups_below(trie.byte, trie.skip, walk_each.GROUPS)
         self._inner: dict[tuple[Dfa, int, NodeSet], Inner] = {}
         self._node_sets: dict[bytes, NodeSet] = {}
         self._pieces: dict[bytes, frozenset[Piece]] = {}
@@ -86,6 +84,7 @@ class Walker:
         self.root = NodeSet(np.array([ROOT], np.int32))
         self._profiles: dict[tuple[Meter, int], Profile] = {}
         self._bytes = 0
+        self._from_root = RootWalks(trie, self.scratch, self._keep)
         self._parts: dict[int, frozenset[bytes]] = {}
 
     @property
@@ -225,7 +224,7 @@ class Walker:
         while True:
             match automaton:
                 case Dfa() if nodes is self.root.nodes:
-                    found = self._walk_from_root(automaton, row)
+                    found = self._from_root.walk(automaton, row)
                 case Dfa():
                     found = walk_each.plain(
                         *self.trie, nodes, automaton.classes, automaton.step, automaton.labels, row,
@@ -246,27 +245,6 @@ class Walker:
             if found != walk.FULL:
                 return found
             scratch.make_room_for_exits()
-
-    def _walk_from_root(self, dfa: Dfa, row: int) -> int:
-        """From most rows few tokens pass. From some nearly all do, and most of those stay in the row."""
-        scratch, tables = self.scratch, (dfa.classes, dfa.step, dfa.labels, row)
-        left = scratch.words, scratch.path, scratch.exits, scratch.labels
-        within = walk_each.loops(*tables, walk_each.GROUPS)
-        if within.bit_count() < WIDE:
-            return walk_each.plain(*self.trie, self.root.nodes, *tables, *left)
-        np.copyto(scratch.words, self._tokens_within(within))
-        return walk_each.wide(*self.trie, *tables, *left, walk_each.GROUPS, self._groups_below, within)
-
-    def _tokens_within(self, within: int) -> Words:
-        """(W,) the tokens of bytes of some groups (`walk_each.GROUPS`), a bit each."""
-        found = self._within.get(within)
-        if found is None:
-            byte, _, skip, token = self.trie
-            found = self.no_tokens()
-            walk_each.set_within(byte, skip, token, walk_each.GROUPS, within, found)
-            self._keep(found.nbytes)
-            self._within[within] = found
-        return found
 
     def _taken(self, found: int, below: NodeSet) -> Inner:
         """What a walk below some nodes has left in the scratch arrays, `found` exits among it."""
@@ -327,7 +305,7 @@ class Walker:
             self._profiles.clear()
             self._node_sets.clear()
             self._pieces.clear()
-            self._within.clear()
+            self._from_root.forget()
             self._bytes = size
 
     # ------------------------------------------------------------------ counters

@@ -7,21 +7,34 @@ exits(row)   = {node  : run(path(node), row) accepts, and there are nodes below}
 from functools import cached_property
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from constrained.automata import walk, walk_each
+from constrained.automata import tables, walk, walk_beside, walk_each
+from constrained.automata.algebra import difference, literals, union
 from constrained.automata.chosen import Chosen, Texts
 from constrained.automata.counted import UNBOUNDED, Counted, Meter, meter
 from constrained.automata.dfa import DEAD, MANY, NONE, REFUSES, START, Dfa
-from constrained.automata.lift import any_string
+from constrained.automata.lift import any_string, json_string
 from constrained.automata.regex import compile_rust
 from constrained.vocabulary.trie import ROOT, Trie, build
 from tests.support.automata import LETTERS, automata
 from tests.support.grammars import tokens_of
 
 spellings = st.lists(st.lists(st.sampled_from(LETTERS), max_size=5).map(bytes), min_size=1, max_size=40)
+
+NUMBERS = compile_rust("[0-9]+")  # no row of which is like the inside of a string
+BESIDE = [
+    any_string(),
+    difference(any_string(), literals([b'"ab"', b'"a9"', '"é"'.encode()])),
+    difference(any_string(), literals([b'""'])),
+    union(any_string(), literals([b"null", b"0"])),
+    json_string(compile_rust("(?s:a.*|b.*)")),
+    json_string(compile_rust("(?s:[^a].*9|a.*)")),
+    NUMBERS,
+]
 
 
 class Walked:
@@ -264,3 +277,48 @@ def test_a_wide_row_starts_from_the_tokens_that_keep_to_it(dfa, spellings, data)
     assert walk_each.wide(*walked.arrays, *tables, after, *rest, walk_each.GROUPS, below, within) == found
     np.testing.assert_array_equal(after, before)
     assert (walked.exits[:found].tolist(), walked.labels[:found].tolist()) == exits
+
+
+@given(
+    st.lists(st.text('ab"\\ 09é', max_size=5).map(str.encode), min_size=1, max_size=40),
+    st.sampled_from(BESIDE) | automata(labels=3),
+    st.data(),
+)
+def test_a_walk_beside_a_known_one_finds_the_same(spellings, one, data):
+    row = data.draw(st.integers(START, one.rows - 1))
+    known, begins = any_string(), any_string().after(START, ord('"'))
+    tables, like = (one.classes, one.step, one.labels, row), np.zeros(one.rows, np.int32)
+    if not walk_beside.likeness(*tables, known.classes, known.step, known.labels, begins, like):
+        known, begins, like = one, data.draw(st.integers(START, one.rows - 1)), np.arange(one.rows, dtype=np.int32)
+    alone, beside, other = (Walked(spellings) for _ in range(3))
+    for walked, dfa, begin in ((alone, one, row), (other, known, begins)):
+        table = dfa.classes, dfa.step, dfa.labels, begin
+        left = walked.words, walked.path, walked.exits, walked.labels
+        walked.found = walk.below(*walked.arrays, ROOT, *table, *left, 0)
+    found = walk_beside.beside(
+        *beside.arrays, *tables, known.classes, known.step, begins, like,
+        other.exits[: other.found], other.labels[: other.found],
+        other.words, beside.path, beside.counts, beside.exits, beside.labels,
+    )  # fmt: skip
+    assert found == alone.found
+    np.testing.assert_array_equal(other.words, alone.words)
+    for left, right in ((beside.exits, alone.exits), (beside.labels, alone.labels)):
+        assert left[:found].tolist() == right[:found].tolist()
+
+
+@pytest.mark.parametrize("dfa", [one for one in BESIDE if one is not NUMBERS])
+def test_rows_are_alike_that_accept_the_same_texts(dfa):
+    known, begins = any_string(), any_string().after(START, ord('"'))
+    both = np.zeros((dfa.rows + known.rows, 256), np.int32)  # in one table, minimised by other means
+    both[: dfa.rows], both[dfa.rows :] = dfa.by_byte, np.where(known.by_byte == DEAD, 0, known.by_byte + dfa.rows)
+    block = tables.partition(both, np.concatenate([dfa.labels, known.labels]))
+    alike = 0
+    for row in range(START, dfa.rows):
+        like = np.zeros(dfa.rows, np.int32)
+        from_row = dfa.classes, dfa.step, dfa.labels, row
+        if walk_beside.likeness(*from_row, known.classes, known.step, known.labels, begins, like):
+            alike += 1
+            assert all(block[one] == block[dfa.rows + other] for one, other in enumerate(like) if other > 0)
+        else:
+            assert block[row] != block[dfa.rows + begins]
+    assert alike

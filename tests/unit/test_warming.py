@@ -6,13 +6,13 @@ import sys
 import pytest
 
 from constrained import CompiledGrammar, Vocabulary, warm_up
-from constrained.automata import chosen, costs, counted, kinds, net_walk, tables, walk, walk_each
+from constrained.automata import chosen, costs, counted, kinds, net_walk, tables, walk, walk_beside, walk_each
 from constrained.grammar import Rule
 from tests.support.grammars import terminal, tokens_of
 
 KERNELS = [
     (module.__name__, name)
-    for module in (tables, walk, walk_each, costs, counted, kinds, chosen, net_walk)
+    for module in (tables, walk, walk_beside, walk_each, costs, counted, kinds, chosen, net_walk)
     for name, one in vars(module).items()
     if hasattr(one, "signatures") and one.__module__ == module.__name__
 ]
