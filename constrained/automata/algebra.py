@@ -181,7 +181,11 @@ def labelled_union(parts: Sequence[Dfa], limit: int = PRODUCT_LIMIT) -> tuple[Df
 
 def relabel(dfa: Dfa, names: Mapping[int, int]) -> Dfa:
     """Rename labels; those absent from `names` (or mapped to REFUSES) no longer accept."""
-    labels = np.array([names.get(label, REFUSES) for label in dfa.labels.tolist()], np.int32)
+    renamed = np.full(dfa.labels_end + 1, REFUSES, np.int32)  # by label; REFUSES is the last
+    for label, name in names.items():
+        if label < dfa.labels_end:
+            renamed[label] = name
+    labels = renamed[dfa.labels]  # (S,)
     return canonical(dfa.classes, dfa.step, labels)
 
 

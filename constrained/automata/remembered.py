@@ -10,7 +10,7 @@ share one memory, and a result is found in it without a lock.
 from collections.abc import Callable
 from functools import wraps
 from threading import Lock
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +81,9 @@ remembered = memory.remembered
 
 
 def size_of(part: object) -> int:
-    """Bytes of the tables of an automaton, or of what holds one."""
+    """Bytes of the tables of an automaton, or of what holds one or several."""
+    if isinstance(part, tuple):
+        return sum(map(size_of, cast(tuple[object, ...], part)))
     step: NDArray[np.int32] | None = getattr(part, "step", None)
     if step is not None:
         return step.nbytes + _ROW_BYTES * len(step)

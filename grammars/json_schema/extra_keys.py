@@ -143,13 +143,24 @@ def key_classes(obj: Obj, declared: tuple[str, ...], writer: "Writer") -> tuple[
         shape = writer.shapes.both(*(clause.additional for clause in obj.clauses))
         found = [KeyClass(obj.names, shape, declared)]
     else:
-        whole, matched = labelled_union([any_text(), *patterns])
         found: list[KeyClass] = []
-        for label, parts in enumerate(matched):
-            matching = {dfa for index, dfa in enumerate(patterns, start=1) if index in parts}
+        for matching, texts_of in _by_patterns(tuple(patterns)):
             shapes: list[Shape] = []
             for clause in obj.clauses:
                 shapes += [shape for dfa, shape in clause.patterns if dfa in matching] or [clause.additional]
-            names = texts.both(obj.names, Texts(dfa=relabel(whole, {label: 0})))
+            names = texts.both(obj.names, texts_of)
             found.append(KeyClass(names, writer.shapes.both(*shapes), declared))
     return tuple(one for one in found if not texts.is_empty(one.names) and one.shape is not writer.shapes.nothing)
+
+
+@remembered
+def _by_patterns(patterns: tuple[Dfa, ...]) -> tuple[tuple[frozenset[Dfa], Texts], ...]:
+    """All texts, by which of the patterns they match."""
+    whole, matched = labelled_union([any_text(), *patterns])
+    return tuple(
+        (
+            frozenset(dfa for index, dfa in enumerate(patterns, start=1) if index in parts),
+            Texts(dfa=relabel(whole, {label: 0})),
+        )
+        for label, parts in enumerate(matched)
+    )

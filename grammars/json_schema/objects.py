@@ -28,6 +28,7 @@ from grammars.json_schema.texts import ANY_TEXT, Texts
 from grammars.json_schema.values import Members, Value, canonical
 
 _MOST_REMEMBERED = 50_000  # shapes of keys
+_MOST_UNTOLD = 3  # branches without constants, beside many with them
 
 _TYPE = frozenset({"object"})
 _ANYTHING = Obj()
@@ -334,14 +335,24 @@ class Objects:
         )
 
     def _discriminated(self, branches: Sequence[Sequence[Obj]]) -> bool:
-        """Many branches: is there one key whose constants tell all of them apart?"""
+        """Many branches: is there one key whose constants tell all of them apart, or all but a few?"""
         ways = [one.required for branch in branches for one in branch]
         everywhere = ways[0].intersection(*ways) if ways else frozenset[str]()
         return any(
-            telling_values(self._shapes, [[self.shape_of(one, name) for one in branch] for branch in branches])
-            is not None
+            self._told_by([[self.shape_of(one, name) for one in branch] for branch in branches])
             for name in sorted(everywhere)
         )
+
+    def _told_by(self, branches: Sequence[Sequence[Shape]]) -> bool:
+        """Do these values exclude each other? A few branches may have any, if they are plainly none of the others'."""
+        shapes = self._shapes
+        told, others = list[Sequence[Shape]](), list[Sequence[Shape]]()
+        for branch in branches:
+            (others if telling_values(shapes, [branch]) is None else told).append(branch)
+        if len(others) > _MOST_UNTOLD or telling_values(shapes, told) is None:
+            return False
+        pairs = [*combinations(others, 2), *((one, two) for one in others for two in told)]
+        return all(apart(shapes, a, b) for one, two in pairs for a in one for b in two)
 
 
 def _objects(values: frozenset[Value]) -> list[dict[str, Value]]:

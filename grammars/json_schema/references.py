@@ -102,11 +102,14 @@ def ambiguous(reference: str, where: Where) -> InvalidGrammar:
 
 @cache
 def bundled(uri: str) -> Json:
-    """The contents of the official metaschema with this URI, None if there is none. Do not change them."""
+    """The contents of the official metaschema with this URI, None if there is none. Do not change them.
+
+    Up to draft 7 their URIs say "http:"; "https:", which is where they are found, means them too.
+    """
     if "json-schema.org/" not in uri:
         return None
     # Here and not at the top: the import reads all metaschemas, 0.1 s that hardly any schema needs.
     from jsonschema_specifications import REGISTRY  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
 
-    found = REGISTRY.get(uri)
+    found = REGISTRY.get(uri) or REGISTRY.get(uri.replace("https:", "http:", 1))
     return cast(Json, found.contents) if found is not None else None

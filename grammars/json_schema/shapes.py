@@ -106,7 +106,7 @@ class Shapes(Languages):
             return list(left)
         self.allowance.check()
         if len(left) * len(right) > MOST_ALTERNATIVES:
-            raise LimitExceeded(f"more than {MOST_ALTERNATIVES} combinations of alternatives", where="#")
+            raise LimitExceeded(f"more than {MOST_ALTERNATIVES} combinations of alternatives")
         return [both for a in left for b in right if (both := domain.both(a, b)) is not None]
 
     def _ways(self, domain: Structure[A], literal: Literal, context: Sequence[Sequence[A]]) -> Sequence[A]:
@@ -206,8 +206,17 @@ class Shapes(Languages):
         alone = [ways for _, ways in live]
         if domain.exclusive(alone) or self._exclusive_in(domain, alone, context):
             return _each(alone)
+        try:
+            return self._only_one(domain, live, scope)
+        except LimitExceeded as error:
+            hint = "several of its branches may hold at once: require the property that tells them apart in each"
+            where = error.where or location.where / "oneOf"
+            raise LimitExceeded(error.message, where=where, hint=error.hint or hint) from error
+
+    def _only_one(self, domain: Structure[A], live: Sequence[tuple[Location, Sequence[A]]], scope: Scope) -> list[A]:
+        """What satisfies one of the branches and violates all others."""
         found: list[A] = []
-        for world in domain.worlds(alone):
+        for world in domain.worlds([ways for _, ways in live]):
             inside = [(branch, self.cross(domain, [world], ways)) for branch, ways in live]
             if domain.exclusive([ways for _, ways in inside]):
                 found += _each([ways for _, ways in inside])

@@ -10,6 +10,7 @@ key need not be negated. "No" means "not plainly": then the branches are.
 from collections.abc import Iterator, Sequence
 from functools import reduce
 
+from constrained.errors import LimitExceeded
 from grammars.json_schema import texts
 from grammars.json_schema.literals import Among, Says, Shape
 from grammars.json_schema.outline import Facts
@@ -18,18 +19,37 @@ from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.values import Flag, Items, Members, Null, Number, Text, Value
 
 _STRINGS = frozenset({"string"})
+_PLAIN = frozenset({"type", "enum", "const", "title", "description", "default"})  # has been looked at already
+_FEW = 64  # constants that are looked for one by one
 TYPE = {Null: "null", Flag: "boolean", Number: "number", Text: "string", Items: "array", Members: "object"}
 
 
 def plainly_empty(shapes: Shapes, shape: Shape) -> bool:
-    """Has no value a shape, by its constants and types alone?"""
+    """Has no value a shape, by its constants and types, and by what else is said of the constants?"""
     values, allowed = _constants(shapes, shape), _types(shapes, shape)
     if allowed is not None and not allowed:
         return True
     if values is None:
         return False
     excluded = frozenset[Value]().union(*_excluded(shapes, shape))
-    return not any(value not in excluded and (allowed is None or TYPE[type(value)] in allowed) for value in values)
+    left = [one for one in values if one not in excluded and (allowed is None or TYPE[type(one)] in allowed)]
+    return len(left) <= _FEW and not any(_may_have(shapes, shape, value) for value in left)
+
+
+def _may_have(shapes: Shapes, shape: Shape, value: Value) -> bool:
+    """Is a value among those of a shape, as far as its literals say one by one? Asked of strings only."""
+    if not isinstance(value, Text):
+        return True
+    for literal in shape.literals:
+        if isinstance(literal, Says) and not shapes.facts(literal.location).keys() <= _PLAIN:
+            try:
+                said = shapes.language(TEXTS, shapes.of(literal.location, literal.scope), literal.positive)
+            except LimitExceeded:  # of one that nobody has to draw: the constant goes without
+                shapes.allowance.check()
+                continue
+            if said.has(value.value) != literal.positive:
+                return False
+    return True
 
 
 def apart(shapes: Shapes, a: Shape, b: Shape) -> bool:

@@ -81,3 +81,26 @@ def test_schemas_without_negations_are_not_expanded() -> None:
     assert shapes.of(root, ()).objects is not None
     assert shapes.of(root.child("properties", "n"), ()).objects is not None
     assert shapes.of(root.child("properties", "p"), ()).objects is None
+
+
+KINDS = [f"kind-{i}" for i in range(20)]
+KNOWN = {
+    kind: {"type": "object", "required": ["type"], "properties": {"type": {"enum": [kind]}, "a": {"type": "integer"}}}
+    for kind in KINDS
+}
+
+
+def test_a_branch_for_all_other_constants_is_told_apart_from_twenty_that_name_theirs() -> None:
+    custom = {"required": ["type"], "properties": {"type": {"type": "string", "not": {"pattern": "^kind-"}}}}
+    written({"$defs": KNOWN, "oneOf": [custom, *({"$ref": f"#/$defs/{kind}"} for kind in KINDS)]})
+
+
+def test_the_limit_of_branches_that_are_not_told_apart_names_their_place() -> None:
+    told = {"required": ["kind"], "properties": {"kind": {"not": {"enum": KINDS}}}}
+    branches = [
+        {"properties": {"kind": {"const": kind}, "a": {"minimum": at}, "b": {"minLength": at}}}
+        for at, kind in enumerate(KINDS)
+    ]
+    with pytest.raises(LimitExceeded, match="require the property that tells them apart") as caught:
+        written({"properties": {"target": {"oneOf": [told, *branches]}}})
+    assert caught.value.where == "#/properties/target/oneOf"

@@ -109,6 +109,12 @@ def test_the_metaschemas_are_at_hand(uri: str):
     }
 
 
+def test_older_metaschemas_are_meant_with_https_too():
+    at = "json-schema.org/draft-07/schema#/definitions/nonNegativeInteger"
+    meant, named = (Document.parse({"$ref": f"{scheme}://{at}"}).root.reference("$ref") for scheme in ("https", "http"))
+    assert meant.value == named.value
+
+
 def test_metaschemas_validate_schemas():
     document = Document.parse({"$ref": DRAFT2020_12.uri})
     assert document.is_dynamic
