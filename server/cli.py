@@ -10,6 +10,7 @@ import math
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from server.settings import add_flags, read_settings
 if TYPE_CHECKING:
     from constrained.runtime import Generation, LoadedModel, Prompt
 
+_WIDEST = 60  # characters of a column; what is longer moves its own line only
 INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell names a process that SIGINT or SIGPIPE ended
 
 
@@ -241,10 +243,11 @@ def run_check(options: argparse.Namespace) -> int:
         print(to_json({"compiles": True, "report": entries}))
         return 0
     rows = [list(entry.values()) for entry in entries]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)] if rows else []
+    widths = [min(max(map(len, column)), _WIDEST) for column in zip(*rows, strict=True)] if rows else []
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    print(f"{options.schema} compiles")
+    counts = Counter(entry["verdict"] for entry in entries)
+    print(f"{options.schema} compiles: {', '.join(f'{count} {verdict}' for verdict, count in counts.most_common())}")
     return 0
 
 
