@@ -25,6 +25,7 @@ from constrained.errors import LimitExceeded
 from constrained.grammar import Node, Seen, Sequence
 from grammars.json_schema.array_endings import ending
 from grammars.json_schema.arrays import Arr, Contains
+from grammars.json_schema.different_items import can_differ, spoiling
 from grammars.json_schema.limits import EXTRA, HEAVIEST
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.repeated_items import can_repeat, owing
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 FEW_CONTAINS = 4  # whose ways to count are all kept apart; of more, there may be too many
 _MOST_WAYS = 256  # in which one item may count for them
 
-_MOST_COMPARED = 64  # items before a unique one that are looked at one by one: can they take a value from it?
 _MOST_NODES = 20_000  # interned per plan, before they are dropped
 
 
@@ -127,22 +127,11 @@ class ArrayPlan:
             return False
         if state.owes:
             return can_repeat(self, state)
-        for index in range(state.index, min(array.low, len(array.prefix) + 1)):
-            if not alive(array.item(index)) or not self._varied(index):
-                return False
-        if array.low > len(array.prefix) and not (alive(array.rest) and self._varied(array.low - 1)):
+        if not all(alive(array.item(index)) for index in range(state.index, min(array.low, len(array.prefix) + 1))):
+            return False
+        if array.unique and not can_differ(self, state):
             return False
         return not array.contains or self._can_count(state)
-
-    def _varied(self, index: int) -> bool:
-        """Is there always one more value for this item than others can have taken?"""
-        if not self.array.unique:
-            return True
-        item, prefix = self.array.item(index), self.array.prefix[:index]
-        others = index
-        if len(prefix) <= _MOST_COMPARED:
-            others -= sum(not self.writer.alive(self.writer.shapes.both(item, one)) for one in prefix)
-        return self.writer.variety(item, others + 1) > others
 
     def _reach(self, index: int) -> int:
         """How many items there can be at most, if there are `index` already."""
@@ -177,13 +166,14 @@ class ArrayPlan:
         return not needs or needs[0] <= room
 
     def _runs_out(self, state: ArrayState, shape: Shape, need: int) -> bool:
-        """Are there fewer values left of a shape than are needed, where all must differ? Of scalars alone."""
+        """Are there fewer values left of a shape than are needed, where all must differ?"""
         writer, both = self.writer, self.writer.shapes.both
         left = both(shape, writer.shapes.among(state.seen, False)) if state.seen else shape
         left = left if self.array.prefix else both(left, self.array.rest)
-        if writer.ways_of_arrays(left) or writer.ways_of_objects(left):
+        if writer.variety(left, need) >= need:
             return False
-        return writer.variety(left, need) < need
+        values = writer.few_values(left, need)
+        return values is not None and len(values) < need
 
     def _crowded(self, state: ArrayState, one: Contains, need: int) -> bool:
         """Would items that `one` still needs have to count for another `contains` whose maximum is reached?"""
@@ -267,8 +257,8 @@ class ArrayPlan:
             yield from owing(self, state)
             return
         item = self.array.item(state.index)
-        if state.seen:
-            item = both(item, among(state.seen, False))
+        if self.array.unique:
+            item = both(item, among(state.seen | spoiling(self, state), False))
         for shape, after in self.counted(state, item):
             if self.can_finish(after):
                 yield shape, after
@@ -324,8 +314,9 @@ class ArrayPlan:
             return
         if count < one.high and (one.high < UNBOUNDED or count < one.low):
             yield one.shape, count + 1
-        many = len(self.array.contains) > FEW_CONTAINS  # not to count is never better, but that makes 2^many states
-        yield one.lacks if one.high < UNBOUNDED or (many and count < one.low) else None, count
+        # Not to count is never better, but that makes 2^many states, and takes what others need to differ.
+        either = self.array.unique or len(self.array.contains) > FEW_CONTAINS
+        yield one.lacks if one.high < UNBOUNDED or (either and count < one.low) else None, count
 
     @cached_property
     def _cap(self) -> int:

@@ -12,7 +12,9 @@ for a fixpoint is for one thread alone, so it finds things out under its `lock`,
 """
 
 from collections.abc import Iterator
+from collections.abc import Sequence as Listed
 from functools import reduce
+from itertools import islice
 
 from constrained.automata.algebra import intersect, literal, union
 from constrained.automata.dfa import START, Dfa
@@ -35,7 +37,9 @@ from grammars.json_schema.ropes import written
 from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.shortest import Shortest
+from grammars.json_schema.telling_apart import stated_values
 from grammars.json_schema.texts import Texts
+from grammars.json_schema.values import Value, canonical
 
 STRUCTURED = frozenset({"array", "object"})
 
@@ -260,8 +264,24 @@ class Writer:
             found += 1
         else:
             found += max(count_texts(intersect(numbers, _ONE_SPELLING), enough), not numbers.is_empty)
-        for plan in self.structured(shape):
-            if found >= enough:
-                break
-            found += plan.variety(enough) if plan.alive() else 0
+        if found < enough:
+            arrays, objects = self.ways_of_arrays(shape), self.ways_of_objects(shape)
+            found += _together(arrays, enough, self.arrays.exclusive([[plan.array] for plan in arrays]))
+            found += _together(objects, enough, self.objects.exclusive([[plan.obj] for plan in objects]))
         return min(found, enough)
+
+    def few_values(self, shape: Shape, enough: int) -> Listed[Value] | None:
+        """The values of a shape that has fewer than `enough`, as far as they are known; None where it has as many."""
+        if self.variety(shape, enough) >= enough:
+            return None
+        stated = stated_values(self.shapes, shape)
+        if stated is not None:
+            values = sorted(stated, key=canonical)
+            return [one for one in values if self.alive(self.shapes.both(shape, self.shapes.among(frozenset({one}))))]
+        return [value for _, value in islice(self.short.scalars(shape), enough)]
+
+
+def _together(plans: Listed["ArrayPlan | ObjectPlan"], enough: int, exclusive: bool) -> int:
+    """How many values there are of some ways, at least."""
+    counts = [plan.variety(enough) for plan in plans if plan.alive()]
+    return sum(counts) if exclusive else max(counts, default=0)

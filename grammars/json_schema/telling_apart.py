@@ -26,7 +26,7 @@ TYPE = {Null: "null", Flag: "boolean", Number: "number", Text: "string", Items: 
 
 def plainly_empty(shapes: Shapes, shape: Shape) -> bool:
     """Has no value a shape, by its constants and types, and by what else is said of the constants?"""
-    values, allowed = _constants(shapes, shape), _types(shapes, shape)
+    values, allowed = stated_values(shapes, shape), _types(shapes, shape)
     if allowed is not None and not allowed:
         return True
     if values is None:
@@ -64,7 +64,7 @@ def _apart(shapes: Shapes, a: Shape, b: Shape) -> bool:
     both = Shape(a.literals | b.literals)  # for once only, so it is not interned
     if plainly_empty(shapes, both):
         return True
-    if _constants(shapes, both) is not None or _types(shapes, both) != _STRINGS:
+    if stated_values(shapes, both) is not None or _types(shapes, both) != _STRINGS:
         return False
     return texts.is_empty(shapes.language(TEXTS, shapes.both(a, b), WIDE))
 
@@ -87,14 +87,14 @@ def telling_values(shapes: Shapes, branches: Sequence[Sequence[Shape]]) -> list[
 
 def _few_values(shapes: Shapes, shape: Shape) -> frozenset[Value] | None:
     """Values that a shape must be among: its constants, or the few strings that a pattern leaves."""
-    found = _constants(shapes, shape)
+    found = stated_values(shapes, shape)
     if found is not None or _types(shapes, shape) != _STRINGS:
         return found
     listed = texts.listed(shapes.language(TEXTS, shape, WIDE))
     return None if listed is None else frozenset(Text(text) for text in listed)
 
 
-def _constants(shapes: Shapes, shape: Shape) -> frozenset[Value] | None:
+def stated_values(shapes: Shapes, shape: Shape) -> frozenset[Value] | None:
     """Values that a shape must be among by `enum` and `const`; None without them."""
     stated = [literal.values for literal in shape.literals if isinstance(literal, Among) and literal.positive]
     stated += [values for facts in _conjuncts(shapes, shape) if (values := chosen(facts)) is not None]

@@ -166,7 +166,8 @@ class UniqueItem(Captured):
         if plan.may_close(after):
             ways.append((marks.close_array,))
         if after.index < plan.array.high:
-            endless = plan.writer.variety(plan.array.item(after.index), more) >= more and not plan.array.contains
+            told = plan.array.contains or plan.array.prefix
+            endless = not told and plan.writer.variety(plan.array.rest, more) >= more
             ways.append((marks.comma, UNKNOWN) if endless else (UNKNOWN,))
         return Rule("after a unique item", tuple(ways))
 

@@ -2,7 +2,8 @@
 
 Every keyword that restricts anything occurs, in any combination. Alphabets are tiny on purpose: with
 three keys and three letters, patterns overlap, branches of oneOf share instances, an enum meets a
-multipleOf. Everything is drawn from one `random.Random`, so a number names a schema, and hypothesis
+multipleOf. What seldom meets by chance, and is hard where it does, is put together on purpose (`entangled`).
+Everything is drawn from one `random.Random`, so a number names a schema, and hypothesis
 (`st.randoms`) can draw and shrink them as well.
 """
 
@@ -58,17 +59,23 @@ def document(random: Random) -> dict[str, Any]:
     return _Maker(random, dialect).document()
 
 
+def about(random: Random, kind: str) -> tuple[str, dict[str, Any]]:
+    """A draft, and a schema that speaks of "arrays" or "objects" in it, in several ways at once."""
+    dialect = random.choice((*DIALECTS, DIALECTS[-1]))
+    return dialect.uri, _Maker(random, dialect, plain=True).about(kind)
+
+
 class _Maker:
     """Draws schemas of one dialect. A keyword's method is named after it and fills in its value."""
 
-    def __init__(self, random: Random, dialect: Dialect) -> None:
+    def __init__(self, random: Random, dialect: Dialect, *, plain: bool = False) -> None:
         self.random = random
         self.dialect = dialect
         self.holder = "$defs" if dialect.number >= 2019 else "definitions"
-        self.definitions = random.randrange(3)
+        self.definitions = 0 if plain else random.randrange(3)
         self.named = [random.choice(("place", "place", "anchor", "id")) for _ in range(self.definitions)]
         self.root = "http://example.com/root" if "id" in self.named else ""
-        self.dynamic = dialect.number >= 2019 and random.random() < 0.15
+        self.dynamic = not plain and dialect.number >= 2019 and random.random() < 0.15
         kinds: list[tuple[int, Callable[[int], dict[str, Any]]]] = [
             (3, self.type),
             (2, self.values),
@@ -78,6 +85,7 @@ class _Maker:
             (6, self.objects),
             (4, self.combinators),
             (1, self.references),
+            (3, self.entangled),
         ]
         self.kinds = [make for weight, make in kinds for _ in range(weight)]
 
@@ -91,6 +99,25 @@ class _Maker:
         if self.dynamic:
             found |= self.node()
         return found
+
+    def about(self, kind: str) -> dict[str, Any]:
+        """A schema that speaks of arrays or of objects."""
+        makers = [self.objects, self.objects]
+        if kind == "arrays":
+            makers = [self.arrays, self.different, self.repeated]
+        if self.dialect.number >= 6:
+            makers += [self.counted, self.counted] if kind == "arrays" else [self.named_by_pattern]
+        found = [
+            self.random.choice(makers)(self.random.choice((1, 1, 2))) for _ in range(self.random.choice((1, 2, 3)))
+        ]
+        first, *others = found
+        for one in others:
+            way = self.random.choice(("allOf", "allOf", "anyOf", "oneOf", "not"))
+            if way == "not" or way in first:
+                first = {"allOf": [first, {"not": one} if self.maybe(0.6) else one]}
+            else:
+                first = {**first, way: [one, self.random.choice(makers)(1)] if way != "allOf" else [one]}
+        return first
 
     def definition(self, index: int) -> Any:
         """A schema to refer to: by its place, an anchor, or an identifier of its own."""
@@ -264,3 +291,114 @@ class _Maker:
         if "properties" not in found and self.maybe(0.5):
             found["properties"] = self.members(depth)
         return found
+
+    # ------------------------------------------------------------------ what seldom meets by chance
+
+    def entangled(self, depth: int) -> dict[str, Any]:
+        """Keywords of which each looks at what others say or at all of a value."""
+        makers = [self.different, self.repeated, self.exclusive_flags if self.dialect.number == 4 else self.spelled]
+        if self.dialect.number >= 6:
+            makers += [self.counted, self.counted, self.named_by_pattern]
+        if self.dialect.number >= 2019:
+            makers += [self.left_over, self.left_over, self.left_over, self.counted]
+        if self.dynamic:
+            makers += [self.cycle, self.cycle]
+        return self.random.choice(makers)(depth)
+
+    def left_over(self, depth: int) -> dict[str, Any]:
+        """unevaluated* below a combinator, beside what may evaluate something."""
+        rest = self.random.choice((False, False, True, self.schema(0)))
+        if self.maybe(0.5):
+            inner: dict[str, Any] = {"unevaluatedItems": rest}
+            evaluates: Callable[[int], dict[str, Any]] = self.arrays
+        else:
+            inner, evaluates = {"unevaluatedProperties": rest}, self.objects
+        inner = {**evaluates(min(depth, 1)), **inner}
+        if self.maybe(0.5):
+            inner[self.random.choice(("anyOf", "oneOf", "allOf"))] = [evaluates(1) for _ in range(2)]
+        around: dict[str, Any] = {
+            "not": {"not": inner},
+            "oneOf": {"oneOf": [inner, evaluates(1)]},
+            "anyOf": {"anyOf": [evaluates(1), inner]},
+            "if": {"if": inner, self.random.choice(("then", "else")): evaluates(1)},
+            "then": {"if": evaluates(1), "then": inner},
+            "dependentSchemas": {"dependentSchemas": {self.random.choice(NAMES): inner}},
+            "here": inner,
+        }
+        found = around[self.random.choice(list(around))]
+        return {**evaluates(1), **found} if self.maybe(0.4) else found
+
+    def counted(self, depth: int) -> dict[str, Any]:
+        """One or several `contains`, of items that must differ or not."""
+
+        def one() -> dict[str, Any]:
+            found: dict[str, Any] = {"contains": self.schema(min(depth - 1, 1))}
+            if self.dialect.number >= 2019:
+                found |= {name: self.random.randrange(4) for name in ("minContains", "maxContains") if self.maybe(0.5)}
+            return found
+
+        found: dict[str, Any] = {"type": "array"} if self.maybe(0.6) else {}
+        found |= one() if self.maybe(0.6) else {"allOf": [one() for _ in range(2 + self.maybe(0.3))]}
+        found["uniqueItems"] = self.maybe(0.7)
+        if self.maybe(0.5):
+            found["items"] = self.values(0) if self.maybe(0.5) else self.schema(depth - 1)
+        if self.maybe(0.4):
+            found["maxItems"] = self.random.randrange(1, 5)
+        return found
+
+    def different(self, depth: int) -> dict[str, Any]:
+        """Unique items of few values, or at positions that differ."""
+        few = [self.values(0) if self.maybe(0.7) else {"type": "boolean"} for _ in range(1 + self.random.randrange(3))]
+        found: dict[str, Any] = {"type": "array", "uniqueItems": True, "minItems": self.random.randrange(4)}
+        listed = "prefixItems" if self.dialect.number >= 2020 else "items"
+        found |= {listed: few} if self.maybe(0.5) else {"items": {"anyOf": few}}
+        return found
+
+    def repeated(self, depth: int) -> dict[str, Any]:
+        """Some two items are equal."""
+        found: dict[str, Any] = {"not": {"uniqueItems": True, **(self.arrays(1) if self.maybe(0.3) else {})}}
+        if self.maybe(0.7):
+            found |= {"type": "array", "items": self.values(0) if self.maybe(0.4) else self.schema(min(depth - 1, 1))}
+        if self.maybe(0.3):
+            found["maxItems"] = self.random.randrange(1, 4)
+        return found
+
+    def named_by_pattern(self, depth: int) -> dict[str, Any]:
+        """Names of keys that are restricted, beside patterns of others."""
+        found: dict[str, Any] = {"propertyNames": self.strings(0) if self.maybe(0.7) else self.values(0)}
+        found["patternProperties"] = {name: self.schema(depth - 1) for name in self.random.sample(PATTERNS, 2)}
+        found |= {"type": "object"} if self.maybe(0.5) else {}
+        found |= {"required": self.names()} if self.maybe(0.4) else {}
+        found |= {"minProperties": self.random.randrange(1, 4)} if self.maybe(0.4) else {}
+        return found
+
+    def cycle(self, depth: int) -> dict[str, Any]:
+        """A dynamic reference inside of a value that comes back to itself."""
+        again = {"$dynamicRef": "#node"} if self.dialect.number >= 2020 else {"$recursiveRef": "#"}
+        return self.random.choice(
+            (
+                {"items": again, "maxItems": 2},
+                {"properties": {self.random.choice(NAMES): again}},
+                {"additionalProperties": {"not": again}},
+                {"contains": again},
+                {"properties": {"a": {"anyOf": [{"type": "null"}, again]}}, "required": ["a"]},
+            )
+        )
+
+    def exclusive_flags(self, depth: int) -> dict[str, Any]:
+        """Bounds of draft 4, exclusive or not."""
+        low = self.random.choice((-1, 0, 0.5, 1, 2))
+        found: dict[str, Any] = {"minimum": low, "maximum": low + self.random.choice((0, 0.5, 1, 2))}
+        found |= {name: self.maybe(0.5) for name in ("exclusiveMinimum", "exclusiveMaximum") if self.maybe(0.7)}
+        return found
+
+    def spelled(self, depth: int) -> dict[str, Any]:
+        """Integers that are written as decimals."""
+        whole = [self.random.choice((1.0, 2.0, 10.0, -1.0, 1e2, 0.0)) for _ in range(2)]
+        found: dict[str, Any] = {"type": "integer"} if self.maybe(0.6) else {}
+        kind = self.random.randrange(3)
+        if kind == 0:
+            return found | {"enum": list(dict.fromkeys([*whole, 0.5]))}
+        if kind == 1:
+            return found | {"multipleOf": abs(whole[0]) or 1.0, "maximum": whole[1]}
+        return found | {"const": whole[0]}

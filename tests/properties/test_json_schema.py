@@ -18,7 +18,7 @@ from constrained.errors import GrammarError
 from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.json_schema.compiler import compile_json_schema
 from grammars.json_schema.options import JsonSchemaOptions
-from tests.fuzz import walks
+from tests.fuzz import small, walks
 from tests.fuzz.check import Refused, check
 from tests.fuzz.judge import Judge
 from tests.fuzz.schemas import document
@@ -39,6 +39,13 @@ def test_random_schemas_are_sound_complete_and_alive(chunk: int):
         except Refused:
             refused += 1
     assert refused <= (1 - FEWEST_COMPILED) * CHUNK
+
+
+@pytest.mark.parametrize("chunk", range(4))
+def test_small_worlds_are_empty_exactly_where_no_value_of_theirs_is_valid(chunk: int):
+    for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
+        failure = small.check(seed)
+        assert failure is None, (seed, failure)
 
 
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))

@@ -131,3 +131,26 @@ def test_a_number_of_any_length_may_come_but_no_second_one_that_may_be_equal(ite
     assert accepts(grammar, f"[{one}, {two}, {three}]")
     assert accepts(grammar, f"[{two}, {one}, {three}]")
     assert not accepts(grammar, f"[{one}, {two}, {one}]")
+
+
+UNIQUE = {"type": "array", "uniqueItems": True}
+
+
+@pytest.mark.parametrize(
+    ("schema", "good", "bad"),
+    [
+        ({"prefixItems": [{"enum": [1, 2, 3]}, {"enum": [1, 2]}, {"enum": [2, 1]}], "minItems": 3}, "[3, 1, 2]", "[1"),
+        ({"prefixItems": [True, {"const": "a"}], "minItems": 2}, '[1, "a"]', '["a"'),
+        ({"prefixItems": [{"enum": [[1], [2]]}, {"const": [2]}], "minItems": 2}, "[[1], [2]]", "[[2"),
+        ({"items": {"enum": [{}, {"a": 1}]}, "contains": {}}, '[{"a": 1}, {}]', "[]"),
+    ],
+)
+def test_an_item_leaves_to_later_ones_what_they_need(schema: dict[str, Any], good: str, bad: str) -> None:
+    """The last is of the fuzzer: an item was read as one that does not count as well, and none was left to count."""
+    grammar = compile_json_schema({**UNIQUE, **schema}, byte_vocabulary())
+    assert accepts(grammar, good)
+    matcher = grammar.matcher()
+    for byte in bad[:-1].encode():
+        matcher.advance(byte)
+    assert not matcher.allows(ord(bad[-1]))
+    assert accepts(grammar, grammar.matcher().shortest_completion().decode())
