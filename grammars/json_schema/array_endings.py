@@ -10,6 +10,7 @@ from dataclasses import replace
 from math import isinf
 from typing import TYPE_CHECKING
 
+from grammars.json_schema.different_items import spoiling
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.ropes import Rope, joined, written
 from grammars.json_schema.values import Value, parse_value
@@ -53,10 +54,11 @@ def _different(plan: "ArrayPlan", state: "ArrayState") -> Iterator[_Run]:
     scalars: dict[Shape, Iterator[tuple[bytes, Value]]] = {}
     for index in range(state.index, array.low):
         shape = array.item(index)
-        listed = scalars.setdefault(shape, writer.short.scalars(shape))
-        text = next((text for text, value in listed if value not in seen), None)
+        kept = spoiling(plan, replace(state, index=index, seen=frozenset(seen))) if array.prefix else frozenset[Value]()
+        listed = writer.short.scalars(shape) if kept else scalars.setdefault(shape, writer.short.scalars(shape))
+        text = next((text for text, value in listed if value not in seen and value not in kept), None)
         if text is None:
-            others = writer.shapes.among(frozenset(seen), False)
+            others = writer.shapes.among(kept.union(seen), False)
             text = written(writer.short.text(writer.shapes.both(shape, others)))
         seen.add(parse_value(text))
         yield text, 1
