@@ -152,6 +152,7 @@ class _Surroundings:
     def _pay(self, debts: Debts, letter: int) -> Debts | None:
         """The debts after reading a letter."""
         left = _FREE
+        self._work += 4 * len(debts)
         for automaton, row, wanted in debts:
             settled = self._settle(automaton, self._aheads[automaton].step[row][letter], wanted)
             if settled is None:

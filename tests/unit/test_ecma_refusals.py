@@ -115,6 +115,7 @@ def test_unknown_flags_are_refused() -> None:
         "(" * 1000 + ")" * 1000,
         "".join(f"(?:(?=.*{chr(97 + i)})|(?!.*{chr(65 + i)}))" for i in range(16)),
         "".join(f"(?=.*{chr(0x100 + i)})" for i in range(40)),
+        "^" + "".join(f"(?=.*{chr(97 + i % 26)}{i})" for i in range(30)) + ".*$",
     ],
 )
 def test_patterns_that_explode_are_stopped(pattern: str) -> None:
