@@ -25,6 +25,7 @@ from constrained.errors import LimitExceeded
 from constrained.grammar import Node, Seen, Sequence
 from grammars.json_schema.array_endings import ending
 from grammars.json_schema.arrays import Arr, Contains
+from grammars.json_schema.counting import Counting
 from grammars.json_schema.different_items import can_differ, spoiling
 from grammars.json_schema.limits import EXTRA, HEAVIEST
 from grammars.json_schema.literals import Shape
@@ -141,9 +142,23 @@ class ArrayPlan:
                 return min(at, array.high)
         return array.high if alive(array.rest) else min(max(index, len(array.prefix)), array.high)
 
+    @cached_property
+    def _counts(self) -> Counting:
+        """How counts go together."""
+        return Counting(self)
+
     def _can_count(self, state: ArrayState) -> bool:
         """Can every `contains` still come out right?"""
         array, shapes, alive = self.array, self.writer.shapes, self.writer.alive
+        if len(array.contains) <= FEW_CONTAINS and self._counts.is_small:
+            return self._counts.can_close(state.index, state.counts) and not (
+                array.unique
+                and any(
+                    self._runs_out(state, one.shape, one.low - count)
+                    for one, count in zip(array.contains, state.counts, strict=True)
+                    if count < one.low
+                )
+            )
         room = self._reach(state.index) - state.index
         needs: list[int] = []
         for one, count in zip(array.contains, state.counts, strict=True):

@@ -20,7 +20,7 @@ from grammars.json_schema.outline import Facts
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.telling_apart import TYPE
 from grammars.json_schema.texts import LONGEST
-from grammars.json_schema.values import value_of
+from grammars.json_schema.values import Flag, Null, Text, value_of
 
 _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 _ENTANGLED = _REFERENCES | {"allOf", "anyOf", "oneOf", "not", "if", "enum", "const"}
@@ -48,7 +48,7 @@ class PlainValues:
         (literal,) = shape.literals
         match literal:
             case Among(values, positive):
-                return positive and bool(values)
+                return positive and any(isinstance(value, Null | Flag | Text) for value in values)
             case Either(parts):
                 return next((found for part in parts if (found := self.weight(part))), 0)
             case Says(location, positive):

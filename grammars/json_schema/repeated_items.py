@@ -15,7 +15,6 @@ from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from constrained.automata.counted import UNBOUNDED
 from grammars.json_schema.literals import Shape
 
 if TYPE_CHECKING:
@@ -83,8 +82,7 @@ def _classes(plan: "ArrayPlan", item: Shape) -> list[Shape]:
     both, alive = plan.writer.shapes.both, plan.writer.alive
     ways = [item] if alive(item) else []
     for one in plan.array.contains:
-        told = (one.shape, one.lacks) if one.high < UNBOUNDED else (one.shape, plan.writer.shapes.anything)
-        ways = [shape for way in ways for each in told if alive(shape := both(way, each))]
+        ways = [shape for way in ways for told in (one.shape, one.lacks) if alive(shape := both(way, told))]
     return ways
 
 

@@ -96,3 +96,30 @@ def test_a_hundred_items_of_which_the_last_is_the_first() -> None:
     items: list[Any] = [{"id": index, "tags": [str(index)]} for index in range(100)]
     assert accepts(grammar, json.dumps([*items, items[0]]))
     assert not accepts(grammar, json.dumps(items))
+
+
+COUNTED = {"type": "array", "not": {"uniqueItems": True}, "allOf": [{"contains": {"const": []}}, {"maxContains": 3}]}
+
+
+def test_what_must_come_again_leaves_room_for_what_must_be_contained() -> None:
+    """Of the fuzzer: three items at most, one of them [], and two equal ones. [2, 0 ...] leads nowhere."""
+    schema = {**COUNTED, "contains": True, "maxContains": 3, "$schema": "https://json-schema.org/draft/2020-12/schema"}
+    grammar = compile_json_schema(schema, byte_vocabulary())
+    assert accepts(grammar, "[2, [], 2]")
+    assert accepts(grammar, "[[], []]")
+    matcher = grammar.matcher()
+    for byte in b"[2, ":
+        matcher.advance(byte)
+    assert json.loads(b"[2, " + matcher.shortest_completion()) == [2, 2, []]
+    assert not matcher.allows(ord("0"))
+
+
+def test_a_long_number_that_came_is_not_one_that_may_come_again() -> None:
+    """Of the fuzzer: long numbers are not told apart, so none is known to be equal."""
+    grammar = compile_json_schema({"type": "array", "not": {"uniqueItems": True}}, byte_vocabulary())
+    matcher = grammar.matcher()
+    for byte in b"[6e477, ":
+        matcher.advance(byte)
+    completed = json.loads(b"[6e477, " + matcher.shortest_completion())
+    assert len(completed) == 3
+    assert completed[1] == completed[2]
