@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 
 from lark.grammar import Rule
 
+from constrained.deadline import look
 from grammars.lark.lalr import Stack, Tables
 from grammars.lark.lookahead import END, ROOT, Item, Reduction
 
@@ -25,6 +26,7 @@ def least_lengths(rules: Iterable[Rule], terminals: Mapping[str, int]) -> dict[s
     lengths = dict(terminals)
     rules = list(rules)
     while True:
+        look()
         shorter = dict[str, int]()
         for rule in rules:
             size = sum(lengths.get(symbol.name, _FAR) for symbol in rule.expansion)
@@ -50,6 +52,7 @@ class Ahead:
         held: dict[Stack, list[tuple[int, Stack | None]]] = {}
         todo = [stack]
         while stack.ahead is None:
+            look()
             here = todo.pop()
             if here.ahead is not None:
                 continue

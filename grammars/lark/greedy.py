@@ -8,6 +8,7 @@ which Lark refuses, are read as optional ones.
 from lark.grammar import NonTerminal, Rule, Terminal
 
 from constrained.automata.dfa import START
+from constrained.deadline import look
 from constrained.errors import UnsupportedFeature
 from constrained.grammar import Control, Node
 from grammars.enclosed import Enclosure
@@ -80,5 +81,6 @@ def _productive(rules: list[Rule], lexemes: dict[str, Lexeme]) -> list[Rule]:
         )
 
     while more := {rule.origin.name for rule in rules if has_text(rule)} - names:
+        look()
         names |= more
     return [rule for rule in rules if has_text(rule)]

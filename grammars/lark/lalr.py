@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 
 from lark.grammar import Rule
 
+from constrained.deadline import look
 from constrained.errors import UnsupportedFeature
 from grammars.lark.lookahead import END, Conflict, Reduction, analyse
 
@@ -167,6 +168,7 @@ class Tables:
         todo = [stack]
         reduced: dict[Stack, list[Stack]] = {}  # held: nobody else holds these stacks
         while stack.viable is None:
+            look()
             here = todo[-1]
             plan = self._plans[here.state]
             if here not in reduced:

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 
 from lark.grammar import Rule, Symbol
 
+from constrained.deadline import look
+
 END = "$END"
 ROOT = "$root"
 
@@ -104,6 +106,7 @@ class _Numbered:
     def _nullable(self) -> set[int]:
         found = set[int]()
         while more := {o for o, body in zip(self.origins, self.bodies, strict=True) if found.issuperset(body)} - found:
+            look()
             found |= more
         return found
 
@@ -133,6 +136,7 @@ class _Automaton:
         self.moves: list[dict[int, int]] = []
         self.entered: list[int] = []
         for kernel in self.kernels:
+            look()
             after: dict[int, list[int]] = {}
             entered = 0
             for item in kernel:
@@ -179,6 +183,7 @@ def _follows(automaton: _Automaton) -> dict[tuple[int, int], int]:
     includes: list[list[int]] = [[] for _ in transitions]
     back: list[tuple[int, int, int]] = []  # transition, state where a rule of it has been read, rule
     for index, (p, a) in enumerate(transitions):
+        look()
         begun = [(item, grammar.rule_of[item]) for item in automaton.kernels[p] if p and grammar.next[item] >= 0]
         items = [item for item, rule in begun if grammar.origins[rule] == a]
         if automaton.entered[p] >> a & 1:
@@ -216,6 +221,7 @@ def _tables(automaton: _Automaton, rules: Sequence[Rule], follows: dict[tuple[in
         {names[symbol]: target for symbol, target in moved.items()} for moved in automaton.moves
     ]
     for state, row in enumerate(actions):
+        look()
         chosen: dict[int, int] = {}  # terminal -> rule
         for rule in automaton.reduced(state):
             for terminal in bits(follows.get((state, rule), 0)):
@@ -253,6 +259,7 @@ def _joined(sets: Sequence[int], edges: Sequence[Sequence[int]]) -> list[int]:
             users[target].append(one)
     todo = list(range(len(sets)))
     while todo:
+        look()
         here = todo.pop()
         for user in users[here]:
             if found[here] & ~found[user]:

@@ -24,6 +24,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from constrained.automata.dfa import Dfa
 from constrained.automata.walk import Nodes, Words
 from constrained.completion import text_by_label
+from constrained.deadline import look
 from constrained.errors import LimitExceeded, Unsatisfiable
 from constrained.finishing import joined, length, text_of
 from constrained.grammar import Completion, Control, Switch
@@ -163,6 +164,7 @@ class Machine:
         came_from: dict[Spot, Spot | None] = {start: None}
         todo = [start]
         for here in todo:
+            look()
             stack, guard = here
             if END in self.tables.viable(stack) or (stack.state, guard) in self._free or self._known.get(here):
                 proven: Spot | None = here
@@ -197,6 +199,7 @@ class Machine:
         came_from: dict[Spot, tuple[Spot, bytes | int]] = {}
         least = {start: 0}
         while todo:
+            look()
             _, behind, _, here = heapq.heappop(todo)
             if here in self._completions or END in self.tables.viable(here[0]):
                 self._remember(start, here, came_from)
@@ -257,6 +260,7 @@ class Machine:
         leads: dict[Pair, dict[str, set[Guard]]] = {}
         todo: list[Pair] = [(self.tables.start.state, self._first)]
         for pair in todo:
+            look()
             if pair in leads:
                 continue
             if len(leads) > _PAIRS:
@@ -280,6 +284,7 @@ class Machine:
 
     def _is_free(self, pair: Pair, leads: dict[Pair, dict[str, set[Guard]]], free: set[Pair]) -> bool:
         """Can all terminals of the pair's state be read, each in a way that leads to free pairs only?"""
+        look()
         state, _ = pair
         wanted = set(self.tables.accepts[state]) - {END} - self.ignored
         seen = {pair}
