@@ -13,6 +13,7 @@ used so many seconds before as many have passed, so mostly `look` asks the cheap
 Depth and memory are limited by Python itself. Its errors are told as what they are here: the grammar's fault.
 """
 
+import sys
 import threading
 import time
 from collections.abc import Generator
@@ -51,6 +52,20 @@ def within(seconds: float) -> Generator[None]:
         raise LimitExceeded(f"the grammar {what}") from error
     finally:
         _limit.latest, _limit.soonest, _limit.seconds = outer
+
+
+@contextmanager
+def watched() -> Generator[None]:
+    """Look whenever a function is called or returns, inside: for loops that are not ours."""
+    if _limit.latest == _NEVER:
+        yield
+        return
+    outer = sys.getprofile()
+    sys.setprofile(lambda frame, event, argument: look())
+    try:
+        yield
+    finally:
+        sys.setprofile(outer)
 
 
 def look() -> None:

@@ -16,9 +16,11 @@ from lark.grammar import Rule
 from lark.lexer import TerminalDef
 from lark.load_grammar import GrammarBuilder
 
+from constrained.deadline import watched
 from constrained.errors import InvalidGrammar, LimitExceeded, UnsupportedFeature
 from grammars.lark.dialect import Dialect, read_dialect
 from grammars.lark.wording import as_grammar_errors
+from grammars.lark.written_out import check_rules
 
 _LENGTH = 1_000_000  # characters of a grammar
 
@@ -78,7 +80,7 @@ def read_source(text: str, start: str, declared: Mapping[str, str]) -> Source:
         dialect.define(name, written)
     if relative := dialect.places.find(r"^\s*%import\s+\."):
         raise UnsupportedFeature("a relative %import is not supported: grammars read no files", where=relative)
-    with as_grammar_errors(dialect):
+    with as_grammar_errors(dialect), watched():
         builder = GrammarBuilder()
         builder.load_grammar(dialect.text, "<grammar>")
         _check_declared_rules(dialect)
@@ -86,6 +88,7 @@ def read_source(text: str, start: str, declared: Mapping[str, str]) -> Source:
         if start not in {rule[0] for rule in loaded.rule_defs}:
             raise InvalidGrammar(f"there is no rule {start!r} to start with")
         written = [str(name) for name, parameters, *_ in loaded.rule_defs if not parameters and "__" not in name]
+        check_rules(loaded.rule_defs, dialect)
         terminals, rules, ignore = loaded.compile([start], [])
     used = {str(rule.origin.name) for rule in rules} | {str(t.name) for t in terminals}
     unused = tuple(name for name in written if name not in used)

@@ -29,7 +29,13 @@ def as_grammar_errors(dialect: Dialect) -> Generator[None]:
     except RecursionError as error:
         raise LimitExceeded("the grammar is nested too deeply") from error
     except (LarkError, re.error, OSError, AssertionError, ValueError, KeyError) as error:
-        raise _translated(error, dialect) from error
+        match getattr(error, "orig_exc", None):  # what Lark met while it was walking over a tree
+            case GrammarError() as ours:
+                raise ours from error
+            case RecursionError():
+                raise LimitExceeded("the grammar is nested too deeply") from error
+            case _:
+                raise _translated(error, dialect) from error
 
 
 def _translated(error: Exception, dialect: Dialect) -> GrammarError:
