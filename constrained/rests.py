@@ -9,6 +9,7 @@ a list is kept on it. A `Fork` stands for any of several lists, and is itself so
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from sys import getsizeof
 from threading import Lock
 
 from constrained.grammar import Captured, Fresh, Seen, Sequence, Symbol
@@ -38,6 +39,7 @@ class Tally:
 
 
 _keeping = Lock()  # held for a moment
+_ENTRY = 100  # bytes of an entry of a dict, roughly
 
 
 class Rest:
@@ -186,6 +188,7 @@ class Forks:
 
     def __init__(self) -> None:
         self._known: dict[frozenset[Rest], Rest] = {}  # lists -> any of them
+        self.size = 0  # bytes of that, without the lists
 
     def any_of(self, rests: Iterable[Rest]) -> Rest:
         """Any of `rests`, as one. Lists that begin alike share their beginning:
@@ -197,11 +200,9 @@ class Forks:
             return next(iter(choices))
         key = frozenset(choices)
         found = self._known.get(key)
-        if found is None:
-            found = self._known.setdefault(key, self._joined(choices))
-        return found
+        return self._joined(choices, key) if found is None else found
 
-    def _joined(self, choices: Iterable[Rest]) -> Rest:
+    def _joined(self, choices: Iterable[Rest], key: frozenset[Rest]) -> Rest:
         alike: dict[object, list[Rest]] = {}
         for choice in choices:
             alike.setdefault(choice.head, []).append(choice)
@@ -210,13 +211,17 @@ class Forks:
             for group in alike.values()
         )
         if len(merged) == 1:
-            return merged[0]
-        key = frozenset(merged)
-        found = self._known.get(key)
-        if found is None:
-            found = self._known.setdefault(key, Fork(merged))
-        return found
+            return self._keep(key, merged[0])
+        shorter = frozenset(merged)
+        found = self._known.get(shorter) or self._keep(shorter, Fork(merged))
+        return found if shorter == key else self._keep(key, found)
+
+    def _keep(self, key: frozenset[Rest], found: Rest) -> Rest:
+        """Remember what some lists are together; what is remembered, if that is known by now."""
+        self.size += getsizeof(key) + _ENTRY
+        return self._known.setdefault(key, found)
 
     def forget(self) -> None:
         """Drop all."""
         self._known.clear()
+        self.size = 0

@@ -42,7 +42,7 @@ Words = NDArray[np.uint32]  # (W,) bit t % 32 of word t // 32 is token t
 Places = NDArray[np.int64]  # (K, 2) edge, row
 
 MOST_PLACES = 64  # that a kernel carries; more are read byte by byte
-_STATE, _LIST, _STEP, _EDGE = 1_500, 400, 100, 1_200  # bytes of each, with what it holds alone
+_STATE, _LIST, _STEP, _EDGE = 800, 400, 100, 600  # bytes of each, with what it holds alone
 
 
 class _Scratch(threading.local):
@@ -152,7 +152,8 @@ class States:
     def size(self) -> int:
         """Bytes of all that is memoised here, roughly (measured: benchmarks/long_text.py, for Lark and for JSON)."""
         tally, edges = self.tally, len(self.net.edges)
-        return _STATE * len(self._states) + _LIST * tally.lists + _STEP * tally.steps + _EDGE * edges
+        counted = _STATE * len(self._states) + _LIST * tally.lists + _STEP * tally.steps + _EDGE * edges
+        return counted + self.forks.size
 
     def forget(self) -> None:
         """Drop everything memoised; states in use stay valid, they are just not shared any more."""

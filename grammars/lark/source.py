@@ -19,6 +19,7 @@ from lark.load_grammar import GrammarBuilder
 from constrained.deadline import watched
 from constrained.errors import InvalidGrammar, LimitExceeded, UnsupportedFeature
 from grammars.lark.dialect import Dialect, read_dialect
+from grammars.lark.library import library
 from grammars.lark.wording import as_grammar_errors
 from grammars.lark.written_out import check_rules
 
@@ -81,7 +82,7 @@ def read_source(text: str, start: str, declared: Mapping[str, str]) -> Source:
     if relative := dialect.places.find(r"^\s*%import\s+\."):
         raise UnsupportedFeature("a relative %import is not supported: grammars read no files", where=relative)
     with as_grammar_errors(dialect), watched():
-        builder = GrammarBuilder()
+        builder = GrammarBuilder(import_paths=library(dialect.text))
         builder.load_grammar(dialect.text, "<grammar>")
         _check_declared_rules(dialect)
         loaded: Any = builder.build()

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from lark.lexer import Pattern, PatternStr
 
 from constrained.automata import algebra
 from constrained.automata.dfa import REFUSES, START, Dfa
@@ -47,7 +48,7 @@ def lexemes(source: Source, vocabulary: Vocabulary, enclosure: Enclosure | None)
     found: dict[str, Lexeme] = {}
     for name, definition in source.terminals.items():
         try:
-            dfa = preferred(definition.pattern.to_regexp())
+            dfa = _automaton(definition.pattern)
             ending = source.dialect.endings.get(name)
             found[name] = _lexeme(name, algebra.within(dfa if ending is None else _ended(dfa, ending), spell))
         except GrammarError as error:
@@ -56,6 +57,12 @@ def lexemes(source: Source, vocabulary: Vocabulary, enclosure: Enclosure | None)
         if isinstance(extension, Substring):
             found[name] = _lexeme(name, algebra.within(substrings(extension.pieces), spell))
     return found
+
+
+def _automaton(pattern: Pattern) -> Dfa:
+    if isinstance(pattern, PatternStr) and not pattern.flags and pattern.value.isascii():
+        return algebra.literal(pattern.value.encode())
+    return preferred(pattern.to_regexp())
 
 
 def leaves(source: Source, vocabulary: Vocabulary, enclosure: Enclosure | None) -> dict[str, Control | Node]:
