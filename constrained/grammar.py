@@ -1,6 +1,7 @@
 """The grammar: what a text is made of, as immutable symbols.
 
     Terminal   a regular language (an automaton): the smallest piece
+    Metered    the same, in at most so many tokens       a rule with max_tokens
     Switch     a labelled automaton; the label decides what follows   keys of an object, tool names
     Control    one of some special tokens, matched by id              <tool_call>, end of a turn (last only)
     Node       one of several sequences, found when first needed      a schema, a rule
@@ -39,6 +40,32 @@ class Terminal:
 
     automaton: Automaton
     name: str = ""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Metered(Terminal):
+    """A terminal, of which `left` more tokens may hold bytes; see metering.py. No text leads `automaton` back to START.
+
+    whole  the same at the beginning, None if this is it
+    """
+
+    automaton: Dfa
+    left: int = 0
+    whole: "Metered | None" = None
+    _spent: "list[Metered]" = field(default_factory=list["Metered"], repr=False)
+
+    @property
+    def begun(self) -> "Metered":
+        """The same at the beginning."""
+        return self.whole or self
+
+    @property
+    def spent(self) -> "Metered":
+        """The same after one more token."""
+        if not self._spent:
+            one_less = Metered(self.automaton, self.name, self.left - 1, self.begun)
+            self._spent[:] = [one_less]  # a lost race makes two that mean the same
+        return self._spent[0]
 
 
 @dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)

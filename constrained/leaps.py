@@ -13,7 +13,7 @@ too. Tokens that go there are not among the legs; `Leaps` says where they go, as
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -25,12 +25,13 @@ from constrained.automata.counted import UNBOUNDED, Counted, Meter
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.landing import land, land_counted
 from constrained.closures import leave
-from constrained.grammar import Automaton, Captured, Control, Fresh, Switch, Terminal
+from constrained.grammar import Automaton, Captured, Control, Fresh, Metered, Switch, Terminal
 from constrained.inner import Nodes, walker_for
 from constrained.rests import Rest
 from constrained.sketches import Noter, sketched
 from constrained.states import States, Words
 from constrained.vocabulary.vocabulary import Vocabulary
+from constrained.ways_out import ways_out
 
 Place = tuple[Terminal | Switch | Control | None, int, Rest]
 Landings = tuple[tuple[int, int], ...]  # row (with its count), one of the tokens that end there
@@ -75,7 +76,9 @@ class Leaper:
         self._arrays = (trie.byte, trie.depth, trie.skip, trie.token)
         self._scratch = walker_for(vocabulary).scratch  # of the thread, whatever the grammar
         self._words = vocabulary.words
+        self.ways = ways_out(vocabulary)
         self._leaps: dict[Place, Leaps] = {}
+        self._uncounted: dict[Place, Leaps] = {}  # of `Metered` symbols
         self._bytes = 0
         self._first: dict[tuple[Dfa | Chosen, int], tuple[Landings, Exits]] = {}
         self._metered: dict[tuple[Meter, int], _Metered] = {}
@@ -88,7 +91,7 @@ class Leaper:
 
     def forget(self) -> None:
         """Drop what was found."""
-        for memo in (self._leaps, self._first, self._metered, self._tails):
+        for memo in (self._leaps, self._uncounted, self._first, self._metered, self._tails):
             memo.clear()
         self._bytes = 0
 
@@ -97,13 +100,39 @@ class Leaper:
         place = (symbol, row, rest)
         found = self._leaps.get(place)
         if found is None:
-            first = self._from_root(symbol.automaton, row)
-            path = _Path(self)
-            path.add(Leg(symbol, row, rest, ROOT, first[0]))
-            path.leave(symbol, rest, first[1])
-            found = self._leaps[place] = path.leaps()
+            found = self._leaps[place] = self._counted(symbol, self._find(*place))
             self._bytes += sum(leg.nodes.nbytes for leg in found.legs)
         return found
+
+    def _find(self, symbol: Terminal | Switch, row: int, rest: Rest) -> Leaps:
+        """The same, tokens not counted."""
+        if isinstance(symbol, Metered) and symbol is not symbol.begun:
+            place = (symbol.begun, row, rest)
+            found = self._uncounted.get(place)
+            if found is None:
+                found = self._uncounted[place] = self._find(*place)
+            return found
+        first = self._from_root(symbol.automaton, row)
+        path = _Path(self)
+        path.add(Leg(symbol, row, rest, ROOT, first[0]))
+        path.leave(symbol, rest, first[1])
+        return path.leaps()
+
+    def _counted(self, symbol: Terminal | Switch, leaps: Leaps) -> Leaps:
+        """Without those that leave too few tokens; `symbol` is where all begin."""
+        if isinstance(symbol, Metered) and not symbol.left:
+            return Leaps(())
+        if not any(isinstance(leg.symbol, Metered) for leg in (*leaps.legs, *leaps.inside)):
+            return leaps
+        legs, inside = ([self._leg(symbol, leg) for leg in legs] for legs in (leaps.legs, leaps.inside))
+        return Leaps(tuple(filter(None, legs)), leaps.captured, tuple(filter(None, inside)))
+
+    def _leg(self, symbol: Terminal | Switch, leg: Leg) -> Leg | None:
+        here = symbol if leg.nodes is ROOT else leg.symbol
+        if not isinstance(here, Metered):
+            return leg
+        landings = tuple(one for one in leg.landings if self.ways.fewest(here.automaton, one[0]) < here.left)
+        return replace(leg, symbol=here.spent, landings=landings) if landings else None
 
     def into(self, rest: Rest) -> Iterator[Place] | None:
         """The places inside `rest` that tokens from before it lead to, whatever came before.
@@ -131,7 +160,14 @@ class Leaper:
                 if target != DEAD:
                     landed.add((symbol, target, rest))
             here = landed
-        return here
+        return {spent for place in here if (spent := self._spent(place))}
+
+    def _spent(self, place: Place) -> Place | None:
+        """A place when a token has ended there; None if the tokens left do not lead out of it."""
+        symbol, row, rest = place
+        if not isinstance(symbol, Metered):
+            return place
+        return (symbol.spent, row, rest) if self.ways.fewest(symbol.automaton, row) < symbol.left else None
 
     def _opened(self, places: set[Place]) -> set[Place]:
         """`places`, and the symbols that may begin where one of them may end."""

@@ -23,7 +23,7 @@ import numpy as np
 from constrained.automata import walk
 from constrained.beyond import Beyond
 from constrained.closures import Reading, leave
-from constrained.grammar import Captured, Fresh
+from constrained.grammar import Captured, Fresh, Metered
 from constrained.inner import Nodes, Walker
 from constrained.passages import MOST, Passages, TooMuch
 from constrained.pieces import ALL, NO_PIECES, REFUSED, Doubts, Gathered, Passage, Piece, Words
@@ -129,7 +129,7 @@ class Masks:
         for token in map(int, np.flatnonzero(np.unpackbits(doubtful.view(np.uint8), bitorder="little"))):
             spelling = self.walker.spellings[token]
             bit = np.uint32(1 << (token & 31))
-            if spelling is not None and self.states.read(state, spelling) is not None:
+            if spelling is not None and self.states.read_token(state, spelling) is not None:
                 words[token >> 5] |= bit
             else:
                 words[token >> 5] &= ~bit
@@ -208,6 +208,8 @@ class Masks:
         return found
 
     def _make_part(self, symbol: Reading, row: int, rest: Rest) -> Passage:
+        if isinstance(symbol, Metered) and symbol is not symbol.begun:
+            return self._metered_part(symbol, row, rest)
         inner = self.walker.inner(symbol.automaton, row)
         gathered = Gathered(inner.pieces)
         try:
@@ -216,6 +218,20 @@ class Masks:
         except TooMuch:
             return self._beyond.part(symbol, row, rest, inner)
         return Passage(self.walker.packed(gathered.pieces), gathered.doubtful, None)
+
+    def _metered_part(self, symbol: Metered, row: int, rest: Rest) -> Passage:
+        """The part of a terminal of which some tokens have been read; mostly that of its beginning."""
+        metering, plain = self.states.metering, self._part(symbol.begun, row, rest)
+        assert metering is not None
+        if not metering.is_tight(symbol, row):
+            return plain
+        words, unsure = metering.tokens(symbol, row, rest)
+        doubts = None
+        if unsure:
+            doubts = self._doubts(plain.doubtful)
+            self.walker.fill(doubts[ALL], plain.pieces)
+            doubts[ALL] &= ~words
+        return Passage(self.walker.piece_of(words), doubts, None)
 
 
 def _ways(rest: Rest) -> list[Rest] | None:

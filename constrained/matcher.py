@@ -23,10 +23,12 @@ from constrained.forced import cut
 from constrained.grammar import Completion, Symbol
 from constrained.inner import walker_for
 from constrained.mask import Masks
+from constrained.metering import Metering
 from constrained.segments import fewest_tokens
 from constrained.states import State, States
 from constrained.steering import Steering
 from constrained.vocabulary.vocabulary import Vocabulary
+from constrained.ways_out import ways_out
 
 MEMO_BYTES = 256 << 20  # of states and masks kept per grammar, before they are dropped
 
@@ -55,7 +57,9 @@ class CompiledGrammar:
     def states(self) -> States:
         """The transition function and its interning table."""
         if not self._states:
-            self._states.append(States(self.start))
+            states = States(self.start)
+            states.metering = Metering(states, self.vocabulary)
+            self._states.append(states)
         return self._states[0]
 
     @property
@@ -219,6 +223,15 @@ class Matcher:
         while state is not None and len(tokens) < _FORCED_LIMIT:
             fresh, state = self._forced_run(state, [*self._tokens, *tokens])
             tokens += fresh
+        return self._in_time(tokens) if tokens and self._states.net.counts_tokens else tokens
+
+    def _in_time(self, tokens: list[int]) -> list[int]:
+        """Those of forced tokens with which no text has too many; behind them it is cut otherwise."""
+        other = self.fork()
+        for count, token in enumerate(tokens):
+            if not other.allows(token):
+                return tokens[:count]
+            other.advance(token)
         return tokens
 
     def _forced_run(self, state: State, before: list[int]) -> tuple[list[int], State | None]:
@@ -269,6 +282,8 @@ class Matcher:
         tokens: list[int] = []
         for piece in self._completion():
             tokens += fewest_tokens(self._grammar.vocabulary, piece) if isinstance(piece, bytes) else [piece]
+        if ways_out(self._grammar.vocabulary).are_wanted:
+            tokens = self._grammar.steering.fewest.written.state(self._path[-1]) or tokens
         ends = self._grammar.vocabulary.eos_token_ids
         return tokens if tokens and tokens[-1] in ends else [*tokens, ends[0]]
 
@@ -306,7 +321,7 @@ class Matcher:
             return None
         spelling = spellings[token]
         if spelling:
-            return self._states.read(state, spelling)
+            return self._states.read_token(state, spelling)
         return self._states.pass_control(state, token) if state.controls else None
 
     def _why(self, token: int) -> str:

@@ -21,7 +21,7 @@ from constrained.automata.counted import Counted
 from constrained.automata.dfa import Dfa
 from constrained.automata.jit import address
 from constrained.closures import Reading, leave
-from constrained.grammar import Automaton, Switch
+from constrained.grammar import Automaton, Metered, Switch
 from constrained.rests import Rest
 
 Tables = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
@@ -46,6 +46,7 @@ class Net:
         self._kept: list[NDArray[Any]] = []  # whose addresses are in the tables
         self.rests: list[Rest] = []  # by number
         self.edges: list[tuple[Reading, Rest]] = []  # by number
+        self.counts_tokens = False  # is any of their symbols `Metered`?
         self._edge_table = np.zeros((64, layout.EDGE), np.int64)
         self._rest_table = np.full((64, layout.REST), -1, np.int32)
         self._fronts, self._fronts_used = np.zeros(128, np.int32), 0
@@ -101,6 +102,7 @@ class Net:
             found = self._described(symbol.automaton)
             found[layout.STRIDE] = isinstance(symbol, Switch)
             found[layout.SYMBOL] = len(self._symbols)
+            self.counts_tokens |= isinstance(symbol, Metered)
             self._symbols[symbol] = found
         return found
 

@@ -25,6 +25,7 @@ of the grammar (net.py), as far as it can: it leaves the ends of open texts to `
 import threading
 from collections.abc import Iterable
 from threading import Lock
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,16 +34,34 @@ from constrained.automata import net_walk
 from constrained.automata.dfa import DEAD, MANY, NONE, REFUSES, START
 from constrained.closures import Closer, Closure, Config, leave
 from constrained.deadline import look
-from constrained.grammar import Captured, Completion, Control, Switch, Symbol, Terminal
+from constrained.grammar import Captured, Control, Metered, Switch, Symbol, Terminal
 from constrained.net import Fronts, Net
 from constrained.refusals import Refusals
 from constrained.rests import Forks, Rest, Tally
-
-Words = NDArray[np.uint32]  # (W,) bit t % 32 of word t // 32 is token t
-Places = NDArray[np.int64]  # (K, 2) edge, row
+from constrained.state import Places, State, Words, key_of
 
 MOST_PLACES = 64  # that a kernel carries; more are read byte by byte
 _STATE, _LIST, _STEP, _EDGE = 800, 400, 100, 600  # bytes of each, with what it holds alone
+
+
+class Metering(Protocol):
+    """What becomes of states at the end of a token; see metering.py."""
+
+    def after_token(self, state: "State") -> "State | None":
+        """`state`, in which a token has ended; None if there is no way on."""
+        ...
+
+    def is_tight(self, symbol: Metered, row: int) -> bool:
+        """May a token from `row` leave too few?"""
+        ...
+
+    def tokens(self, symbol: Metered, row: int, rest: Rest) -> tuple[Words, bool]:
+        """(W,) tokens that may come; are there others, behind which stand texts that decide what follows?"""
+        ...
+
+    def forget(self) -> None:
+        """Drop what was found."""
+        ...
 
 
 class _Scratch(threading.local):
@@ -53,78 +72,6 @@ class _Scratch(threading.local):
 
 
 _scratch = _Scratch()
-
-
-def _key(net: Net, places: Places, accepting: bool, tape: bytes | None) -> bytes:
-    """Tells states apart that have no control tokens in front."""
-    flags = bytes((accepting + 2 * (tape is not None),)) + len(places).to_bytes(4, "little")
-    return b"".join((net.stamp, flags, places.tobytes(), tape or b""))
-
-
-class State:
-    """A set of configurations, with everything that has been found out about it.
-
-    There are many, so they are kept as numbers: a configuration is an edge of `net` and a row (net.py).
-    """
-
-    __slots__ = (
-        "_configs",
-        "accepting",
-        "alive",
-        "by_byte",
-        "by_token",
-        "completion",
-        "controls",
-        "forced",
-        "mask",
-        "net",
-        "places",
-        "tape",
-        "watched",
-    )
-
-    def __init__(
-        self,
-        net: Net,
-        places: Places,
-        controls: tuple[tuple[Control, Rest], ...],
-        accepting: bool,
-        tape: bytes | None,
-    ) -> None:
-        self.net: Net | None = net
-        self.places = places
-        self._configs: tuple[Config, ...] = ()  # when the net is gone
-        self.controls = controls
-        self.accepting = accepting
-        self.tape = tape
-        self.by_byte: dict[int, State | None] | None = None  # few are read byte by byte
-        self.by_token: dict[int, State | None] = {}
-        self.mask: Words | None = None
-        self.completion: Completion | None = None  # a shortest one, see finishing.py
-        self.forced: bytes | None = None  # what follows in any case, see Matcher.forced_bytes
-        # Can a refused text be the only way on? Then it must be looked into whether there is a way on.
-        self.watched = tape is not None and any(
-            rest.watched for rest in (*(rest for _, _, rest in self.configs), *(rest for _, rest in controls))
-        )
-        self.alive: bool | None = None if self.watched else True
-
-    @property
-    def configs(self) -> tuple[Config, ...]:
-        """The configurations."""
-        net = self.net
-        if net is None:
-            return self._configs
-        numbers: list[tuple[int, int]] = self.places.tolist()
-        edges = [(net.edges[edge], row) for edge, row in numbers]
-        return tuple([(symbol, row, rest) for (symbol, rest), row in edges])
-
-    def forget(self) -> None:
-        """Drop what is memoised here, and let go of the net."""
-        if self.net is not None:
-            self._configs = self.configs
-        self.net = self.by_byte = None
-        self.by_token.clear()
-        self.mask = self.completion = None
 
 
 class States:
@@ -143,7 +90,8 @@ class States:
         self._refusals: dict[Captured, Refusals] = {}
         self._lock = Lock()
         self.net = Net(self._fronts)
-        self.start = self._state(self.close(self.end.push(start), None), None)
+        self.metering: Metering | None = None  # for grammars with `Metered` terminals
+        self.start = self.before(start)
 
     def __len__(self) -> int:
         return len(self._states)
@@ -164,6 +112,8 @@ class States:
             self._closures.clear()
             self.forks.forget()
             self._refusals.clear()
+            if self.metering is not None:
+                self.metering.forget()
             self.net = Net(self._fronts)
             for rest in [*(rest for _, _, rest in self.start.configs), *(rest for _, rest in self.start.controls)]:
                 rest.forget()
@@ -191,11 +141,32 @@ class States:
         flags = net_walk.ACCEPTING * closure.accepting + net_walk.BEGINS * closure.begins
         return closure.configs.items(), flags + net_walk.SPECIAL * bool(special)
 
+    def before(self, symbol: Symbol) -> State:
+        """The state in which a text of `symbol`, and nothing else, begins."""
+        return self._state(self.close(self.end.push(symbol), None), None)
+
     # ------------------------------------------------------------------ transitions
 
     def read(self, state: State, text: bytes) -> State | None:
         """The state after `text`; None when it is refused."""
         return self.read_part(state, np.frombuffer(bytearray(text), np.uint8), 0, len(text))
+
+    def read_token(self, state: State, text: bytes) -> State | None:
+        """The state after a token that spells `text`; None when it is refused."""
+        after = self.read(state, text)
+        return self.after_token(after) if after is not None and self.net.counts_tokens else after
+
+    def after_token(self, state: State) -> State | None:
+        """`state`, in which a token has ended; None if none can end there."""
+        assert self.metering is not None, "tokens are counted, and nobody counts them"
+        return self.metering.after_token(state)
+
+    def with_configs(self, state: State, configs: Iterable[Config]) -> State | None:
+        """`state` with other configurations; None if it has none, and is no end."""
+        net, places = self._number(configs)
+        if not (len(places) or state.controls or state.accepting):
+            return None
+        return self._if_alive(self._interned(net, places, state.controls, state.accepting, state.tape))
 
     def read_part(self, state: State, text: NDArray[np.uint8], begin: int, end: int) -> State | None:
         """The state after `text[begin:end]`; None when it is refused."""
@@ -287,11 +258,20 @@ class States:
         rests = [*closure.configs.values(), *closure.controls.values()]
         tape = (tape or b"") if any(rest.captures for rest in rests) else None
         net, places = self._number((symbol, row, rest) for (symbol, row), rest in closure.configs.items())
-        controls = tuple(closure.controls.items())
-        key = _key(net, places, closure.accepting, tape)
+        return self._interned(net, places, tuple(closure.controls.items()), closure.accepting, tape)
+
+    def _interned(
+        self,
+        net: Net,
+        places: Places,
+        controls: tuple[tuple[Control, Rest], ...],
+        accepting: bool,
+        tape: bytes | None,
+    ) -> State:
+        key = key_of(net, places, accepting, tape)
         found = self._states.get((key, frozenset(controls)) if controls else key)
         if found is None:
-            fresh = State(net, places, controls, closure.accepting, tape)
+            fresh = State(net, places, controls, accepting, tape)
             found = self._states.setdefault((key, frozenset(controls)) if controls else key, fresh)
         return found
 
@@ -299,7 +279,7 @@ class States:
         """The state at places (a kernel's, to be copied), of which none is watched or has control tokens in front."""
         numbers: list[tuple[int, int]] = places.tolist()
         held = tape if any(net.edges[edge][1].captures for edge, _ in numbers) else None
-        key = _key(net, places, accepting, held)
+        key = key_of(net, places, accepting, held)
         found = self._states.get(key)
         if found is None:
             found = self._states.setdefault(key, State(net, places.copy(), (), accepting, held))

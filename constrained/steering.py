@@ -18,7 +18,7 @@ from constrained.automata.counted import Counted
 from constrained.automata.dfa import Row
 from constrained.fewest import Fewest
 from constrained.finishing import Finishing
-from constrained.grammar import Captured, Control, Fresh, Seen, Switch, Terminal
+from constrained.grammar import Captured, Control, Fresh, Metered, Seen, Switch, Terminal
 from constrained.mask import Masks
 from constrained.rests import Fork, Recall, Rest
 from constrained.states import State, States, Words
@@ -70,6 +70,8 @@ class Steering:
     def _out(self, symbol: Terminal | Switch, row: int) -> int:
         """So many tokens lead out of a symbol, by its nearest end, and through what that calls for: a byte each."""
         automaton = symbol.automaton
+        if isinstance(symbol, Metered):
+            return self.fewest.leaper.ways.fewest(symbol.automaton, row)
         if isinstance(automaton, Counted) or isinstance(symbol, Terminal):
             if symbol not in self._writable:
                 self._writable[symbol] = self._vocabulary.alphabet >= self.fewest.bytes_out(symbol)
@@ -165,7 +167,7 @@ class Steering:
 
     def _after(self, state: State, token: int) -> State | None:
         spelling = self._vocabulary.spellings[token]
-        return self._states.read(state, spelling) if spelling else self._states.pass_control(state, token)
+        return self._states.read_token(state, spelling) if spelling else self._states.pass_control(state, token)
 
     def _try(self, state: State, left: int, words: Words) -> None:
         """Allow, of the shortest tokens that are left in the grammar's mask, those that leave enough."""

@@ -9,16 +9,17 @@
 
 from collections.abc import Callable, Sequence
 
-from constrained.automata.dfa import Dfa
+from constrained.automata.dfa import START, Dfa
 from constrained.errors import Unsatisfiable, VocabularyError
 from constrained.finishing import Finishing
-from constrained.grammar import Completion, Control, Switch, Symbol, Terminal
+from constrained.grammar import Completion, Control, Metered, Node, Switch, Symbol, Terminal
 from constrained.leaps import Place
 from constrained.rests import Fork, Recall, Rest
 from constrained.segments import Ends, ends_of, fewest_tokens
 from constrained.states import State, States
 from constrained.vocabulary.trie import NO_TOKEN
 from constrained.vocabulary.vocabulary import Vocabulary
+from constrained.ways_out import ways_out
 
 ROWS = 20_000  # ways out of symbols that are remembered
 NEVER = 1 << 30  # tokens: there is no way, or none that is known
@@ -35,6 +36,7 @@ class Written:
         self._end = vocabulary.eos_token_ids[0]
         self._ends = frozenset(vocabulary.eos_token_ids)
         self._finishing = finishing
+        self._ways = ways_out(vocabulary)
         self._cuts: dict[tuple[Symbol, frozenset[bytes]], Cut | None] = {}
         self._rows: dict[tuple[Terminal | Switch, int], Cut | None] = {}
         self._ends_of_rows: dict[tuple[Terminal, int], tuple[Ends, int]] = {}  # a text, and where a row's begins in it
@@ -47,6 +49,8 @@ class Written:
         symbol, _, rest = place
         if symbol is None:
             return self.rest(rest)
+        if isinstance(symbol, Metered):
+            return self._ways.fewest(symbol.automaton, place[1]) + self.rest(rest)
         if isinstance(symbol, Terminal) and isinstance(symbol.automaton, Dfa):
             ends, at = self._text_from(symbol, symbol.automaton, place[1])
             known = ends.chosen[at] != NO_TOKEN if at < len(ends.text) else True
@@ -95,8 +99,13 @@ class Written:
         return tokens
 
     def state(self, state: State) -> list[int] | None:
-        """The tokens of the shortest text that finishes; None where the vocabulary cannot write it."""
+        """The tokens of the shortest text that finishes; None where the vocabulary cannot write it.
+
+        Where that text has too many of them for a `Metered` terminal, those of the texts of single symbols.
+        """
         cut = self._cut(lambda: self._finishing.of_state(state))
+        if cut is not None and self._ways.are_wanted and not self._finishes(state, cut):
+            return self._by_symbols(state)
         if cut is None:
             return None
         return list(cut) if cut and cut[-1] in self._ends else [*cut, self._end]
@@ -122,8 +131,44 @@ class Written:
         assert not isinstance(symbol, Recall)
         key = symbol, rest.beside
         if key not in self._cuts:
-            self._cuts[key] = self._cut(lambda: self._finishing.of_symbol(*key))
+            self._cuts[key] = self._cut_whole(*key)
         return self._cuts[key]
+
+    def _cut_whole(self, symbol: Symbol, seen: frozenset[bytes]) -> Cut | None:
+        """A shortest text of a symbol; where that has too many tokens for some terminal, another one."""
+        if isinstance(symbol, Metered):
+            return self._ways.way(symbol.automaton, START)
+        cut = self._cut(lambda: self._finishing.of_symbol(symbol, seen))
+        if cut is None or not self._ways.are_wanted or not isinstance(symbol, Node) or seen:
+            return cut
+        start = self._states.before(symbol)
+        return cut if self._finishes(start, cut) else self._cut_apart(symbol)
+
+    def _cut_apart(self, node: Node) -> Cut | None:
+        """The texts of the symbols of one alternative, each cut by itself; None where none is found."""
+        found: list[Cut] = []
+        self._cuts[node, frozenset()] = None  # not one within itself
+        for sequence in node.expand():
+            parts = [self._cut_symbol(self._states.end.push(symbol)) for symbol in sequence]
+            if None not in parts:
+                found.append(tuple(token for part in parts if part for token in part))
+        return min(found, key=len, default=None)
+
+    def _finishes(self, state: State, cut: Cut) -> bool:
+        """May the text end behind these tokens?"""
+        here: State | None = state
+        for token in cut:
+            if here is None:
+                return False
+            spelling = self._vocabulary.spellings[token]
+            here = self._states.read_token(here, spelling) if spelling else self._states.pass_control(here, token)
+        return here is not None and here.accepting
+
+    def _by_symbols(self, state: State) -> list[int] | None:
+        controls = ((control, 0, rest) for control, rest in state.controls)
+        places = [place for place in (*state.configs, *controls) if not place[2].captures]
+        best = min(places, key=self.place, default=None)
+        return None if best is None or self.place(best) >= NEVER else self.tokens(best)
 
     def _cut_place(self, place: Place) -> Cut | None:
         symbol, row, _ = place
@@ -131,6 +176,8 @@ class Written:
             return ()
         if isinstance(symbol, Control):
             return tuple(self.tokens_of(symbol)[:1]) or None
+        if isinstance(symbol, Metered):
+            return self._ways.way(symbol.automaton, row)
         if isinstance(symbol, Terminal) and isinstance(symbol.automaton, Dfa):
             ends, at = self._text_from(symbol, symbol.automaton, row)
             return self._cut_of(lambda: ends.tokens(at))

@@ -27,6 +27,7 @@ from constrained.grammar import (
     Completion,
     Control,
     Fresh,
+    Metered,
     Node,
     Seen,
     Sequence,
@@ -108,6 +109,8 @@ class _Lift:
 
     def _lift(self, symbol: Terminal | Switch | Control | Node | Fresh | Captured) -> Symbol:
         match symbol:
+            case Metered():
+                raise UnsupportedFeature(f"the token limit of {symbol.name} inside a text")
             case Terminal(automaton, name):
                 return Terminal(_automaton(automaton, self.quote), name)
             case Switch(automaton, targets, name):

@@ -84,4 +84,4 @@ def _compiled(
             if lexer == "greedy":
                 raise
             why = error.message
-    return dynamic(source, automata, others, enclosure), tuple(findings(source, automata.values(), why))
+    return dynamic(source, automata, others, enclosure, vocabulary), tuple(findings(source, automata.values(), why))

@@ -30,7 +30,6 @@ _PAIR = re.compile(
     r"""\s*(?P<key>[a-z_]+)(?:\s*=\s*(?P<value>"(?:\\.|[^"\\])*"|/(?:\\.|[^/\\])*/[imslux]*|[^,\s"/]+))?\s*(?:,|$)"""
 )
 _REFUSED_ATTRIBUTES = {
-    "max_tokens": "count characters instead, as in /.{0,200}/; the request's max_tokens holds for the whole text",
     "temperature": "sampling is chosen by the request",
     "stop_capture": "nothing is captured",
 }
@@ -63,11 +62,12 @@ class Ending:
     """How a rule with attributes ends.
 
     lazy: as soon as it may. `stop`, with flags: at the first text of this regular expression, which is
-    generated too.
+    generated too. `most`: in so many tokens at most; 0 for any number.
     """
 
     lazy: bool = False
     stop: str = ""
+    most: int = 0
 
 
 Extension = JsonSchema | Substring | ControlTokens
@@ -254,7 +254,7 @@ class _Reader:
     # ------------------------------------------------------------ attributes
 
     def _attributes(self, found: re.Match[str]) -> None:
-        lazy, stop, at = False, "", 0
+        lazy, stop, most, at = False, "", 0, 0
         text, start = found["attributes"], found.start("attributes")
         while at < len(text):
             pair = _PAIR.match(text, at)
@@ -265,16 +265,20 @@ class _Reader:
                 lazy = True
             elif key in ("stop", "suffix") and value is not None and value[0] in '"/':
                 stop = _as_regex(value)
+            elif key == "max_tokens":
+                most = int(value) if value is not None and value.isdecimal() else 0
+                if not most:
+                    raise InvalidGrammar("max_tokens needs a number from 1 up", where=self._places.at(start))
             elif key in ("stop", "suffix"):
                 raise InvalidGrammar(f"{key} needs a string or a regular expression", where=self._places.at(start))
             elif key != "capture":  # recognising captures nothing
                 why = _REFUSED_ATTRIBUTES.get(key, "")
                 raise self._unsupported(f"the rule attribute {key!r}", start + pair.start("key"), why)
-        if not lazy and not stop:
+        if not lazy and not stop and not most:
             self._write(found["head"])
             return
         terminal = self._name()
-        self._endings[terminal] = Ending(lazy, stop)
+        self._endings[terminal] = Ending(lazy, stop, most)
         self._sites[terminal] = found.start()
         self._tail.append(f"{found['head']}: {terminal}")
         self._write(terminal)

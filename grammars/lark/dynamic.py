@@ -16,7 +16,10 @@ from functools import reduce
 from constrained.automata import algebra
 from constrained.automata.dfa import Dfa
 from constrained.completion import solve
+from constrained.errors import GrammarError
 from constrained.grammar import Control, Node, Rule, Terminal
+from constrained.metering import metered
+from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.context_free import Body, Item, lower
 from grammars.enclosed import Enclosure
 from grammars.lark.preferred import repeated, without_empty
@@ -28,7 +31,11 @@ _IGNORED, _START = "%ignore", "%start"  # names that no rule can have
 
 
 def dynamic(
-    source: Source, lexemes: dict[str, Lexeme], leaves: dict[str, Control | Node], around: Enclosure | None
+    source: Source,
+    lexemes: dict[str, Lexeme],
+    leaves: dict[str, Control | Node],
+    around: Enclosure | None,
+    vocabulary: Vocabulary,
 ) -> Rule:
     """The start node of a grammar. Raises Unsatisfiable naming a rule that nothing matches."""
     around = around or Enclosure()
@@ -51,10 +58,28 @@ def dynamic(
     where = {name: source.where(name) for name in {rule.origin.name for rule in source.rules}}
     if around.marks:
         productions = without_marks(productions, _START, around.marks)
+    productions = _with_limits(productions, source, vocabulary)
     where |= {_name(name): source.where(name) for name in lexemes}
     node = lower(productions, _START, where, {_name(name): source.called(name) for name in lexemes})
     solve(node)
     return node
+
+
+def _with_limits(productions: dict[str, list[Body]], source: Source, vocabulary: Vocabulary) -> dict[str, list[Body]]:
+    """The same, with the terminals that must be written in so many tokens."""
+    limits = {name: ending.most for name, ending in source.dialect.endings.items() if ending.most}
+    made: dict[Item, Item] = {}
+    for item in {item for bodies in productions.values() for body in bodies for item in body}:
+        if isinstance(item, Terminal) and item.name in limits and isinstance(item.automaton, Dfa):
+            try:
+                made[item] = metered(item.automaton, item.name, limits[item.name], vocabulary)
+            except GrammarError as error:
+                raise type(error)(error.message, where=source.where(item.name), hint=error.hint) from error
+    if not made:
+        return productions
+    return {
+        name: [tuple(made.get(item, item) for item in body) for body in bodies] for name, bodies in productions.items()
+    }
 
 
 def _name(terminal: str) -> str:

@@ -46,6 +46,29 @@ def test_a_required_call_validates_and_its_stream_says_the_same(server: Server) 
     assert chunks[-1]["choices"][0]["finish_reason"] == "tool_calls"
 
 
+def test_the_input_of_a_custom_tool_keeps_to_the_token_limits_of_its_grammar(server: Server) -> None:
+    grammar = {"syntax": "lark", "definition": ""}
+    tool = {"type": "custom", "custom": {"name": "f", "format": {"type": "grammar", "grammar": grammar}}}
+
+    def asked(attributes: str, seed: int) -> Any:
+        grammar["definition"] = f'start: "<" t ">"\nt{attributes}: /[a-z]+/'
+        body = chat(tools=[tool], tool_choice="required", parallel_tool_calls=False, seed=seed, temperature=1)
+        return server.post(CHAT, body)
+
+    def lengths(attributes: str) -> list[int]:
+        calls = [asked(attributes, seed).body["choices"][0]["message"]["tool_calls"] for seed in range(6)]
+        texts = [call["custom"]["input"] for (call,) in calls]
+        assert all(re.fullmatch("<[a-z]+>", text) for text in texts)
+        return [len(text) - 2 for text in texts]
+
+    letters = [run for token in server.tokens if "|" not in token for run in re.findall("[a-z]+", token)]
+    most = 3 * max(map(len, letters))
+    assert max(lengths("[max_tokens=3]")) <= most < max(lengths(""))
+    refused = asked("[max_tokens=0]", 0)
+    assert refused.status == 400
+    assert "definition, line 2, column 3" in json.dumps(refused.body)
+
+
 def test_a_response_calls_and_goes_on_from_what_is_stored(server: Server) -> None:
     asked = {"input": "hi", "tools": [FLAT_TOOL], "tool_choice": "required"}
     first = server.post(RESPONSES, asked).body

@@ -209,7 +209,7 @@ def test_pieces_of_a_text():
         ('start: "x"\n  | /[/', InvalidGrammar, "line 2, column 5"),
         ("start: /a{100000}/", LimitExceeded, "line 1, column 8"),
         ('start: "b" x\nx: "a" x', Unsatisfiable, "line 2, column 1"),
-        ("start[max_tokens=3]: /x/", UnsupportedFeature, "line 1, column 7"),
+        ("start[temperature=3]: /x/", UnsupportedFeature, "line 1, column 7"),
         ("start: %json {", InvalidGrammar, "line 1, column 8"),
         ('start: "a" %json {"type": "nope"}', InvalidGrammar, "line 1, column 12, #/type"),
         ("start: <|x|>", InvalidGrammar, "line 1, column 8"),

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -21,6 +22,19 @@ def test_generate_follows_a_lark_grammar(capsys, model, written):
     code, out, _ = run(capsys, "generate", "?", "--lark", grammar, "--model", model, "--max-tokens", "20")
     assert code == 0
     Lark(LARK.replace(b" <|end|>", b"").decode(), parser="lalr").parse(out.rstrip("\n"))
+
+
+def test_generate_keeps_to_the_token_limit_of_a_rule(capsys, model, written):
+    grammar = written(b'start: "<" t ">"\nt[max_tokens=4]: /[a-z ]+/', "limited.lark")
+    sampled = ("--temperature", "1", "--seed", "3", "--max-tokens", "60")
+    code, out, _ = run(capsys, "generate", "?", "--lark", grammar, "--model", model, *sampled)
+    assert code == 0
+    assert re.fullmatch("<[a-z ]+>", out.strip())
+    vocabulary = json.loads(Path(model, "tokenizer.json").read_text())["model"]["vocab"]
+    longest = max(len(letters) for token in vocabulary if "|" not in token for letters in re.findall("[a-z ]+", token))
+    assert len(out.strip()) <= 2 + 4 * longest
+    without = run(capsys, "generate", "?", "--regex", "<[a-z ]+>", "--model", model, *sampled)[1]
+    assert len(without.strip()) > 2 + 4 * longest
 
 
 def test_generate_follows_a_regex(capsys, model):
