@@ -112,6 +112,10 @@ class Arrays:
         prefix = tuple(self._shapes.among(frozenset({item})) for item in items)
         return Arr(prefix, self._shapes.nothing, len(items), len(items))
 
+    def may_be(self, one: Arr, value: Value) -> bool:
+        """May a value be such an array? Decided by its length."""
+        return isinstance(value, Items) and one.low <= len(value.values) <= one.high
+
     def not_among(self, values: frozenset[Value]) -> list[Arr]:
         """The arrays that differ from each of `values` somewhere.
 

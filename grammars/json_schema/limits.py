@@ -42,6 +42,11 @@ class Allowance:
         self._most = drawn.bytes_of_tables() + limits.memory
         self._is_over = False
 
+    @property
+    def is_over(self) -> bool:
+        """Is compiling over?"""
+        return self._is_over
+
     def check(self) -> None:
         """Raise LimitExceeded where nothing is left. In the thread that compiles."""
         look()

@@ -114,6 +114,16 @@ class Objects:
         properties = {name: self._shapes.among(frozenset({value})) for name, value in members.items()}
         return Obj((Clause(properties, (), self._shapes.nothing, False),), frozenset(members))
 
+    def may_be(self, one: Obj, value: Value) -> bool:
+        """May a value be such an object? Decided by how many members it has, and by those that are required."""
+        if not isinstance(value, Members) or not one.low <= len(value.pairs) <= one.high:
+            return False
+        members = dict(value.pairs)
+        return one.required <= members.keys() and not any(
+            self._hopeless(self._shapes.both(self.shape_of(one, name), self._shapes.among(frozenset({members[name]}))))
+            for name in one.required
+        )
+
     def not_among(self, values: frozenset[Value]) -> list[Obj]:
         """The objects that differ from each of `values` somewhere.
 

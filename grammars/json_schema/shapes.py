@@ -30,6 +30,7 @@ from grammars.json_schema.limits import CompileLimits
 from grammars.json_schema.literals import Among, Either, Literal, Says, Shape
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.json_schema.structures import Structure
+from grammars.json_schema.values import Value
 
 A = TypeVar("A")
 
@@ -79,6 +80,8 @@ class Shapes(Languages):
         for literal in self.in_order(shape):
             if isinstance(literal, Says) and not literal.positive:
                 found = self._refute(domain, found, literal)
+            elif isinstance(literal, Among) and not literal.positive:
+                found = self._unlike(domain, found, literal.values)
             else:
                 found = self.cross(domain, found, self._ways(domain, literal, (*context, found)))
             if not found:
@@ -105,14 +108,27 @@ class Shapes(Languages):
         if (len(right) == 1 and right[0] is domain.anything) or (left and left == right):
             return list(left)
         self.allowance.check()
-        if len(left) * len(right) > MOST_ALTERNATIVES:
+        if len(left) * len(right) > MOST_ALTERNATIVES and not self.allowance.is_over:
             raise LimitExceeded(f"more than {MOST_ALTERNATIVES} combinations of alternatives")
         return [both for a in left for b in right if (both := domain.both(a, b)) is not None]
+
+    def _unlike(self, domain: Structure[A], given: Sequence[A], values: frozenset[Value]) -> list[A]:
+        """Those of `given` that are none of some values: each has to differ from those that it may be, seldom from all.
+
+        Values that must differ come while texts are read, where nothing is refused: so this has no limit.
+        """
+        found: list[A] = []
+        for one in given:
+            alike = frozenset(value for value in values if domain.may_be(one, value))
+            ways = domain.not_among(alike) if alike else [domain.anything]
+            found += [one] if ways[0] is domain.anything else [w for way in ways if (w := domain.both(one, way))]
+        return found
 
     def _ways(self, domain: Structure[A], literal: Literal, context: Sequence[Sequence[A]]) -> Sequence[A]:
         match literal:
             case Among(values, positive):
-                return domain.among(values) if positive else domain.not_among(values)
+                assert positive, "see _unlike"
+                return domain.among(values)
             case Either(shapes):
                 return _each([self.alternatives(domain, shape, context) for shape in self.shapes_in_order(shapes)])
             case Says(location, _, scope):
@@ -176,7 +192,7 @@ class Shapes(Languages):
             for index, (branch, _) in enumerate(speaking if self._told_apart else ()):
                 together = together if index in chosen else self.without(domain, together, branch, scope)
             found += together
-            if len(found) > MOST_ALTERNATIVES:
+            if len(found) > MOST_ALTERNATIVES and not self.allowance.is_over:
                 raise LimitExceeded(f"more than {MOST_ALTERNATIVES} combinations of branches", where=location.where)
         return found
 
@@ -266,7 +282,7 @@ class Shapes(Languages):
                 found = _each([apart, self._violated(domain, mixed, literal.location, literal.scope) if mixed else []])
         finally:
             self._told_apart = before
-        if len(found) > MOST_ALTERNATIVES:
+        if len(found) > MOST_ALTERNATIVES and not self.allowance.is_over:
             where = literal.location.where
             raise LimitExceeded(f"more than {MOST_ALTERNATIVES} ways to violate a schema", where=where)
         return found

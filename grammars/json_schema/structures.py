@@ -31,6 +31,10 @@ class Structure(Protocol[A]):
         """The values of the type among `values`."""
         ...
 
+    def may_be(self, one: A, value: Value) -> bool:
+        """May a value be such? False only where it plainly is not."""
+        ...
+
     def not_among(self, values: frozenset[Value]) -> list[A]:
         """The values of the type that are not among `values`."""
         ...

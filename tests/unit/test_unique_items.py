@@ -154,3 +154,12 @@ def test_an_item_leaves_to_later_ones_what_they_need(schema: dict[str, Any], goo
         matcher.advance(byte)
     assert not matcher.allows(ord(bad[-1]))
     assert accepts(grammar, grammar.matcher().shortest_completion().decode())
+
+
+def test_objects_of_many_kinds_that_must_differ_are_read_however_many_have_come() -> None:
+    """Each of forty kinds had to differ from each object so far: after twenty of them that was an error."""
+    kinds = [{"properties": {"k": {"const": k}, "v": {}}, "required": ["k", "v"], "type": "object"} for k in range(40)]
+    grammar = compile_json_schema({**UNIQUE, "items": {"anyOf": kinds}}, byte_vocabulary())
+    items = [{"k": number % 40, "v": number} for number in range(44)]
+    assert accepts(grammar, json.dumps(items))
+    assert not accepts(grammar, json.dumps([*items, items[3]]))
