@@ -16,9 +16,8 @@ from collections.abc import Sequence as Listed
 from functools import reduce
 from itertools import islice
 
-from constrained.automata.algebra import intersect, literal, union
+from constrained.automata.algebra import difference, literal, union
 from constrained.automata.dfa import START, Dfa
-from constrained.automata.regex import compile_rust
 from constrained.automata.remembered import remembered
 from constrained.grammar import Automaton, Node, Sequence, Terminal
 from grammars.json_schema import texts
@@ -28,6 +27,7 @@ from grammars.json_schema.extra_keys import count_texts
 from grammars.json_schema.fixpoint import Fixpoint
 from grammars.json_schema.limits import HEAVIEST
 from grammars.json_schema.literals import Shape
+from grammars.json_schema.numbers import other_spellings
 from grammars.json_schema.object_nodes import ObjectPlan
 from grammars.json_schema.object_ways import Obj
 from grammars.json_schema.objects import Objects
@@ -44,10 +44,6 @@ from grammars.json_schema.values import Value, canonical
 STRUCTURED = frozenset({"array", "object"})
 
 NULL, TRUE, FALSE = (literal(text) for text in (b"null", b"true", b"false"))
-
-
-# Of the spellings of a number, one: 1.5 and not 1.50 or 15e-1, 0 and not -0.
-_ONE_SPELLING = compile_rust(r"0|-?[1-9][0-9]*|-?(0|[1-9][0-9]*)\.[0-9]*[1-9]")
 
 
 _FAR = 200  # bytes of a number; where all are longer, they are not told from each other (numbers.is_long)
@@ -263,7 +259,7 @@ class Writer:
         if numbers.distance[START] > _FAR:
             found += 1
         else:
-            found += max(count_texts(intersect(numbers, _ONE_SPELLING), enough), not numbers.is_empty)
+            found += max(count_texts(difference(numbers, other_spellings()), enough), not numbers.is_empty)
         if found < enough:
             arrays, objects = self.ways_of_arrays(shape), self.ways_of_objects(shape)
             found += _together(arrays, enough, self.arrays.exclusive([[plan.array] for plan in arrays]))

@@ -31,6 +31,7 @@ import numpy as np
 
 from constrained.automata.algebra import Builder, difference, intersect, union
 from constrained.automata.dfa import REFUSES, Dfa
+from constrained.automata.regex import compile_rust
 from constrained.automata.remembered import remembered
 from constrained.errors import InvalidGrammar
 from grammars.json_schema.number_multiples import common_multiple, divisible
@@ -149,6 +150,12 @@ def incomparable() -> Dfa:
 @lru_cache(maxsize=1)
 def _with_exponent() -> Dfa:
     return difference(any_number(), decimals())
+
+
+@lru_cache(maxsize=1)
+def other_spellings() -> Dfa:
+    """All texts of numbers but one of each: 1.5 and not 1.50 or 15e-1, 0 and not -0."""
+    return difference(any_number(), compile_rust(r"0|-?[1-9][0-9]*|-?(0|[1-9][0-9]*)\.[0-9]*[1-9]"))
 
 
 def is_long(value: Decimal) -> bool:

@@ -16,7 +16,7 @@ from constrained.automata.dfa import START, Dfa
 from constrained.automata.listing import texts_by_length
 from grammars.json_schema.fixpoint import Fixpoint
 from grammars.json_schema.literals import Shape
-from grammars.json_schema.numbers import incomparable
+from grammars.json_schema.numbers import other_spellings
 from grammars.json_schema.ropes import Rope, size
 from grammars.json_schema.values import Value, parse_value
 
@@ -68,11 +68,11 @@ class Shortest:
             return inf
 
     def scalars(self, shape: Shape) -> Iterator[tuple[bytes, Value]]:
-        """Scalars of a shape, shorter ones first, no value twice, numbers in a form that can be told from others.
+        """Scalars of a shape, shorter ones first, no value twice.
 
         Strings of counted length are left out.
         """
-        automata = [difference(one, incomparable()) for one in self._writer.scalars(shape) if isinstance(one, Dfa)]
+        automata = [difference(one, other_spellings()) for one in self._writer.scalars(shape) if isinstance(one, Dfa)]
         seen: set[Value] = set()
         for text in merge(*map(texts_by_length, automata), key=len):
             value = parse_value(text)

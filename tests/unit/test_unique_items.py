@@ -7,7 +7,7 @@ import pytest
 
 from constrained import Vocabulary
 from constrained.errors import Unsatisfiable
-from grammars import compile_json_schema
+from grammars import JsonSchemaOptions, compile_json_schema
 from tests.conformance.json_schema.acceptance import accepts, byte_vocabulary
 from tests.support.grammars import tokens_of
 
@@ -163,3 +163,15 @@ def test_objects_of_many_kinds_that_must_differ_are_read_however_many_have_come(
     items = [{"k": number % 40, "v": number} for number in range(44)]
     assert accepts(grammar, json.dumps(items))
     assert not accepts(grammar, json.dumps([*items, items[3]]))
+
+
+@pytest.mark.parametrize("decimal", [False, True])
+def test_a_value_of_many_spellings_is_listed_once(decimal: bool) -> None:
+    """Of fuzz schema 1002623: 1, 1.0, 1.00 and so on were listed without end, in search of a second value."""
+    options = JsonSchemaOptions(whitespace="compact", decimal_integers=decimal)
+    schema = {**UNIQUE, "items": {"anyOf": [{"const": 1}, {"type": "object"}]}, "minItems": 3}
+    assert compile_json_schema(schema, byte_vocabulary(), options).matcher().shortest_completion() == b'[1,{},{"":0}]'
+    within = {"contains": {"type": "integer", "minimum": 0, "maximum": 1}}
+    assert compile_json_schema({**UNIQUE, **within, "minContains": 2}, byte_vocabulary(), options)
+    with pytest.raises(Unsatisfiable):
+        compile_json_schema({**UNIQUE, **within, "minContains": 3}, byte_vocabulary(), options)
