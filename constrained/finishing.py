@@ -60,7 +60,7 @@ def of_text(text: bytes) -> Completion:
 class SymbolCompletions(Protocol):
     """The shortest completions of symbols; see `completion.Shortest`."""
 
-    def of_symbol(self, symbol: Symbol, seen: frozenset[bytes] = ...) -> Completion:
+    def of_symbol(self, symbol: Symbol, seen: frozenset[bytes] = frozenset()) -> Completion:
         """A shortest completion of `symbol`, with a `Seen` of some texts right below."""
         ...
 
@@ -128,8 +128,8 @@ class Finishing:
         after: State | None = state
         for piece in completion:
             if after is not None:
-                read = self._states.read if isinstance(piece, bytes) else self._states.pass_control
-                after = read(after, piece)  # pyright: ignore[reportArgumentType] - each its own kind
+                states = self._states
+                after = states.read(after, piece) if isinstance(piece, bytes) else states.pass_control(after, piece)
         return after is not None and after.accepting
 
     def _straight(self, state: State) -> Completion:

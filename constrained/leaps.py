@@ -341,8 +341,8 @@ class _Metered:
         alive = (counts + meter.least[self.rows] <= counted.high) & (counts + meter.most[self.rows] >= counted.low)
         counts = np.minimum(counts, counted.low) if counted.high >= UNBOUNDED else counts
         packed = (self.rows + meter.dfa.rows * counts)[alive].tolist()
-        ends = before + self.costs
-        ends = (ends >= counted.low) & (ends <= counted.high)
+        costs = before + self.costs
+        ends = (costs >= counted.low) & (costs <= counted.high)
         labels, exits = self.labels[ends], self.exits[ends]
         left: Exits = {int(label): exits[labels == label] for label in np.unique(labels)}
         return tuple(dict(zip(packed, self.tokens[alive].tolist(), strict=True)).items()), left

@@ -163,8 +163,7 @@ class Matcher:
         """Is `token` allowed here? Does not compute a mask."""
         if self.is_finished:
             return False
-        after = self._after(token)
-        return after is not None or self._ends(token, after)
+        return self._after(token) is not None or self._ends(token, None)
 
     def may_end(self, kept: int, text: bytes) -> bool:
         """Could the text end after its first `kept` tokens and `text`?"""

@@ -186,7 +186,12 @@ def _describe(automaton: Automaton, row: NDArray[np.int64]) -> list[NDArray[Any]
             row[layout.KIND], row[layout.TEXTS] = layout.CHOSEN, len(among.texts)
             extra = {layout.FIRST: among.first, layout.LAST: among.last}  # BEFORE is each choice's own
     row[layout.ROWS], row[layout.COLUMNS] = dfa.step.shape
-    kept = {layout.CLASSES: dfa.classes, layout.STEP: dfa.step, layout.LABELS: dfa.labels, **extra}
+    kept: dict[int, NDArray[Any]] = {
+        layout.CLASSES: dfa.classes,
+        layout.STEP: dfa.step,
+        layout.LABELS: dfa.labels,
+        **extra,
+    }
     for column, array in kept.items():
         row[column] = address(array)
     return list(kept.values())

@@ -21,6 +21,7 @@ class Scratch(threading.local):
         self.path = np.zeros(depth + 2, np.int32)
         self.counts = np.zeros(depth + 2, np.int32)
         self._room = nodes + 64
+        self.exits = self.labels = self.costs = np.zeros(0, np.int32)
         self.make_room_for_exits(nodes)
         self._met = np.zeros(0, np.int64)
 

@@ -212,7 +212,9 @@ def _barren(item: Item, fruitful: set[str]) -> bool:
 
 def _blank(rules: Mapping[str, list[Body]]) -> set[str]:
     """The names whose only text is the empty one."""
-    reading = {name: [(item,) for body in bodies for item in body] for name, bodies in rules.items()}
+    reading: dict[str, list[Body]] = {
+        name: [(item,) for body in bodies for item in body] for name, bodies in rules.items()
+    }
     return rules.keys() - _least(reading, lambda item, known: item in known if isinstance(item, str) else True)
 
 

@@ -117,6 +117,7 @@ class _Parser(Characters):
 
     def _quantifier(self) -> tuple[int, int | None] | None:
         """The bounds of the quantifier here, if there is one."""
+        bounds: tuple[int, int | None]
         match self._peek():
             case "*":
                 bounds = (0, None)

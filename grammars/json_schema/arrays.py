@@ -230,8 +230,8 @@ class Arrays:
             found.append(Arr((), anything, low=2, repeats=True))
         prefix_at, rest_at = self._items(location, facts)
         for index, at in enumerate(prefix_at):
-            wrong = (anything,) * index + (shapes.of(at, scope, False),)
-            found.append(Arr(wrong, anything, low=index + 1))
+            prefix = (anything,) * index + (shapes.of(at, scope, False),)
+            found.append(Arr(prefix, anything, low=index + 1))
         if rest_at is not None:
             right, wrong = shapes.of(rest_at, scope), shapes.of(rest_at, scope, False)
             found.append(Arr((), anything, contains=(Contains(wrong, right, 1, UNBOUNDED, len(prefix_at)),)))

@@ -95,8 +95,9 @@ class Location:
         if isinstance(self.value, bool):
             raise KeyError(keyword)
         reference: str = self.value[keyword]
+        name: str | None = RECURSIVE
         if keyword == "$recursiveRef":
-            target, name = self.resource.root, RECURSIVE
+            target = self.resource.root
         else:
             target, name = self.resource.document.target(self.resource, reference, self, keyword)
         if keyword == "$ref" or name is None or not target.resource.binds(name):

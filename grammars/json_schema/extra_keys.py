@@ -12,9 +12,10 @@ have one shape. A key may not be one that is declared or came before. Two ways t
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from constrained.automata.algebra import difference, labelled_union, literals, relabel
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
@@ -123,7 +124,8 @@ def count_texts(automaton: Dfa, most: int = _MANY) -> int:
     """
     widths = np.bincount(automaton.classes, minlength=automaton.step.shape[1])
     accepts = automaton.labels != REFUSES
-    rows, counts = np.array([START]), np.ones(1)
+    rows = np.array([START])
+    counts: NDArray[Any] = np.ones(1)
     total = 0.0
     for _ in range(automaton.rows):
         total += counts[accepts[rows]].sum()
@@ -143,7 +145,7 @@ def key_classes(obj: Obj, declared: tuple[str, ...], writer: "Writer") -> tuple[
         shape = writer.shapes.both(*(clause.additional for clause in obj.clauses))
         found = [KeyClass(obj.names, shape, declared)]
     else:
-        found: list[KeyClass] = []
+        found = []
         for matching, texts_of in _by_patterns(tuple(patterns)):
             shapes: list[Shape] = []
             for clause in obj.clauses:

@@ -36,12 +36,12 @@ def walked(start: State, edges: Edges[State], accepts: Callable[[State], bool]) 
                 todo.append(target)
             leaving.append((reads.setdefault(read, len(reads)), row))
         drawn.append(leaving)
-    classes, columns = _columns(list(reads))
+    classes, columns_of = _columns(list(reads))
     refusing = [int(DEAD)] * (max(classes) + 1)
     table = [refusing.copy() for _ in range(len(todo) + 1)]
     for cells, leaving in zip(table[START:], drawn, strict=True):
-        for read, row in leaving:
-            for column in columns[read]:
+        for index, row in leaving:
+            for column in columns_of[index]:
                 cells[column] = row
     labels = [REFUSES, *(0 if accepts(state) else REFUSES for state in todo)]
     return algebra.canonical(np.array(classes, np.uint8), np.array(table, np.int32), np.array(labels, np.int32))
@@ -53,12 +53,12 @@ def _columns(reads: Sequence[bytes]) -> tuple[list[int], list[list[int]]]:
     for index, read in enumerate(reads):
         for byte in read:
             members[byte] |= 1 << index
-    column = {sets: index for index, sets in enumerate(dict.fromkeys(members))}
+    column = {sets: place for place, sets in enumerate(dict.fromkeys(members))}
     columns: list[list[int]] = [[] for _ in reads]
-    for sets, index in column.items():
-        for read in range(len(reads)):
-            if sets >> read & 1:
-                columns[read].append(index)
+    for sets, place in column.items():
+        for index in range(len(reads)):
+            if sets >> index & 1:
+                columns[index].append(place)
     return [column[sets] for sets in members], columns
 
 

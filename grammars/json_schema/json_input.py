@@ -97,7 +97,11 @@ class _Reader:
         self.suspicious = True
         repeated = _Repeated(members)
         seen: set[str] = set()
-        repeated.key = next(key for key, _ in pairs if key in seen or seen.add(key))
+        for key, _ in pairs:
+            if key in seen:
+                repeated.key = key
+                break
+            seen.add(key)
         return repeated
 
     def number(self, text: str) -> float:

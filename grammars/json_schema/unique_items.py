@@ -53,7 +53,8 @@ class UniqueItems:
         if array.prefix or array.contains or not alive(self._item) or not of(NUMBERS, self._item).is_empty:
             return Way.OTHER
         writer = self._plan.writer
-        if any(one.alive() for one in (*writer.ways_of_arrays(self._item), *writer.ways_of_objects(self._item))):
+        arrays, objects = writer.ways_of_arrays(self._item), writer.ways_of_objects(self._item)
+        if any(one.alive() for one in arrays) or any(one.alive() for one in objects):
             return Way.OTHER
         if self._listed is not None:
             return Way.LISTED
