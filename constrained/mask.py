@@ -71,7 +71,7 @@ class Masks:
         gathered = Gathered()
         without: list[_Without] = []
         net, places = self.states.numbered(state)
-        numbers: list[tuple[int, int]] = places.tolist()
+        numbers: list[list[int]] = places.tolist()
         for edge, row in numbers:
             symbol, rest = net.edges[edge]
             if state.tape is not None and rest.captures:

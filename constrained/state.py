@@ -71,7 +71,7 @@ class State:
         net = self.net
         if net is None:
             return self._configs
-        numbers: list[tuple[int, int]] = self.places.tolist()
+        numbers: list[list[int]] = self.places.tolist()
         edges = [(net.edges[edge], row) for edge, row in numbers]
         return tuple([(symbol, row, rest) for (symbol, rest), row in edges])
 

@@ -277,7 +277,7 @@ class States:
 
     def _reached(self, net: Net, places: Places, accepting: bool, tape: bytes) -> State:
         """The state at places (a kernel's, to be copied), of which none is watched or has control tokens in front."""
-        numbers: list[tuple[int, int]] = places.tolist()
+        numbers: list[list[int]] = places.tolist()
         held = tape if any(net.edges[edge][1].captures for edge, _ in numbers) else None
         key = key_of(net, places, accepting, held)
         found = self._states.get(key)
