@@ -140,12 +140,12 @@ def count_texts(automaton: Dfa, most: int = _MANY) -> int:
 
 def key_classes(obj: Obj, declared: tuple[str, ...], writer: "Writer") -> tuple[KeyClass, ...]:
     """The classes of undeclared keys of an object that have a value at all."""
+    found: list[KeyClass] = []
     patterns = obj.patterns()
     if not patterns:
         shape = writer.shapes.both(*(clause.additional for clause in obj.clauses))
-        found = [KeyClass(obj.names, shape, declared)]
+        found.append(KeyClass(obj.names, shape, declared))
     else:
-        found = []
         for matching, texts_of in _by_patterns(tuple(patterns)):
             shapes: list[Shape] = []
             for clause in obj.clauses:
