@@ -92,6 +92,7 @@ class Writer:
         self._array_plans: dict[Arr, ArrayPlan] = {}
         self._object_plans: dict[Obj, ObjectPlan] = {}
         self._weights: Fixpoint[Shape, int] = Fixpoint(self._find_weight, int)
+        self._counted = set[Shape]()  # right now
         self.short = Shortest(self)
         self.too_long: Shape | None = None  # it has values, but none that anyone could write
 
@@ -243,9 +244,18 @@ class Writer:
     # ------------------------------------------------------------------ counting
 
     def variety(self, shape: Shape, enough: int) -> int:
-        """How many values have this shape, counted up to `enough`; never more than there are."""
+        """How many values have this shape, counted up to `enough`; not more than there are.
+
+        A shape whose values hold others of it is thought to have enough of these.
+        """
         with self.lock:
-            return self._count(shape, enough)
+            if shape in self._counted:
+                return enough
+            self._counted.add(shape)
+            try:
+                return self._count(shape, enough)
+            finally:
+                self._counted.discard(shape)
 
     def _count(self, shape: Shape, enough: int) -> int:
         of = self.shapes.language

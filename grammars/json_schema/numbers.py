@@ -36,7 +36,7 @@ from constrained.automata.remembered import remembered
 from constrained.errors import InvalidGrammar
 from grammars.json_schema.number_multiples import common_multiple, divisible
 from grammars.json_schema.number_order import ABOVE, BELOW, EQUAL, decimal_order, order
-from grammars.json_schema.number_text import BYTES, POINT, Table, both, either, of_dfa
+from grammars.json_schema.number_text import BYTES, MOST_ZEROS, POINT, Table, both, either, of_dfa
 from grammars.json_schema.number_values import LONGEST_EXPONENT, decimal_texts, scientific_texts
 
 _DIGITS = b"0123456789"
@@ -160,11 +160,20 @@ def other_spellings() -> Dfa:
 
 def is_long(value: Decimal) -> bool:
     """Has a number so many digits, written without an exponent, that it is not told from others like it?"""
-    if abs(value.adjusted()) > _LONG:
+    return _has_more_digits(value, _LONG)
+
+
+def is_huge(value: Decimal) -> bool:
+    """Has a number more digits, written without an exponent, than any automaton is made for?"""
+    return _has_more_digits(value, MOST_ZEROS)
+
+
+def _has_more_digits(value: Decimal, many: int) -> bool:
+    if abs(value.adjusted()) > many:
         return True
     _, found, exponent = value.as_tuple()
     assert isinstance(exponent, int)
-    return max(len(found), -exponent) > _LONG
+    return max(len(found), -exponent) > many
 
 
 @lru_cache(maxsize=1)

@@ -229,9 +229,10 @@ def _among_numbers(values: frozenset[Value], options: JsonSchemaOptions, wide: b
 
 def _told_numbers(values: frozenset[Value], options: JsonSchemaOptions, wide: bool) -> Dfa:
     """As they are told from others. They may be items that have come, of any length: nothing may be refused for it."""
-    long = frozenset(one for one in values if isinstance(one, Number) and numbers.is_long(one.value))
-    found = _among_numbers(values - long, options, wide)
-    return algebra.union(found, numbers.perhaps_long()) if long and wide else found
+    found = frozenset(one for one in values if isinstance(one, Number))
+    left_out = frozenset(one for one in found if (numbers.is_long if wide else numbers.is_huge)(one.value))
+    told = _among_numbers(found - left_out, options, wide)
+    return algebra.union(told, numbers.perhaps_long()) if left_out and wide else told
 
 
 def _both_numbers(a: Dfa, b: Dfa) -> Dfa:

@@ -187,6 +187,10 @@ class NewItem(UniqueItem):
 
     __slots__ = ()
 
+    def then(self, text: bytes) -> Sequence | None:
+        """The items after this one, which may be it again, whatever number it is."""
+        return (self.plan.node(replace(self.after, seen=self.after.seen | {parse_value(text)})),)
+
     def sketch(self) -> Sequence:
         """A comma: the items after it depend on what this one was."""
         return (self.plan.writer.marks.comma, UNKNOWN)

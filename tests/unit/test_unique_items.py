@@ -1,6 +1,7 @@
 """Items that must differ: told apart in the simplest way that fits them, and never twice."""
 
 import json
+from random import Random
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from constrained import Vocabulary
 from constrained.errors import Unsatisfiable
 from grammars import JsonSchemaOptions, compile_json_schema
 from tests.conformance.json_schema.acceptance import accepts, byte_vocabulary
+from tests.fuzz import walks
+from tests.fuzz.judge import Judge
 from tests.support.grammars import tokens_of
 
 # Single bytes, and tokens that leave an item and enter the next.
@@ -175,3 +178,12 @@ def test_a_value_of_many_spellings_is_listed_once(decimal: bool) -> None:
     assert compile_json_schema({**UNIQUE, **within, "minContains": 2}, byte_vocabulary(), options)
     with pytest.raises(Unsatisfiable):
         compile_json_schema({**UNIQUE, **within, "minContains": 3}, byte_vocabulary(), options)
+
+
+def test_values_that_hold_others_of_their_kind_are_counted_without_end() -> None:
+    """Of the fuzzer: how many values there are was asked for, and for that, how many there are."""
+    one = {"contains": True, "maxContains": 1}
+    schema = {"type": "array", "uniqueItems": True, "items": {"oneOf": [{"allOf": [one]}, {"$ref": "#"}]}}
+    grammar = compile_json_schema(schema, byte_vocabulary())
+    assert accepts(grammar, "[[[1]], [], [2, 3]]") is Judge(schema, formats=False).accepts("[[[1]], [], [2, 3]]")
+    assert walks.walk(grammar, Random(0), "uniform", 20)
