@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
+from constrained.automata.ecma import pattern_dfa
 from constrained.errors import GrammarError, LimitExceeded
 from grammars.json_schema import texts
 from grammars.json_schema.array_nodes import FEW_CONTAINS
@@ -28,7 +29,7 @@ from grammars.json_schema.literals import Among, Either, Literal, Says, Shape
 from grammars.json_schema.nodes import Writer
 from grammars.json_schema.outline import Facts, Speech
 from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
-from grammars.json_schema.sizes import may_be_large
+from grammars.json_schema.sizes import Together, may_be_large
 from grammars.json_schema.structures import Structure
 from grammars.json_schema.values import Items, Members
 
@@ -43,8 +44,12 @@ _OF_TEXTS = frozenset({"pattern", "format", "contentEncoding", "minLength", "max
 _OF_NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "format"})
 _MANY, _LONG = 64, 256  # constants; characters of one
 
-# Keywords of which two, or one with others, may have a say about one member or item.
-_OVERLAPPING = frozenset({"patternProperties", "contains", "unevaluatedProperties", "unevaluatedItems"})
+# Keywords that, with others, may have a say about one member or item.
+_OVERLAPPING = frozenset({"contains", "unevaluatedProperties", "unevaluatedItems"})
+_MOST_ALONE = 1000  # rows of a pattern for keys that stands alone
+
+_IN_PLACE = frozenset("$ref $dynamicRef $recursiveRef allOf anyOf oneOf not if dependentSchemas dependencies".split())
+_ALTERNATIVES = ({"anyOf"}, {"oneOf"})
 
 _TELLING = _OF_TEXTS | _OF_NUMBERS | _NEGATING | {"oneOf", "enum", "const", "$dynamicRef", "$recursiveRef"}
 
@@ -100,14 +105,22 @@ class _Explorer:
     def _large(self) -> bool:
         return may_be_large(said.facts for said in self._shapes.outline.values())
 
+    @cached_property
+    def _together(self) -> Together:
+        return Together(self._shapes.outline)
+
     def _puts_together(self, said: Speech) -> bool:
-        """May it make one schema of several for what is inside of a value?"""
+        """May it make one schema of several for what is inside of a value?
+
+        Alternatives do not, if there is nothing else: one of them counts, or several, but for the same value.
+        """
         if not said.inside:
-            return len(said.in_place) > 1
-        return bool(said.in_place) or not _OVERLAPPING.isdisjoint(said.facts)
+            return len(said.in_place) > 1 and (said.facts.keys() & _IN_PLACE) not in _ALTERNATIVES
+        return bool(said.in_place) or _overlap(said.facts)
 
     def _is_wild(self, location: Location, facts: Facts, branching: bool) -> bool:
-        if self._puts_together(self._shapes.outline[location]) and self._large:
+        together = self._large and self._puts_together(self._shapes.outline[location])
+        if together and self._together.may_be_large([location]):
             return True
         if _PERHAPS_WILD.isdisjoint(facts):
             return False
@@ -141,8 +154,7 @@ class _Explorer:
             self._shapes.allowance.check()
             here = todo.pop()
             self.settle(here)
-            together = len(here.literals) > 1 and self._large
-            if not together and not any(map(self._may_be_refused, here.literals)):
+            if not self._are_large(here) and not any(map(self._may_be_refused, here.literals)):
                 for location in _locations(here):
                     self._settle_below(location)
                 continue
@@ -152,6 +164,13 @@ class _Explorer:
                     todo.append(shape)
             if len(seen) > most:
                 raise LimitExceeded(f"more than {most} combinations of schemas", where="#")
+
+    def _are_large(self, here: Shape) -> bool:
+        """Have schemas been put together in a shape whose automata may be large together?"""
+        if len(here.literals) < 2 or not self._large:
+            return False
+        said = [literal.location for literal in here.literals if isinstance(literal, Says)]
+        return len(said) < len(here.literals) or self._together.may_be_large(said)
 
     def _below(self, here: Shape) -> list[Shape]:
         """The shapes inside of the values of a shape."""
@@ -267,6 +286,14 @@ def _own(facts: Facts) -> _Told:
         len(_OF_NUMBERS & facts.keys()) + many,
         not _NEGATING.isdisjoint(facts) or "oneOf" in facts,
     )
+
+
+def _overlap(facts: Facts) -> bool:
+    """May several keywords have a say about one member or item, or two patterns match one key?"""
+    patterns = facts.get("patternProperties", ())
+    if not _OVERLAPPING.isdisjoint(facts) or len(patterns) > 1 or (patterns and facts.get("properties")):
+        return True
+    return any(pattern_dfa(pattern).rows > _MOST_ALONE for pattern in patterns)
 
 
 def _is_much(constant: Any) -> bool:

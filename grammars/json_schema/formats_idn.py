@@ -23,12 +23,12 @@ points, Arabic vowel signs), code points beyond U+D7A3. They are regular too, bu
 """
 
 from collections.abc import Iterator
-from functools import cache
 
 from constrained.automata import algebra
 from constrained.automata.dfa import Dfa
 from constrained.automata.regex import compile_rust
 from grammars.json_schema.formats_build import walked
+from grammars.json_schema.formats_kept import kept
 
 
 def _odd(first: int, last: int) -> str:
@@ -140,7 +140,7 @@ def _length_edges(state: _LengthState) -> Iterator[tuple[bytes, _LengthState]]:
         yield _DOT + b"\xef", separated
 
 
-@cache
+@kept
 def idn_hostname() -> Dfa:
     """Names of one or two labels; see the module for what is refused."""
     lengths = walked((0, 0, False, 0), _length_edges, lambda state: state[3] == 0)

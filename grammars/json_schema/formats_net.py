@@ -24,6 +24,7 @@ from constrained.automata import algebra
 from constrained.automata.dfa import Dfa
 from constrained.automata.regex import compile_rust
 from grammars.json_schema.formats_build import at_most, joined, walked
+from grammars.json_schema.formats_kept import kept
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 # Four decimal octets without leading zeros (RFC 2673, section 3.2).
@@ -58,7 +59,7 @@ def ascii_hostname() -> Dfa:
     return walked((0, 0, False), _host_edges, _host_ends)
 
 
-@cache
+@kept
 def hostname() -> Dfa:
     """The same without A-labels."""
     return algebra.difference(ascii_hostname(), compile_rust(r"(?:[^.]*\.)*[xX][nN]--(?s:.*)"))
@@ -126,7 +127,7 @@ def _mail_domain() -> Dfa:
     return algebra.union(ascii_hostname(), _address_literal())
 
 
-@cache
+@kept
 def email() -> Dfa:
     """RFC 5321 `Mailbox`; the literal of other protocols (`General-address-literal`) is refused."""
     return _mailbox(_ATOM, _QUOTABLE, _mail_domain())
@@ -139,7 +140,7 @@ _INTERNATIONAL = (
 )
 
 
-@cache
+@kept
 def idn_email() -> Dfa:
     """RFC 6531 `Mailbox`: local part of any characters beyond ASCII, domain of up to three labels of letters.
 

@@ -18,12 +18,12 @@ or two letters of one case; bounds `{n,m}` have up to three digits, n of them at
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
 from typing import NamedTuple
 
 from constrained.automata import algebra
 from constrained.automata.dfa import Dfa
 from grammars.json_schema.formats_build import walked
+from grammars.json_schema.formats_kept import kept
 
 _DEPTH = 3
 
@@ -283,7 +283,7 @@ def _between(state: _Nest) -> Iterator[tuple[bytes, _Nest]]:
         yield b")", _Nest(stack[:-1], "closed" if stack == "?" else "", named)
 
 
-@cache
+@kept
 def regex(*, standard: bool = False) -> Dfa:
     """Patterns that ECMA-262 and Python both compile; `standard` asks ECMA-262 alone."""
     whole = (_FREE, _ATOM, _QUANTIFIED)

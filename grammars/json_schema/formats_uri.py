@@ -23,6 +23,7 @@ from constrained.automata import algebra
 from constrained.automata.dfa import Dfa
 from constrained.automata.regex import compile_rust
 from grammars.json_schema.formats_build import joined
+from grammars.json_schema.formats_kept import kept
 from grammars.json_schema.formats_net import ipv6
 
 _PERCENT = "%[0-9A-Fa-f]{2}"
@@ -39,7 +40,7 @@ def _characters(allowed: str) -> str:
     return f"(?:[{allowed}]|{_PERCENT})"
 
 
-@cache
+@kept
 def _reference(*, beyond: str, private: str, relative: bool, future: str) -> Dfa:
     """The reference grammar with `beyond` as further unreserved characters.
 

@@ -329,8 +329,10 @@ class Objects:
 
     def exclusive(self, branches: Sequence[Sequence[Obj]]) -> bool:
         """Can no object be in two of the branches? Decided by a required key whose value tells."""
+        if len(branches) > 2 and self._discriminated(branches):
+            return True
         if len(branches) > 8:
-            return self._discriminated(branches)
+            return False
         return all(self._disjoint(a, b) for one, two in combinations(branches, 2) for a in one for b in two)
 
     def _disjoint(self, a: Obj, b: Obj) -> bool:

@@ -1,0 +1,47 @@
+"""Automata of formats that take long to make (up to 50 ms), kept on disk beside the vocabularies.
+
+    @kept
+    def idn_email() -> Dfa: ...         made once, then found under the hash of its name, its arguments,
+                                        and all source that automata of formats are made by
+
+So no version has to be raised, and two versions of this package do not meet. What is damaged, or cannot be
+read or written, is made again (constrained/vocabulary/cache.py).
+"""
+
+from collections.abc import Callable
+from functools import cache, wraps
+from pathlib import Path
+from typing import ParamSpec
+
+from constrained.automata import dfa
+from constrained.automata.dfa import Dfa
+from constrained.vocabulary.cache import Entry, digest_of, load, store
+
+P = ParamSpec("P")
+
+_ARRAYS = ("classes", "step", "labels")
+
+
+def kept(make: Callable[P, Dfa]) -> Callable[P, Dfa]:
+    """`make`, whose automata are kept in this process, and on disk."""
+
+    @cache
+    @wraps(make)
+    def found(*arguments: P.args, **named: P.kwargs) -> Dfa:
+        called = f"{make.__module__}.{make.__qualname__}{arguments}{sorted(named.items())}"
+        key = digest_of(called.encode(), _sources().encode())
+        entry = load(key)
+        if entry is not None:
+            return Dfa(*(entry.arrays[name] for name in _ARRAYS))
+        made = make(*arguments, **named)
+        store(key, Entry({}, {name: getattr(made, name) for name in _ARRAYS}))
+        return made
+
+    return found
+
+
+@cache
+def _sources() -> str:
+    """A hash of all source that automata of formats are made by."""
+    files = [*Path(dfa.__file__).parent.glob("*.py"), *Path(__file__).parent.glob("formats*.py")]
+    return digest_of(*(file.read_bytes() for file in sorted(files)))
