@@ -11,7 +11,7 @@ read or written, is made again (constrained/vocabulary/cache.py).
 from collections.abc import Callable
 from functools import cache, wraps
 from pathlib import Path
-from typing import ParamSpec
+from typing import ParamSpec, cast
 
 from constrained.automata import dfa
 from constrained.automata.dfa import Dfa
@@ -37,7 +37,7 @@ def kept(make: Callable[P, Dfa]) -> Callable[P, Dfa]:
         store(key, Entry({}, {name: getattr(made, name) for name in _ARRAYS}))
         return made
 
-    return found
+    return cast(Callable[P, Dfa], found)
 
 
 @cache

@@ -1,32 +1,15 @@
 """Automata of formats are found on disk as they were made, and made again where they are not there whole."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from constrained.automata.dfa import Dfa
 from constrained.automata.ecma import pattern_dfa
-from grammars.json_schema import formats_kept, formats_net
 from grammars.json_schema.formats_kept import kept
-from tests.support.automata import equal_tables
 
-
-class Maker:
-    """Makes an automaton, and counts how often."""
-
-    def __init__(self) -> None:
-        self.made = 0
-
-    def function(self):
-        """A function of one name, as a process would have it that has not called it yet."""
-
-        @kept
-        def format_of(pattern: str) -> Dfa:
-            self.made += 1
-            return pattern_dfa(pattern)
-
-        return format_of
+PATTERN = "^a{1,9}b*$"
 
 
 @pytest.fixture(autouse=True)
@@ -34,3 +17,56 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("CONSTRAINED_CACHE", raising=False)
     return tmp_path
+
+
+def maker(made: list[str]) -> Callable[[str], Dfa]:
+    """The same function, as each process has one of its own."""
+
+    @kept
+    def some_format(pattern: str) -> Dfa:
+        made.append(pattern)
+        return pattern_dfa(pattern)
+
+    return some_format
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_second_process_finds_the_same_automaton(folder: Path) -> None:
+    made: list[str] = []
+    first, second = maker(made)(PATTERN), maker(made)(PATTERN)
+    assert made == [PATTERN]
+    assert len(files(folder)) == 1
+    assert first is not second
+    assert first.dump() == second.dump()
+    assert first.classes.tolist() == second.classes.tolist()
+    second.check()
+
+
+def test_arguments_are_told_apart(folder: Path) -> None:
+    made: list[str] = []
+    assert maker(made)("^a$").accepts(b"a")
+    assert not maker(made)("^b$").accepts(b"a")
+    assert made == ["^a$", "^b$"]
+
+
+@pytest.mark.parametrize("length", [-7, -1, 0])
+def test_what_is_damaged_is_made_again(folder: Path, length: int) -> None:
+    made: list[str] = []
+    whole = maker(made)(PATTERN)
+    (file,) = files(folder)
+    file.write_bytes(file.read_bytes()[:length] + b"!")
+    assert maker(made)(PATTERN).dump() == whole.dump()
+    assert made == [PATTERN, PATTERN]
+    assert maker(made)(PATTERN).dump() == whole.dump()
+    assert len(made) == 2
+
+
+def test_nothing_is_kept_where_that_is_turned_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONSTRAINED_CACHE", "off")
+    made: list[str] = []
+    assert maker(made)(PATTERN).dump() == maker(made)(PATTERN).dump()
+    assert made == [PATTERN, PATTERN]
+    assert not files(folder)
