@@ -86,6 +86,7 @@ class Walker:
         self._bytes = 0
         self._from_root = RootWalks(trie, self.scratch, self._keep)
         self._parts: dict[int, frozenset[bytes]] = {}
+        self._longest = trie.max_depth  # bytes of a token
 
     @property
     def size(self) -> int:
@@ -311,8 +312,11 @@ class Walker:
     # ------------------------------------------------------------------ counters
 
     def _counted(self, automaton: Counted, row: int, count: int) -> Inner:
-        """The inner piece of one count, out of the profile of all counts."""
-        profile = self._profile(automaton.meter, row)
+        """The inner piece of one count: as without bounds where none is near, else out of the profile of all counts."""
+        meter = automaton.meter
+        if automaton.low <= count and count + meter.reach(self._longest) <= automaton.high:
+            return self._below(meter.dfa, row, self.root)
+        profile = self._profile(meter, row)
         low, high = automaton.low - count, automaton.high - count  # what the rest may cost
         bound = np.int32(min(high, UNBOUNDED))  # of the same type: else all are converted first
         fits = int(profile.cheapest.searchsorted(bound, side="right"))

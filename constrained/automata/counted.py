@@ -64,6 +64,16 @@ class Meter:
         """The most costs in a row that some row lacks between its cheapest and its dearest; perhaps UNBOUNDED."""
         return widest_gap(self.dfa.step, self.dfa.labels, self.cost, 4 * self.dfa.rows + 16, UNBOUNDED)
 
+    def reach(self, size: int) -> int:
+        """The most that a text costs, from whatever row, that ends the cheapest way after any `size` bytes."""
+        byte, end = self._dearest
+        return size * byte + end
+
+    @cached_property
+    def _dearest(self) -> tuple[int, int]:
+        """What a byte costs at most, and what the cheapest way to end does."""
+        return int(self.cost.max(initial=0)), int(self.least[START:].max())
+
     @cached_property
     def cells(self) -> Sequence[int]:
         """`cost`, flat, for one look-up at a time."""

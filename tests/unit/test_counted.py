@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from constrained import CompiledGrammar, Vocabulary
 from constrained.automata.costs import extremes
 from constrained.automata.counted import UNBOUNDED, Counted, meter, string_meter
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.lift import any_text
 from constrained.automata.regex import compile_rust
+from constrained.grammar import Rule, Terminal
 from tests.support.automata import LETTERS, automata
+from tests.support.grammars import tokens_of
 
 LETTERS_OF_TEXTS = 'aé"\n'
 TEXTS = ["".join(text) for length in range(6) for text in product(LETTERS_OF_TEXTS, repeat=length)]
@@ -146,3 +149,18 @@ def alive(dfa: Dfa, cost, row: int, spent: int, low: int, high: int) -> bool:
                 seen.add(after)
                 todo.append(after)
     return False
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 9), (2, 9), (0, 3), (1, UNBOUNDED)])
+@pytest.mark.parametrize("pattern", ["(?s:.)*", "a*", "(a|éé)*"])
+def test_masks_near_a_bound_and_far_from_it_are_what_is_allowed(pattern, low, high):
+    spellings: list[bytes | None] = [b'"', b"a", b"aa", b"aaa", b'aa"', b'"a', "é".encode(), "éé".encode(), None]
+    vocabulary = Vocabulary.from_spellings(spellings, [len(spellings) - 1])
+    counted = Terminal(Counted(string_meter(compile_rust(pattern)), low, high))
+    matcher = CompiledGrammar(Rule("text", ((counted,),)), vocabulary).matcher()
+    for _ in range(14):
+        allowed = [token for token in range(len(spellings)) if matcher.allows(token)]
+        assert tokens_of(matcher.bitmask()) == allowed
+        if not {0, 1} & {*allowed}:
+            break
+        matcher.advance(1 if 1 in allowed else 0)
