@@ -1,11 +1,18 @@
 """What all grammars share stays within its bounds, and nothing but time depends on them."""
 
-import pytest
+import itertools
+import random
 
+import pytest
+from lark import Lark
+
+from benchmarks.long_text import blocks
+from benchmarks.long_text import grammars as long_grammars
 from constrained import CompiledGrammar, Vocabulary, limit_memory
 from constrained.automata.remembered import MEMORY_BYTES, memory
 from constrained.inner import INNER_BYTES, walker_for
-from grammars import compile_json_schema
+from grammars import compile_json_schema, compile_lark
+from tests.support.walks import BYTES, walk, with_pieces
 
 LETTERS = [*(bytes([byte]) for byte in range(256)), *(f"a{n}".encode() for n in range(1000)), None]
 
@@ -53,3 +60,26 @@ def test_many_schemas_leave_no_more_behind_than_was_said_and_have_the_same_masks
 def test_a_bound_below_nothing_is_refused():
     with pytest.raises(ValueError, match="negative"):
         limit_memory(masks=-1)
+
+
+def test_a_long_text_forgets_states_at_the_bound_and_goes_on():
+    texts = ["x = f(a, b[1:2], *c) if not y else lambda z: {1: 2, **d}\n"]
+    vocabulary = with_pieces(texts, random.Random(6), 150)
+    made = compile_lark(long_grammars()["python_expressions"], vocabulary)
+    grammar = CompiledGrammar(made.start, vocabulary, memo_bytes=1_000_000)
+    found = list(blocks(grammar, random.Random(1), 8, 800))
+    assert all(block.held < grammar.memo_bytes * 1.05 for block in found)
+    states = [block.states for block in found]
+    assert any(after < before for before, after in itertools.pairwise(states)), states
+    Lark(long_grammars()["python_expressions"], parser="lalr").parse(b"".join(block.text for block in found).decode())
+
+
+def test_lists_that_are_joined_are_counted():
+    grammar = compile_lark(long_grammars()["ambiguous"], BYTES)
+    states = grammar.states
+    before = states.size, states.forks.size
+    walk(grammar, random.Random(3), 30)
+    assert states.forks.size > before[1]
+    assert states.size - before[0] > states.forks.size - before[1]
+    states.forget()
+    assert states.forks.size == 0
