@@ -207,5 +207,5 @@ def rows(size: Size) -> Iterator[Row]:
         ask(server.port, {"messages": question("text", 0), "max_tokens": 4})
         for kind in ("text", "call"):
             for clients in size.of(small=CONCURRENCY[:1], full=CONCURRENCY):
-                turns = size.of(small=1, full=2)
+                turns = size.of(small=1, full=max(2, 6 // clients))
                 yield from rows_of(kind, clients, *rounds(kind, clients, turns, server.port, theirs))
