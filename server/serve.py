@@ -287,7 +287,7 @@ def _greet(settings: Settings, listener: socket.socket, service: Service) -> Non
     url, model = f"http://{shown}:{port}", service.model.names[0]
     key = ' -H "Authorization: Bearer $CONSTRAINED_API_KEY"' if settings.api_key else ""
     question = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello!"}], "max_tokens": 64})
-    print(f"{url}/v1 serves {model} (tool format {service.model.family.name}, context {service.model.context})")
-    print(f"\n  curl {url}/v1/chat/completions{key} -H 'Content-Type: application/json' -d '{question}'\n", flush=True)
     if not settings.is_local and not settings.api_key:
         print(f"constrained: warning: anybody who reaches {host} can use this server: set --api-key", file=sys.stderr)
+    print(f"{url}/v1 serves {model} (tool format {service.model.family.name}, context {service.model.context})")
+    print(f"\n  curl {url}/v1/chat/completions{key} -H 'Content-Type: application/json' -d '{question}'\n", flush=True)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from grammars.tools.tables import FORMATS
+
 PORT = 52415  # exo's
 PREFIX = "CONSTRAINED_"
 
@@ -60,6 +62,18 @@ def _sharding(text: str) -> Sharding:
     raise ValueError(f"must be pipeline or tensor, not {text}")
 
 
+def _format(text: str) -> str:
+    if text not in FORMATS:
+        raise ValueError(f"there is no format {text!r}: `constrained formats` lists them")
+    return text
+
+
+def _level(text: str) -> str:
+    if text.lower() not in ("debug", "info", "warning", "error"):
+        raise ValueError(f"must be debug, info, warning or error, not {text}")
+    return text.lower()
+
+
 def _flag(text: str) -> bool:
     if text.lower() not in ("1", "true", "yes", "0", "false", "no"):
         raise ValueError(f"must be true or false, not {text}")
@@ -96,12 +110,12 @@ class Settings:
     prefix_cache_mb: int = _set(1024, _natural, "memory for beginnings of prompts, in MiB; default: 1024")
     grammar_cache_mb: int = _set(1024, _positive, "memory for compiled grammars, in MiB; default: 1024")
     stored_responses: int = _set(1000, _natural, "kept for previous_response_id; default: 1000")
-    tool_format: str | None = _set(None, str, "how the model writes calls; default: found out", "FORMAT")
+    tool_format: str | None = _set(None, _format, "how the model writes calls; default: found out", "FORMAT")
     relax_tools: bool = _set(False, _flag, "a tool whose schema is refused takes any arguments instead")
     refuse_hosted_tools: bool = _set(False, _flag, "refuse tools like web_search, which are left out by default")
     ignore_field: tuple[str, ...] = _set((), _names, "fields of requests to ignore instead of refusing them", "NAMES")
     sharding: Literal["pipeline", "tensor"] = _set("pipeline", _sharding, "under mlx.launch; default: pipeline", "KIND")
-    log_level: str = _set("warning", str, "debug, info, warning or error; default: warning", "LEVEL")
+    log_level: str = _set("warning", _level, "debug, info, warning or error; default: warning", "LEVEL")
 
     @property
     def is_local(self) -> bool:

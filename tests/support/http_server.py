@@ -54,6 +54,7 @@ class Server:
         variables = {**os.environ, "PYTHONPATH": str(CHECKOUT), **(environment or {})}
         with log.open("wb") as errors:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=variables, text=True)
+        self.greeting = ""  # what it prints when it is ready
         self.port = self._wait_for_port()
 
     def _wait_for_port(self) -> int:
@@ -61,7 +62,11 @@ class Server:
         timer.start()
         try:
             assert self.process.stdout is not None
-            found = next((found for line in self.process.stdout if (found := re.search(r":(\d+)/v1", line))), None)
+            found = None
+            while found is None and (line := self.process.stdout.readline()):
+                found = re.search(r":(\d+)/v1", line)
+            if found is not None:
+                self.greeting = line + self.process.stdout.readline() + self.process.stdout.readline()
         finally:
             timer.cancel()
         if found is None:
