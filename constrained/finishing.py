@@ -79,6 +79,7 @@ class Finishing:
         self._states = states
         self._symbols = symbols
         self._rests: dict[Rest, int] = {}
+        self._bounds: dict[Rest, int] = {}
         self._switches: dict[Switch, NDArray[np.int32]] = {}
         self._lock = Lock()
 
@@ -300,7 +301,27 @@ class Finishing:
 
     def _least(self, state: State) -> int:
         """No completion of `state` is shorter."""
-        return min((way[0] for inside in (False, True) for way in self._ways(state, in_captures=inside)), default=0)
+        rows = (self._length_of_row(symbol, row) + self._bound_of_rest(rest) for symbol, row, rest in state.configs)
+        return min((*rows, *(1 + self._bound_of_rest(rest) for _, rest in state.controls)), default=0)
+
+    def _bound_of_rest(self, rest: Rest) -> int:
+        """No completion of `rest` is shorter: behind a capture, what follows whatever its text."""
+        todo = [rest]
+        while todo:
+            one = todo[-1]
+            below = (one.below,) if one.below is not None else [each for each in one.forks() if each is not one]
+            unknown = [part for part in below if part not in self._bounds]
+            if unknown:
+                todo.extend(unknown)
+                continue
+            self._bounds[one] = self._bound_of(one) + min((self._bounds[part] for part in below), default=0)
+            todo.pop()
+        return self._bounds[rest]
+
+    def _bound_of(self, rest: Rest) -> int:
+        if isinstance(rest.symbol, Recall) and isinstance(rest.symbol.captured, Captured):
+            return length(self._symbols.of_sequence(rest.symbol.captured.sketch()))
+        return sum(map(length, self._own(rest)))
 
 
 def _remembers(state: State) -> bool:
@@ -325,4 +346,19 @@ def _captures_around(state: State) -> int:
 
 
 def _open_captures(rest: Rest) -> int:
-    return sum(isinstance(recall.captured, Captured) for recall, _ in rest.recalls()) if rest.opaque else 0
+    """How many captures are open in a rest; where it forks, along the way on which they are fewest."""
+    found, here = 0, [rest]
+    seen: set[Rest] = set()
+    while here:
+        around: list[Rest] = []  # the captures that are left from here
+        while here:
+            one = here.pop()
+            if not one.opaque:
+                return found
+            if one not in seen:
+                seen.add(one)
+                ends = isinstance(one.symbol, Recall) and isinstance(one.symbol.captured, Captured)
+                below = (one.below,) if one.below is not None else [each for each in one.forks() if each is not one]
+                (around if ends else here).extend(below)
+        found, here = found + 1, around
+    return found

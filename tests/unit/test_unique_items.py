@@ -187,3 +187,13 @@ def test_values_that_hold_others_of_their_kind_are_counted_without_end() -> None
     grammar = compile_json_schema(schema, byte_vocabulary())
     assert accepts(grammar, "[[[1]], [], [2, 3]]") is Judge(schema, formats=False).accepts("[[[1]], [], [2, 3]]")
     assert walks.walk(grammar, Random(0), "uniform", 20)
+
+
+def test_captures_that_fork_are_ended_one_after_the_other() -> None:
+    """Of fuzz schema 1010355: a key ends what is one capture more on one way to be an item than on the other."""
+    shape = {"properties": {"ba": {}}, "additionalProperties": {"enum": [0]}}
+    grammar = compile_json_schema({**UNIQUE, "contains": shape}, byte_vocabulary(), JsonSchemaOptions(key_order="any"))
+    matcher = grammar.matcher()
+    for byte in b'[{"at':
+        matcher.advance(byte)
+    assert Judge({**UNIQUE, "contains": shape}, formats=False).accepts('[{"at' + matcher.shortest_completion().decode())
