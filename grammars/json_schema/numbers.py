@@ -169,8 +169,8 @@ def is_huge(value: Decimal) -> bool:
 
 
 def _has_more_digits(value: Decimal, many: int) -> bool:
-    if abs(value.adjusted()) > many:
-        return True
+    if not value or abs(value.adjusted()) > many:
+        return bool(value)  # 0e999 is 0
     _, found, exponent = value.as_tuple()
     assert isinstance(exponent, int)
     return max(len(found), -exponent) > many

@@ -197,3 +197,9 @@ def test_captures_that_fork_are_ended_one_after_the_other() -> None:
     for byte in b'[{"at':
         matcher.advance(byte)
     assert Judge({**UNIQUE, "contains": shape}, formats=False).accepts('[{"at' + matcher.shortest_completion().decode())
+
+
+@pytest.mark.parametrize("zeros", ["0e642, 0", "0, 0e642", "0e642, -0E-999"])
+def test_zero_is_zero_whatever_its_exponent(zeros: str) -> None:
+    """Of fuzz schema 1015742: it was thought to be a number of 642 digits."""
+    assert not accepts(compile_json_schema(UNIQUE, byte_vocabulary()), f"[{zeros}]")
