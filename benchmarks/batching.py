@@ -117,7 +117,7 @@ def masks(runs: int) -> Iterator[Row]:
     vocabulary = Vocabulary.from_tokenizer_file(tokenizer_path("llama3_1"))
     matchers = [compile_json_schema(schema, vocabulary).matcher() for schema in TOOLS.values()]
     rows = {uid: partial(guide_of, matchers[uid % len(matchers)].fork()) for uid in range(32)}
-    guides = Workers[Guide]()
+    guides = Workers[Guide](limit=20.0)
 
     def ask() -> None:
         guides.ask(rows)
