@@ -136,23 +136,24 @@ class Finishing:
     def _straight(self, state: State) -> Completion:
         parts: list[Completion] = []
         while not state.accepting:
-            ways = list(self._ways(state, in_captures=False))
-            if ways:
+            depth = _captures_around(state)
+            ways = list(self._ways(state, depth))
+            if not depth:
                 least = min(way[0] for way in ways)
                 return joined([*parts, min((self._written(way) for way in ways if way[0] == least), key=repr)])
-            text, state = self._end_capture(state)
+            text, state = self._end_capture(state, depth, ways)
             parts.append((text,))
         return joined(parts)
 
     # ------------------------------------------------------------------ configurations
 
-    def _ways(self, state: State, *, in_captures: bool) -> Iterator[_StateWay]:
-        """The configurations of `state` in (not in) captures, each with its length up to the end of a capture."""
+    def _ways(self, state: State, depth: int) -> Iterator[_StateWay]:
+        """The configurations of `state` in so many captures, each with its length up to the end of one."""
         for symbol, row, rest in state.configs:
-            if rest.opaque == in_captures:
+            if _open_captures(rest) == depth:
                 yield self._length_of_row(symbol, row) + self._length_of_rest(rest), symbol, row, rest
         for control, rest in state.controls:
-            if rest.opaque == in_captures:
+            if _open_captures(rest) == depth:
                 yield 1 + self._length_of_rest(rest), control, 0, rest
 
     def _written(self, way: _StateWay) -> Completion:
@@ -242,15 +243,12 @@ class Finishing:
 
     # ------------------------------------------------------------------ captures
 
-    def _end_capture(self, state: State) -> tuple[bytes, State]:
+    def _end_capture(self, state: State, depth: int, ways: list[_StateWay]) -> tuple[bytes, State]:
         """All is in captures: a shortest text that ends one of them, and the state after it.
 
-        It begins where fewest captures are open: what ends an inner one leaves the outer one to be ended.
+        The ways are those where fewest captures are open: what ends an inner one leaves the outer one to be ended.
         """
-        depth = _captures_around(state)
-        ways = self._ways(state, in_captures=True)
-        best = min((way for way in ways if _open_captures(way[-1]) == depth), key=lambda way: way[0])
-        text = text_of(self._written(best))
+        text = text_of(self._written(min(ways, key=lambda way: way[0])))
         after = self._states.read(state, text)
         if after is not None and _captures_around(after) < depth:
             return text, after
@@ -331,10 +329,16 @@ def _remembers(state: State) -> bool:
 
 
 def _below(rest: Rest) -> tuple[Rest, ...]:
-    """What may stand below the first symbol of `rest`; nothing below the end of a capture."""
+    """What may stand below the first symbol of `rest`, in fewest captures; nothing below the end of one."""
     if isinstance(rest.symbol, Recall) and isinstance(rest.symbol.captured, Captured):
         return ()
-    return (rest.below,) if rest.below is not None else tuple(one for one in rest.forks() if one is not rest)
+    if rest.below is not None:
+        return (rest.below,)
+    choices = tuple(one for one in rest.forks() if one is not rest)
+    if not rest.opaque:
+        return choices
+    depths = [_open_captures(one) for one in choices]
+    return tuple(one for one, depth in zip(choices, depths, strict=True) if depth == min(depths))
 
 
 def _captures_around(state: State) -> int:

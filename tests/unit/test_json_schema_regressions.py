@@ -2,7 +2,7 @@
 
 import json
 from decimal import Decimal
-from itertools import permutations
+from itertools import permutations, product
 from random import Random
 from typing import Any
 
@@ -96,6 +96,24 @@ FUZZED: dict[str, Any] = {
         "allOf": [{"type": "string"}],
         "maxLength": 1,
         "format": "uuid",
+    },
+    "what is open is a captured text in one reading, and ends right away in another": {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "if": {"items": {"additionalProperties": {"maximum": 0}, "properties": {"é": {}}}},
+        "then": {"allOf": [{"not": {"uniqueItems": True}}]},
+    },
+    "likewise a key, which one reading remembers and another does not": {
+        "$schema": "https://json-schema.org/draft/2019-09/schema",
+        "not": {"items": {"const": 0.5}, "dependentRequired": {"ba": ["ab"]}},
+        "oneOf": [{"contains": {}}, {"enum": [{"a": 1}, [0, 0]]}],
+    },
+    "few items of which two must be equal": {"not": {"uniqueItems": True}, "maxItems": 2},
+    "arrays of which two must be equal": {"not": {"uniqueItems": True}, "items": {"type": "array"}, "maxItems": 2},
+    "different items of which one is an object of few values": {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "type": "array",
+        "contains": {"additionalProperties": {"enum": [0]}, "properties": {"ba": {}}},
+        "uniqueItems": True,
     },
 }  # fmt: skip
 
@@ -281,6 +299,41 @@ def test_negated_formats_leave_out_only_what_no_validator_takes_for_valid():
         else:
             with pytest.raises(Unsatisfiable):
                 compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
+
+
+HOLDING_ARRAYS: list[tuple[str, Any]] = [
+    (
+        "not of items, and oneOf with contains beside arrays",
+        {
+            "not": {"items": {"const": 0.5}, "dependentRequired": {"ba": ["ab"]}},
+            "oneOf": [{"contains": {}}, {"enum": [{"a": 1}, [0, 0]]}],
+        },
+    ),
+    ("oneOf with contains beside arrays", {"oneOf": [{"contains": {"const": 0}}, {"enum": [[0, 0], [0.5], []]}]}),
+    ("not of items beside contains", {"not": {"items": {"const": 0.5}}, "contains": {"const": 0.5}}),
+    (
+        "not of arrays beside contains",
+        {"not": {"enum": [[0, 0], [0.5, 0]]}, "contains": {"const": 0}, "maxContains": 1},
+    ),
+    ("not of both", {"not": {"anyOf": [{"items": {"const": 0}}, {"enum": [[0, 0.5]]}, {"contains": {"const": 1}}]}}),
+    (
+        "not of contains beside arrays",
+        {"not": {"contains": {"const": 0.5}}, "oneOf": [{"const": [0]}, {"maxItems": 2}]},
+    ),
+]
+
+
+@pytest.mark.parametrize("schema", [case[1] for case in HOLDING_ARRAYS], ids=[case[0] for case in HOLDING_ARRAYS])
+def test_all_short_arrays_are_told_apart_where_negations_meet_contains_and_enumerated_arrays(schema: dict[str, Any]):
+    schema = {"$schema": "https://json-schema.org/draft/2019-09/schema", **schema}
+    grammar = compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
+    judge = Judge(schema, formats=False)
+    arrays = [list(items) for length in range(4) for items in product((0, 0.5, 1), repeat=length)]
+    verdicts: set[bool | None] = set()
+    for value in [*arrays, {}, {"a": 1}, {"ba": 1}, {"ba": 1, "ab": 1}, 0.5]:
+        verdicts.add(valid := judge.accepts(written(value)))
+        assert accepts(grammar, written(value)) is valid, value
+    assert verdicts == {True, False}
 
 
 # What branches say, and what stands around them
