@@ -96,9 +96,8 @@ class ArrayPlan:
                 if one.high < UNBOUNDED:
                     yield both(item, one.lacks)
         if len(array.contains) > FEW_CONTAINS:
-            behind = replace(self.start, index=max(one.start for one in array.contains))
             for item in dict.fromkeys((*array.prefix, array.rest)):
-                yield from (shape for shape, _ in self._counted(item, behind))
+                yield from (shape for shape, _ in self.classes(item))
 
     def sequence(self) -> Sequence:
         """How one is written."""
@@ -150,7 +149,7 @@ class ArrayPlan:
     def _can_count(self, state: ArrayState) -> bool:
         """Can every `contains` still come out right?"""
         array, shapes, alive = self.array, self.writer.shapes, self.writer.alive
-        if len(array.contains) <= FEW_CONTAINS and self._counts.is_small:
+        if self._counts.is_small:
             return self._counts.can_close(state.index, state.counts) and not (
                 array.unique
                 and any(
@@ -284,6 +283,10 @@ class ArrayPlan:
         for shape, counts in self._counted(item, state):
             if self.writer.alive(shape):
                 yield shape, replace(after, counts=counts)
+
+    def classes(self, item: Shape) -> list[tuple[Shape, tuple[int, ...]]]:
+        """The shapes of an item by what it counts for, each with the counts of it alone."""
+        return self._counted(item, replace(self.start, index=max(one.start for one in self.array.contains)))
 
     def _counted(self, item: Shape, state: ArrayState) -> list[tuple[Shape, tuple[int, ...]]]:
         """The shapes of an item by what it counts for, with the counts after it.

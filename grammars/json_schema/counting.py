@@ -9,7 +9,6 @@ looked at once.
 """
 
 from collections.abc import Iterator
-from itertools import product
 from typing import TYPE_CHECKING
 
 from constrained.automata.counted import UNBOUNDED
@@ -26,7 +25,7 @@ _Kind = tuple[bool, ...]  # for which of the `contains` an item counts
 
 
 class Counting:
-    """The counts of one plan, of which few are kept apart."""
+    """The counts of one plan."""
 
     def __init__(self, plan: "ArrayPlan") -> None:
         array = plan.array
@@ -79,8 +78,7 @@ class Counting:
 
     def _kinds_of(self, item: "Shape") -> Iterator[_Kind]:
         """What an item of a shape can count for; what counts for most comes first."""
-        writer, contains = self._plan.writer, self._plan.array.contains
-        for kind in product((True, False), repeat=len(contains)):
-            told = (one.shape if counted else one.lacks for one, counted in zip(contains, kind, strict=True))
-            if writer.alive(writer.shapes.both(item, *told)):
-                yield kind
+        alive = self._plan.writer.alive
+        for shape, counts in self._plan.classes(item):
+            if alive(shape):
+                yield tuple(map(bool, counts))

@@ -315,6 +315,21 @@ HOLDING_ARRAYS: list[tuple[str, Any]] = [
         "not of arrays beside contains",
         {"not": {"enum": [[0, 0], [0.5, 0]]}, "contains": {"const": 0}, "maxContains": 1},
     ),
+    (
+        "more contains than items, of which one item serves several",
+        {
+            "maxItems": 2,
+            "allOf": [{"contains": {"minimum": one}} for one in (0, 0.1, 0.5, 0.6)] + [{"contains": {"const": 0}}],
+        },
+    ),
+    (
+        "likewise where items must differ, and one must not be right",
+        {
+            "uniqueItems": True,
+            "not": {"items": {"const": 1}, "maxItems": 2},
+            "allOf": [{"contains": one} for one in ({}, {"minimum": 0.5}, {"maximum": 0.5}, {"not": {"const": 1}}, {})],
+        },
+    ),
     ("not of both", {"not": {"anyOf": [{"items": {"const": 0}}, {"enum": [[0, 0.5]]}, {"contains": {"const": 1}}]}}),
     (
         "not of contains beside arrays",
