@@ -351,6 +351,20 @@ def test_all_short_arrays_are_told_apart_where_negations_meet_contains_and_enume
     assert verdicts == {True, False}
 
 
+def test_values_that_a_full_count_forbids_are_none_for_items_that_must_differ():
+    """Items of two values, one of which `not` of `contains` takes away: there are no two different ones."""
+    items = {"type": "array", "items": {"enum": [0, None]}, "uniqueItems": True, "minItems": 2}
+    with pytest.raises(Unsatisfiable):
+        compile_json_schema({**items, "not": {"contains": {"const": None}}}, byte_vocabulary(), TO_THE_LETTER)
+    grammar = compile_json_schema({**items, "contains": {"const": None}, "maxContains": 1}, byte_vocabulary())
+    assert accepts(grammar, "[0, null]")
+    assert not accepts(grammar, "[0]")
+    some = {**items, "items": {"enum": [0, 1, None]}, "not": {"contains": {"const": None}}}
+    grammar = compile_json_schema(some, byte_vocabulary(), TO_THE_LETTER)
+    assert accepts(grammar, "[1, 0]")
+    assert not accepts(grammar, "[1, null]")
+
+
 # What branches say, and what stands around them
 
 
