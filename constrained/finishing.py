@@ -260,9 +260,22 @@ class Finishing:
         return text_of(completion), state
 
     def _searched(self, start: State) -> Completion:
-        """As `of_state`, when the texts that have come must be looked at."""
-        completion, _ = self._best_first(start, lambda state: state.accepting)
-        return completion
+        """As `of_state`, when the texts that have come must be looked at.
+
+        Where a capture around hides how much follows, the search may be lost: then after any one or two bytes more,
+        which make a text that has come another one.
+        """
+        try:
+            return self._best_first(start, lambda state: state.accepting)[0]
+        except LimitExceeded:
+            reached: list[tuple[Completion, State]] = [((), start)]
+            for _ in range(2):
+                reached = [((*items, item), after) for items, state in reached for item, after in self._steps(state)]
+                further = [(items, after, self._straight(after)) for items, after in reached]
+                ways = [joined([items, rest]) for items, after, rest in further if self._is_valid(after, rest)]
+                if ways:
+                    return min(ways, key=length)
+            raise
 
     def _best_first(self, start: State, is_goal: Callable[[State], bool]) -> tuple[Completion, State]:
         """Best first; the lengths ahead are exact, but for texts that turn out to be refused.

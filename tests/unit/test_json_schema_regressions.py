@@ -237,6 +237,20 @@ def test_an_open_object_inside_a_unique_item_is_closed():
     assert matcher.shortest_completion() == b"}]]]]"
 
 
+def test_a_key_that_has_come_is_continued_where_it_is_unknown_what_follows():
+    """The object is inside of an item that may have to come again, so nobody knows how much must follow."""
+    schema = {
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "oneOf": [{}, {"additionalItems": {"maxItems": 1}, "items": [{"uniqueItems": True}]}],
+    }
+    matcher = compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER).matcher()
+    text = b'[[{"": 0.5E5, '
+    for byte in text:
+        matcher.advance(byte)
+    whole = text + matcher.shortest_completion()
+    assert Judge(schema, formats=False).accepts(whole.decode()) is True
+
+
 LEFT_WRONG: list[tuple[str, Any, dict[str, bool]]] = [
     (
         "the condition failed, so it has evaluated nothing",
