@@ -11,8 +11,8 @@ lead to either, and is left to the matcher:
                                          ^-- not near: nobody looks in here
 
 A shape is expanded if one of its literals is near, or is a negation, or where schemas have been put together
-and automata are large. Of other schemas only the scalars are looked at (`settle`): where several facts meet,
-their automaton may be too large.
+and automata are large. Of other schemas only the scalars are looked at (`settle`): where several facts meet, or
+numbers are multiples of one with many digits, their automaton may be too large.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +29,7 @@ from grammars.json_schema.literals import Among, Either, Literal, Says, Shape
 from grammars.json_schema.nodes import Writer
 from grammars.json_schema.outline import Facts, Speech
 from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
-from grammars.json_schema.sizes import Together, may_be_large
+from grammars.json_schema.sizes import Together, has_large_step, may_be_large
 from grammars.json_schema.structures import Structure
 from grammars.json_schema.values import Items, Members
 
@@ -283,7 +283,7 @@ def _own(facts: Facts) -> _Told:
     many = 2 * any(_is_much(facts[name]) for name in ("enum", "const") if name in facts)
     return _Told(
         len(_OF_TEXTS & facts.keys()) + many,
-        len(_OF_NUMBERS & facts.keys()) + many,
+        len(_OF_NUMBERS & facts.keys()) + many + has_large_step(facts),
         not _NEGATING.isdisjoint(facts) or "oneOf" in facts,
     )
 

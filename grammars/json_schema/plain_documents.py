@@ -16,7 +16,7 @@ from constrained.errors import GrammarError
 from grammars.json_schema import texts
 from grammars.json_schema.documents import Document
 from grammars.json_schema.forms import Form
-from grammars.json_schema.sizes import may_be_large
+from grammars.json_schema.sizes import has_large_step, may_be_large
 
 _LONG = 50_000  # characters of a document: constants of a shorter one make no large automaton by themselves
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
@@ -43,6 +43,8 @@ def _are_small(counting: Sequence[tuple[Form, dict[str, Any]]], together: bool) 
         for _, schema in counting:
             if "pattern" in schema:
                 texts.matching(schema["pattern"])
+        if any(has_large_step(schema) for _, schema in counting):
+            return False
         if not together and not any(form.meeting for form, _ in counting):
             return True
         bounds = (schema[name] for _, schema in counting for name in _BOUNDS if name in schema)

@@ -43,6 +43,11 @@ def may_be_large(schemas: Iterable[Facts]) -> bool:
     return _product(parts.items()) > _SMALL
 
 
+def has_large_step(facts: Facts) -> bool:
+    """Could the automaton of a `multipleOf` be too large by itself?"""
+    return "multipleOf" in facts and scaled(as_decimal(facts["multipleOf"]))[0] * _ROWS_OF_BOUNDS > _SMALL
+
+
 def _product(parts: Iterable[tuple[_Fact, int]]) -> int:
     """The most rows of an automaton of all these facts, as far as that is not too many."""
     longest, product = 1, 1

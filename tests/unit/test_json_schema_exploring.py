@@ -39,6 +39,13 @@ def test_too_many_alternatives_are_refused_in_time(around: Any) -> None:
         written(around(LARGE))
 
 
+@pytest.mark.parametrize("around", AROUND.values(), ids=AROUND.keys())
+@pytest.mark.parametrize("step", [123456.789, 1_000_003], ids=str)
+def test_multiples_of_a_number_with_many_digits_are_refused_in_time(around: Any, step: float) -> None:
+    with pytest.raises(LimitExceeded, match=f"multipleOf {step} needs an automaton"):
+        written(around({"multipleOf": step}))
+
+
 EMAIL, REGEX = {"type": "string", "format": "email"}, {"format": "regex"}  # too large together
 
 
