@@ -28,10 +28,10 @@ from constrained.deadline import look
 from constrained.finishing import Finishing
 from constrained.grammar import Completion, Control, Switch, Terminal
 from constrained.leaps import Leaper, Place
-from constrained.rests import Rest
+from constrained.rests import Rest, below
 from constrained.states import State, States
 from constrained.vocabulary.vocabulary import Vocabulary
-from constrained.written import NEVER, Written, below
+from constrained.written import NEVER, Written
 
 WORK = 3_000  # places looked at in one search
 DETOUR = 3  # tokens after which it pays to find a place's own bound

@@ -24,7 +24,7 @@ from constrained.automata.dfa import DEAD, REFUSES, Dfa
 from constrained.deadline import look
 from constrained.errors import LimitExceeded
 from constrained.grammar import Captured, Completion, Control, Fresh, Sequence, Switch, Symbol, Terminal
-from constrained.rests import Recall, Rest
+from constrained.rests import Recall, Rest, below
 from constrained.states import State, States
 
 STATE_LIMIT = 20_000  # states looked at for a captured text that is not refused
@@ -213,17 +213,7 @@ class Finishing:
 
     def _length_of_rest(self, rest: Rest) -> int:
         """The length of the shortest completion of `rest`, or up to where a capture ends."""
-        todo = [rest]
-        while todo:
-            one = todo[-1]
-            below = _below(one)
-            unknown = [part for part in below if part not in self._rests]
-            if unknown:
-                todo.extend(unknown)
-                continue
-            self._rests[one] = sum(map(length, self._own(one))) + min((self._rests[part] for part in below), default=0)
-            todo.pop()
-        return self._rests[rest]
+        return _cheapest(rest, self._rests, _below, lambda one: sum(map(length, self._own(one))))
 
     def _own(self, rest: Rest) -> Iterator[Completion]:
         """A shortest completion of the first symbol of `rest`, of a text that has ended: of what follows it."""
@@ -237,9 +227,9 @@ class Finishing:
                 yield self._symbols.of_symbol(symbol, rest.beside)
 
     def _of_rest(self, rest: Rest) -> Iterator[Completion]:
-        while below := _below(rest):
+        while parts := _below(rest):
             yield from self._own(rest)
-            rest = min(below, key=self._length_of_rest)
+            rest = min(parts, key=self._length_of_rest)
 
     # ------------------------------------------------------------------ captures
 
@@ -317,22 +307,29 @@ class Finishing:
 
     def _bound_of_rest(self, rest: Rest) -> int:
         """No completion of `rest` is shorter: behind a capture, what follows whatever its text."""
-        todo = [rest]
-        while todo:
-            one = todo[-1]
-            below = (one.below,) if one.below is not None else [each for each in one.forks() if each is not one]
-            unknown = [part for part in below if part not in self._bounds]
-            if unknown:
-                todo.extend(unknown)
-                continue
-            self._bounds[one] = self._bound_of(one) + min((self._bounds[part] for part in below), default=0)
-            todo.pop()
-        return self._bounds[rest]
+        return _cheapest(rest, self._bounds, below, self._bound_of)
 
     def _bound_of(self, rest: Rest) -> int:
         if isinstance(rest.symbol, Recall) and isinstance(rest.symbol.captured, Captured):
             return length(self._symbols.of_sequence(rest.symbol.captured.sketch()))
         return sum(map(length, self._own(rest)))
+
+
+def _cheapest(
+    rest: Rest, known: dict[Rest, int], parts_of: Callable[[Rest], tuple[Rest, ...]], cost: Callable[[Rest], int]
+) -> int:
+    """What the cheapest way from `rest` down costs, kept in `known`."""
+    todo = [rest]
+    while todo:
+        one = todo[-1]
+        parts = parts_of(one)
+        unknown = [part for part in parts if part not in known]
+        if unknown:
+            todo.extend(unknown)
+            continue
+        known[one] = cost(one) + min((known[part] for part in parts), default=0)
+        todo.pop()
+    return known[rest]
 
 
 def _remembers(state: State) -> bool:
@@ -345,10 +342,8 @@ def _below(rest: Rest) -> tuple[Rest, ...]:
     """What may stand below the first symbol of `rest`, in fewest captures; nothing below the end of one."""
     if isinstance(rest.symbol, Recall) and isinstance(rest.symbol.captured, Captured):
         return ()
-    if rest.below is not None:
-        return (rest.below,)
-    choices = tuple(one for one in rest.forks() if one is not rest)
-    if not rest.opaque:
+    choices = below(rest)
+    if len(choices) < 2 or not rest.opaque:
         return choices
     depths = [_open_captures(one) for one in choices]
     return tuple(one for one, depth in zip(choices, depths, strict=True) if depth == min(depths))
@@ -375,7 +370,6 @@ def _open_captures(rest: Rest) -> int:
             if one not in seen:
                 seen.add(one)
                 ends = isinstance(one.symbol, Recall) and isinstance(one.symbol.captured, Captured)
-                below = (one.below,) if one.below is not None else [each for each in one.forks() if each is not one]
-                (around if ends else here).extend(below)
+                (around if ends else here).extend(below(one))
         found, here = found + 1, around
     return found

@@ -179,6 +179,13 @@ class Fork(Rest):
         return self.choices
 
 
+def below(rest: Rest) -> tuple[Rest, ...]:
+    """What may stand below the first symbol of `rest`, or what it stands for."""
+    if isinstance(rest, Fork):
+        return rest.choices
+    return () if rest.below is None else (rest.below,)
+
+
 class Forks:
     """The forks that there are: one object for one set of lists.
 

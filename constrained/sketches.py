@@ -20,7 +20,7 @@ from constrained.automata.algebra import difference, literals
 from constrained.automata.dfa import Dfa
 from constrained.closures import Closing, Closure
 from constrained.grammar import Captured, Fresh, Seen, Terminal
-from constrained.rests import Fork, Forks, Recall, Rest
+from constrained.rests import Fork, Forks, Recall, Rest, below
 
 
 class Sketcher(Closing):
@@ -80,8 +80,7 @@ class Sketcher(Closing):
         todo = [rest]
         while todo:
             one = todo[-1]
-            below = one.forks() if isinstance(one, Fork) else () if one.below is None else (one.below,)
-            unknown = [part for part in below if part not in self._bases]
+            unknown = [part for part in below(one) if part not in self._bases]
             if unknown:
                 todo += unknown
             else:

@@ -14,7 +14,7 @@ from constrained.errors import Unsatisfiable, VocabularyError
 from constrained.finishing import Finishing
 from constrained.grammar import Completion, Control, Metered, Node, Switch, Symbol, Terminal
 from constrained.leaps import Place
-from constrained.rests import Fork, Recall, Rest
+from constrained.rests import Recall, Rest, below
 from constrained.segments import Ends, ends_of, fewest_tokens
 from constrained.states import State, States
 from constrained.vocabulary.trie import NO_TOKEN
@@ -215,10 +215,3 @@ class Written:
             return tuple(cut())
         except (Unsatisfiable, VocabularyError):
             return None
-
-
-def below(rest: Rest) -> tuple[Rest, ...]:
-    """What may stand below the first symbol of `rest`, or what it stands for."""
-    if isinstance(rest, Fork):
-        return rest.choices
-    return () if rest.below is None else (rest.below,)

@@ -25,11 +25,12 @@ from constrained.errors import GrammarError, LimitExceeded
 from grammars.json_schema import texts
 from grammars.json_schema.array_nodes import FEW_CONTAINS
 from grammars.json_schema.documents import Location
+from grammars.json_schema.forms import LENGTHS, OF_NUMBERS, OF_TEXTS
 from grammars.json_schema.literals import Among, Either, Literal, Says, Shape
 from grammars.json_schema.nodes import Writer
 from grammars.json_schema.outline import Facts, Speech
 from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
-from grammars.json_schema.sizes import Together, has_large_step, may_be_large
+from grammars.json_schema.sizes import LONG, MANY, Together, has_large_step, may_be_large
 from grammars.json_schema.structures import Structure
 from grammars.json_schema.values import Items, Members
 
@@ -40,9 +41,7 @@ _NEGATING = frozenset({"not", "if", "maxContains", "dependentSchemas"})
 _PERHAPS_WILD = _NEGATING | {"oneOf", "allOf", "dependencies", "propertyNames", "patternProperties"}
 
 # Facts of which several may make a large automaton. A negation makes one of one fact.
-_OF_TEXTS = frozenset({"pattern", "format", "contentEncoding", "minLength", "maxLength"})
-_OF_NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "format"})
-_MANY, _LONG = 64, 256  # constants; characters of one
+_OF_TEXTS = OF_TEXTS | LENGTHS
 
 # Keywords that, with others, may have a say about one member or item.
 _OVERLAPPING = frozenset({"contains", "unevaluatedProperties", "unevaluatedItems"})
@@ -51,7 +50,7 @@ _MOST_ALONE = 1000  # rows of a pattern for keys that stands alone
 _IN_PLACE = frozenset("$ref $dynamicRef $recursiveRef allOf anyOf oneOf not if dependentSchemas dependencies".split())
 _ALTERNATIVES = ({"anyOf"}, {"oneOf"})
 
-_TELLING = _OF_TEXTS | _OF_NUMBERS | _NEGATING | {"oneOf", "enum", "const", "$dynamicRef", "$recursiveRef"}
+_TELLING = _OF_TEXTS | OF_NUMBERS | _NEGATING | {"oneOf", "enum", "const", "$dynamicRef", "$recursiveRef"}
 
 
 def explore(writer: Writer, most: int) -> None:
@@ -236,7 +235,7 @@ class _Explorer:
                 told = self._told_by(location)
                 return told if positive else replace(told, negated=True)
             case Among(values, positive):
-                many = 2 * (len(values) > _MANY)
+                many = 2 * (len(values) > MANY)
                 return _Told(many, many, not positive)
             case Either(shapes):
                 return _all([self._told(one) for shape in shapes for one in shape.literals])
@@ -283,7 +282,7 @@ def _own(facts: Facts) -> _Told:
     many = 2 * any(_is_much(facts[name]) for name in ("enum", "const") if name in facts)
     return _Told(
         len(_OF_TEXTS & facts.keys()) + many,
-        len(_OF_NUMBERS & facts.keys()) + many + has_large_step(facts),
+        len(OF_NUMBERS & facts.keys()) + many + has_large_step(facts),
         not _NEGATING.isdisjoint(facts) or "oneOf" in facts,
     )
 
@@ -300,8 +299,8 @@ def _is_much(constant: Any) -> bool:
     """Are there so many constants, or so long ones, that their automaton may be large?"""
     if isinstance(constant, list):
         values = cast(list[Any], constant)
-        return len(values) > _MANY or any(isinstance(value, str) and len(value) > _LONG for value in values)
-    return isinstance(constant, str) and len(constant) > _LONG
+        return len(values) > MANY or any(isinstance(value, str) and len(value) > LONG for value in values)
+    return isinstance(constant, str) and len(constant) > LONG
 
 
 def _locations(shape: Shape) -> Iterator[Location]:

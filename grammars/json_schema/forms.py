@@ -22,11 +22,11 @@ _EAGER = frozenset(
     " patternProperties unevaluatedProperties unevaluatedItems"
     " $dynamicRef $recursiveRef $dynamicAnchor $recursiveAnchor".split()
 )
-_OF_NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "format"})
-_LENGTHS = frozenset({"minLength", "maxLength"})
-_OF_TEXTS = frozenset({"pattern", "format", "contentEncoding"})
+OF_NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "format"})
+LENGTHS = frozenset({"minLength", "maxLength"})
+OF_TEXTS = frozenset({"pattern", "format", "contentEncoding"})
 _CONSTANTS = frozenset({"enum", "const"})
-_COUNTING = _OF_NUMBERS | _LENGTHS | _OF_TEXTS | _CONSTANTS
+_COUNTING = OF_NUMBERS | LENGTHS | OF_TEXTS | _CONSTANTS
 
 # With these alone there is a value of every type: null, "", 0, [] or {}.
 _HARMLESS = frozenset(
@@ -69,8 +69,8 @@ def _form(names: frozenset[str], ordered: tuple[str, ...], dialect: Dialect) -> 
     alone = dialect.ref_overrides_siblings and "$ref" in names
     told = tuple(name for name in (("$ref",) if alone else ordered) if name in says)
     facts = frozenset(told)
-    texts = len(facts & _OF_TEXTS) + (not facts.isdisjoint(_LENGTHS)) + (not facts.isdisjoint(_CONSTANTS))
-    numbers = len(facts & _OF_NUMBERS) + (not facts.isdisjoint(_CONSTANTS))
+    texts = len(facts & OF_TEXTS) + (not facts.isdisjoint(LENGTHS)) + (not facts.isdisjoint(_CONSTANTS))
+    numbers = len(facts & OF_NUMBERS) + (not facts.isdisjoint(_CONSTANTS))
     return Form(
         checks=tuple((name, rules[name].role, rules[name].check) for name in ordered if name in rules),
         facts=told,

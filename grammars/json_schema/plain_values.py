@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from grammars.json_schema.declared import Declared
 from grammars.json_schema.documents import Location
-from grammars.json_schema.forms import form_of
+from grammars.json_schema.forms import OF_NUMBERS, OF_TEXTS, form_of
 from grammars.json_schema.limits import HEAVIEST
 from grammars.json_schema.literals import Among, Either, Says, Shape
 from grammars.json_schema.object_ways import Obj
@@ -24,8 +24,6 @@ from grammars.json_schema.values import Flag, Null, Text, value_of
 
 _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 _ENTANGLED = _REFERENCES | {"allOf", "anyOf", "oneOf", "not", "if", "enum", "const"}
-_OF_TEXTS = frozenset({"pattern", "format", "contentEncoding"})
-_OF_NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "format"})
 _OF_OBJECTS = frozenset(
     "patternProperties propertyNames minProperties maxProperties unevaluatedProperties"
     " dependencies dependentRequired dependentSchemas".split()
@@ -114,11 +112,11 @@ def _has_value_of(name: str, facts: Facts) -> bool:
     """Is there plainly a value of a type, of which only the keywords count that are about it?"""
     match name:
         case "string":
-            return _OF_TEXTS.isdisjoint(facts) and facts.get("minLength", 0) <= min(
+            return OF_TEXTS.isdisjoint(facts) and facts.get("minLength", 0) <= min(
                 facts.get("maxLength", LONGEST), LONGEST
             )
         case "number" | "integer":
-            return _OF_NUMBERS.isdisjoint(facts)
+            return OF_NUMBERS.isdisjoint(facts)
         case "array":  # the empty one
             return not facts.get("minItems") and "contains" not in facts
         case "object":  # the empty one

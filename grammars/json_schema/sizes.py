@@ -31,7 +31,7 @@ _ROWS_OF_FORMAT = {  # rounded up; 4096 for others
     **dict.fromkeys(("ipv6", "uri", "uri-reference", "iri", "iri-reference", "url"), 512),
 }
 _ROWS_OF_BOUNDS = 64
-_MANY, _LONG = 64, 256  # constants, characters of one: fewer and shorter ones stay lists
+MANY, LONG = 64, 256  # constants, characters of one: fewer and shorter ones stay lists
 
 
 def may_be_large(schemas: Iterable[Facts]) -> bool:
@@ -119,5 +119,5 @@ def _rows(facts: Facts) -> Iterator[tuple[_Fact, int]]:
         step, decimals = scaled(as_decimal(facts["multipleOf"]))
         yield ("multipleOf", (step, decimals)), step * _ROWS_OF_BOUNDS
     constants = [value.value for value in chosen(facts) or () if isinstance(value, Text)]
-    if len(constants) > _MANY or max(map(len, constants), default=0) > _LONG:
+    if len(constants) > MANY or max(map(len, constants), default=0) > LONG:
         yield ("enum", frozenset(constants)), sum(map(len, constants))
