@@ -9,10 +9,9 @@ at. Places with equal stacks and guards are one object as long as somebody holds
 goes on for ever comes back to the same place, and costs nothing.
 
 No dead ends.  Terminals always have a next one (lalr.py), but guards may forbid every text of it: with
-NAME next to NAME and nothing ignored, the second can never be read. A pair (parser state, guard) is
-*free* when each terminal of the state can be read, perhaps after ignored text, and leads to free pairs
-only: the largest set of pairs with that property is computed once. Other places are searched for a
-way to the end or to a free pair; where none is found within `_SEARCH` places, they are left out.
+NAME next to NAME and nothing ignored, the second can never be read. Most pairs of a parser state and a
+guard are *free* of that (free.py). Other places are searched for a way to the end or to a free pair;
+where none is found within `_SEARCH` places, they are left out.
 """
 
 import heapq
@@ -25,23 +24,22 @@ from constrained.automata.dfa import Dfa
 from constrained.automata.walk import Nodes, Words
 from constrained.completion import text_by_label
 from constrained.deadline import look
-from constrained.errors import LimitExceeded, Unsatisfiable
+from constrained.errors import Unsatisfiable
 from constrained.finishing import joined, length, text_of
 from constrained.grammar import Completion, Control, Switch
 from constrained.grammar import Sequence as Symbols
 from constrained.reaching import KindWalker, Reaching
 from grammars.enclosed import Enclosure
 from grammars.lark.endings import Ahead
+from grammars.lark.free import free_pairs
 from grammars.lark.lalr import Stack, Tables
 from grammars.lark.lookahead import END
 from grammars.lark.reach import Reach
 from grammars.lark.scanner import Guard, Lexing, Outcome, Scanner
 
-_PAIRS = 20_000  # of parser state and guard
 _KNOWN = 50_000  # places remembered to be alive or not
 _SEARCH = 3_000  # places looked at for a way to the end
 
-Pair = tuple[int, Guard]
 Spot = tuple[Stack, Guard]
 
 
@@ -75,7 +73,7 @@ class Machine:
         ] = {}
         self._known: dict[Spot, bool] = {}
         self._texts: dict[Lexing, Mapping[int, bytes]] = {}
-        self._free = self._free_pairs()
+        self._free = free_pairs(tables, (tables.start.state, self._first), ignored, controls.keys(), self.lexing)
         self._free_after = {
             (name, left)
             for name, states in tables.shifts.items()
@@ -254,51 +252,6 @@ class Machine:
                 yield name, left
         for name in viable & self.controls.keys():
             yield name, None
-
-    def _free_pairs(self) -> set[Pair]:
-        """The pairs from which every sentence can be written down."""
-        leads: dict[Pair, dict[str, set[Guard]]] = {}
-        todo: list[Pair] = [(self.tables.start.state, self._first)]
-        for pair in todo:
-            look()
-            if pair in leads:
-                continue
-            if len(leads) > _PAIRS:
-                raise LimitExceeded(f"more than {_PAIRS} pairs of parser state and guard", hint='lexer="dynamic"')
-            state, guard = pair
-            found: dict[str, set[Guard]] = {
-                name: {None} for name in self.controls if name in self.tables.accepts[state]
-            }
-            for name, left in self.lexing(state, guard).outcomes:
-                found.setdefault(name, set()).add(left)
-            leads[pair] = found
-            for name, lefts in found.items():
-                states = {state} if name in self.ignored else self.tables.shifts[name]
-                todo.extend((target, left) for target in states for left in lefts)
-        free = set(leads)
-        while True:
-            bound = {pair for pair in free if not self._is_free(pair, leads, free)}
-            if not bound:
-                return free
-            free -= bound
-
-    def _is_free(self, pair: Pair, leads: dict[Pair, dict[str, set[Guard]]], free: set[Pair]) -> bool:
-        """Can all terminals of the pair's state be read, each in a way that leads to free pairs only?"""
-        look()
-        state, _ = pair
-        wanted = set(self.tables.accepts[state]) - {END} - self.ignored
-        seen = {pair}
-        todo = [pair]
-        while todo and wanted:
-            found = leads[todo.pop()]
-            wanted -= {name for name in wanted & found.keys() if self._leads_on(name, found[name], free)}
-            more = {(state, left) for name in self.ignored & found.keys() for left in found[name]} - seen
-            seen |= more
-            todo.extend(more)
-        return not wanted
-
-    def _leads_on(self, name: str, lefts: set[Guard], free: set[Pair]) -> bool:
-        return any(all((target, left) in free for target in self.tables.shifts[name]) for left in lefts)
 
 
 class Place(Reaching):

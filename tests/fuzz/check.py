@@ -25,7 +25,7 @@ from tests.conformance.json_schema.acceptance import accepts, byte_vocabulary, w
 from tests.fuzz import walks
 from tests.fuzz.judge import Judge
 from tests.fuzz.mutate import mutated
-from tests.fuzz.schemas import instance
+from tests.fuzz.values import instance
 
 TO_THE_LETTER = JsonSchemaOptions(
     key_order="any", additional_properties="schema", formats="annotate", decimal_integers=True

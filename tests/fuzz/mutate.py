@@ -7,7 +7,7 @@ small change of it often lies just outside, or just inside another branch.
 from random import Random
 from typing import Any
 
-from tests.fuzz.schemas import NAMES, SCALARS, instance
+from tests.fuzz.values import NAMES, SCALARS, instance
 
 
 def mutated(value: Any, random: Random) -> Any:

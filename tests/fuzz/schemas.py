@@ -1,4 +1,4 @@
-"""Random schemas and random instances, small enough to meet each other.
+"""Random schemas, small enough that what they say meets.
 
 Every keyword that restricts anything occurs, in any combination. Alphabets are tiny on purpose: with
 three keys and three letters, patterns overlap, branches of oneOf share instances, an enum meets a
@@ -12,8 +12,8 @@ from random import Random
 from typing import Any
 
 from grammars.json_schema.dialects import DIALECTS, Dialect
+from tests.fuzz.values import NAMES, instance
 
-NAMES = ("a", "b", "ab", "ba", "é")
 PATTERNS = (
     *("^a", "b$", "a", "^b*$", "^[ab]$", "^.{2}$", "^(a|é)+$", "[^a]", "^$", "é"),
     *("^(?!a)", "^(?=.*b)a", "a(?!b)", "^[ab]{1,3}$", "(?:ab|ba)+$", "^a?b?$"),
@@ -23,34 +23,7 @@ FORMATS = (
     *("date-time", "duration", "hostname", "ipv6", "uri", "uri-reference", "uri-template", "regex"),
     *("idn-email", "idn-hostname", "iri", "iri-reference", "relative-json-pointer", "byte", "float"),
 )
-SCALARS = (None, True, False, 0, 1, 2, 3, -1, 10, 0.5, 1.5, -0.5, 1.0, 0.1, "", "a", "b", "ab", "aa", "bab", "é", '"\\')
-ARRAYS = ([], [0], [1], ["a"], [0, 0], [0, 1], ["a", "b"], [[]], [None, True, "a"], [1, "a", 1], [0.5])
-OBJECTS = (
-    {},
-    {"a": 0},
-    {"a": "a"},
-    {"b": 1},
-    {"a": 1, "b": 1},
-    {"a": {}, "ab": []},
-    {"é": None},
-    {"a": 0, "b": "b", "ab": 2},
-    {"a": {"a": 1}},
-)
 TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
-
-
-def instance(random: Random, depth: int = 2) -> Any:
-    """A random JSON value."""
-    kind = random.random()
-    if kind < 0.45 or depth == 0:
-        return random.choice(SCALARS)
-    if kind < 0.55:
-        return random.choice(ARRAYS)
-    if kind < 0.65:
-        return random.choice(OBJECTS)
-    if kind < 0.8:
-        return [instance(random, depth - 1) for _ in range(random.randrange(4))]
-    return {random.choice(NAMES): instance(random, depth - 1) for _ in range(random.randrange(4))}
 
 
 def document(random: Random) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import json
 from decimal import Decimal
-from itertools import permutations, product
+from itertools import permutations
 from random import Random
 from typing import Any
 
@@ -209,48 +209,6 @@ def test_large_and_small_constants_are_written_as_programs_do(constant: str):
     assert not accepts(grammar, constant + "0")
 
 
-def test_unique_items_may_be_numbers_with_exponents():
-    grammar = compile_json_schema({"uniqueItems": True}, byte_vocabulary(), TO_THE_LETTER)
-    assert accepts(grammar, "[1e300, 2, [1e3, 2e-999], 3]")
-    assert accepts(grammar, "[1, 1E3, 1.5e-7]")
-    assert not accepts(grammar, "[1000, 1E3]")
-    assert not accepts(grammar, "[1e2, 100]")
-    assert not accepts(grammar, "[1e300, 1" + "0" * 300 + "]")
-
-
-@pytest.mark.parametrize("decimal", [False, True])
-def test_unique_items_are_counted_by_value_and_not_by_spelling(decimal: bool):
-    options = JsonSchemaOptions(decimal_integers=decimal)
-    grammar = compile_json_schema({"enum": [[0, 1], [0]], "uniqueItems": True}, byte_vocabulary(), options)
-    assert accepts(grammar, "[0, 1]")
-    assert accepts(grammar, "[0]")
-    twice = {"type": "array", "items": {"type": "number", "minimum": 1, "maximum": 1}, "uniqueItems": True}
-    with pytest.raises(Unsatisfiable):
-        compile_json_schema({**twice, "minItems": 2}, byte_vocabulary(), options)
-
-
-def test_an_open_object_inside_a_unique_item_is_closed():
-    """Its key is captured, inside the captured item: an end of the key leaves the item to be ended."""
-    matcher = compile_json_schema({"uniqueItems": True, "type": "array"}, byte_vocabulary(), TO_THE_LETTER).matcher()
-    for byte in b"[[[[126e120, {":
-        matcher.advance(byte)
-    assert matcher.shortest_completion() == b"}]]]]"
-
-
-def test_a_key_that_has_come_is_continued_where_it_is_unknown_what_follows():
-    """The object is inside of an item that may have to come again, so nobody knows how much must follow."""
-    schema = {
-        "$schema": "http://json-schema.org/draft-04/schema#",
-        "oneOf": [{}, {"additionalItems": {"maxItems": 1}, "items": [{"uniqueItems": True}]}],
-    }
-    matcher = compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER).matcher()
-    text = b'[[{"": 0.5E5, '
-    for byte in text:
-        matcher.advance(byte)
-    whole = text + matcher.shortest_completion()
-    assert Judge(schema, formats=False).accepts(whole.decode()) is True
-
-
 LEFT_WRONG: list[tuple[str, Any, dict[str, bool]]] = [
     (
         "the condition failed, so it has evaluated nothing",
@@ -313,70 +271,6 @@ def test_negated_formats_leave_out_only_what_no_validator_takes_for_valid():
         else:
             with pytest.raises(Unsatisfiable):
                 compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
-
-
-HOLDING_ARRAYS: list[tuple[str, Any]] = [
-    (
-        "not of items, and oneOf with contains beside arrays",
-        {
-            "not": {"items": {"const": 0.5}, "dependentRequired": {"ba": ["ab"]}},
-            "oneOf": [{"contains": {}}, {"enum": [{"a": 1}, [0, 0]]}],
-        },
-    ),
-    ("oneOf with contains beside arrays", {"oneOf": [{"contains": {"const": 0}}, {"enum": [[0, 0], [0.5], []]}]}),
-    ("not of items beside contains", {"not": {"items": {"const": 0.5}}, "contains": {"const": 0.5}}),
-    (
-        "not of arrays beside contains",
-        {"not": {"enum": [[0, 0], [0.5, 0]]}, "contains": {"const": 0}, "maxContains": 1},
-    ),
-    (
-        "more contains than items, of which one item serves several",
-        {
-            "maxItems": 2,
-            "allOf": [{"contains": {"minimum": one}} for one in (0, 0.1, 0.5, 0.6)] + [{"contains": {"const": 0}}],
-        },
-    ),
-    (
-        "likewise where items must differ, and one must not be right",
-        {
-            "uniqueItems": True,
-            "not": {"items": {"const": 1}, "maxItems": 2},
-            "allOf": [{"contains": one} for one in ({}, {"minimum": 0.5}, {"maximum": 0.5}, {"not": {"const": 1}}, {})],
-        },
-    ),
-    ("not of both", {"not": {"anyOf": [{"items": {"const": 0}}, {"enum": [[0, 0.5]]}, {"contains": {"const": 1}}]}}),
-    (
-        "not of contains beside arrays",
-        {"not": {"contains": {"const": 0.5}}, "oneOf": [{"const": [0]}, {"maxItems": 2}]},
-    ),
-]
-
-
-@pytest.mark.parametrize("schema", [case[1] for case in HOLDING_ARRAYS], ids=[case[0] for case in HOLDING_ARRAYS])
-def test_all_short_arrays_are_told_apart_where_negations_meet_contains_and_enumerated_arrays(schema: dict[str, Any]):
-    schema = {"$schema": "https://json-schema.org/draft/2019-09/schema", **schema}
-    grammar = compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
-    judge = Judge(schema, formats=False)
-    arrays = [list(items) for length in range(4) for items in product((0, 0.5, 1), repeat=length)]
-    verdicts: set[bool | None] = set()
-    for value in [*arrays, {}, {"a": 1}, {"ba": 1}, {"ba": 1, "ab": 1}, 0.5]:
-        verdicts.add(valid := judge.accepts(written(value)))
-        assert accepts(grammar, written(value)) is valid, value
-    assert verdicts == {True, False}
-
-
-def test_values_that_a_full_count_forbids_are_none_for_items_that_must_differ():
-    """Items of two values, one of which `not` of `contains` takes away: there are no two different ones."""
-    items = {"type": "array", "items": {"enum": [0, None]}, "uniqueItems": True, "minItems": 2}
-    with pytest.raises(Unsatisfiable):
-        compile_json_schema({**items, "not": {"contains": {"const": None}}}, byte_vocabulary(), TO_THE_LETTER)
-    grammar = compile_json_schema({**items, "contains": {"const": None}, "maxContains": 1}, byte_vocabulary())
-    assert accepts(grammar, "[0, null]")
-    assert not accepts(grammar, "[0]")
-    some = {**items, "items": {"enum": [0, 1, None]}, "not": {"contains": {"const": None}}}
-    grammar = compile_json_schema(some, byte_vocabulary(), TO_THE_LETTER)
-    assert accepts(grammar, "[1, 0]")
-    assert not accepts(grammar, "[1, null]")
 
 
 # What branches say, and what stands around them
