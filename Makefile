@@ -42,8 +42,12 @@ check: $(DEV)
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports --no-logo
 
+# In two processes, of which each takes whole files: half of the time, and the same tests. More of them start more
+# servers and load more models than they save. What both would compile at once is compiled before.
+WORKERS ?= 2
 pytest: $(DEV) tokenizers
-	$(BIN)/python -m pytest
+	$(BIN)/python -c 'import constrained; constrained.warm_up()'
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # A tokenizer that cannot be fetched is said here and again as the reason of each skipped test.
 tokenizers: $(DEV)

@@ -23,6 +23,7 @@ HOSTILE = (
     {"type": "object", "minProperties": 3000, "propertyNames": {"pattern": "^[ab]{12}$"}},
     {"type": "array", "allOf": [{"contains": {"const": f"x{number}"}} for number in range(40)]},
 )
+Breaking = tuple[Server, Path]  # and the file that tells it how
 SHORT = {"messages": [USER], "max_tokens": 2}
 
 # A server that breaks when it is told to: by what the file at sys.argv[1] says, once.
@@ -75,17 +76,26 @@ sys.exit(cli.main())
 """
 
 
-@pytest.fixture
-def order(tmp_path: Path) -> Path:
-    return tmp_path / "order"
+@contextlib.contextmanager
+def breaking(model: Path, folder: Path) -> Iterator[Breaking]:
+    order = folder / "order"
+    flags = ("--model", str(model), "--context", "50000", "--drain", "1.5", "--compile-timeout", "3")
+    with Server(*flags, log=folder / "log", program=("-c", BREAKING, str(order))) as server:
+        yield server, order
+
+
+@pytest.fixture(scope="module")
+def fragile(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Breaking]:
+    """For tests after which it must go on, until it is told to stop."""
+    with breaking(tiny_model, tmp_path_factory.mktemp("fragile")) as made:
+        yield made
+        assert made[0].stop() == 0
 
 
 @pytest.fixture
-def fragile(tiny_model: Path, order: Path, tmp_path: Path) -> Iterator[Server]:
-    program = ("-c", BREAKING, str(order))
-    flags = ("--model", str(tiny_model), "--context", "50000", "--drain", "1.5", "--compile-timeout", "3")
-    with Server(*flags, log=tmp_path / "log", program=program) as server:
-        yield server
+def doomed(tiny_model: Path, tmp_path: Path) -> Iterator[Breaking]:
+    with breaking(tiny_model, tmp_path) as made:
+        yield made
 
 
 def endless(path: str) -> dict[str, Any]:
@@ -118,9 +128,10 @@ def rest(response: Any) -> list[tuple[str | None, Any]]:
 
 
 @pytest.mark.parametrize("what", ["pass", "engine"])
-def test_a_failure_is_told_in_every_stream_and_the_server_goes_on(fragile: Server, order: Path, what: str) -> None:
+def test_a_failure_is_told_in_every_stream_and_the_server_goes_on(fragile: Breaking, what: str) -> None:
+    server, order = fragile
     with contextlib.ExitStack() as stack:
-        streams = [begin(fragile, stack, path) for path in (CHAT, RESPONSES, MESSAGES)]
+        streams = [begin(server, stack, path) for path in (CHAT, RESPONSES, MESSAGES)]
         order.write_text(what)
         chat, responses, messages = map(rest, streams)
     error = chat[-1][1]["error"]
@@ -135,31 +146,32 @@ def test_a_failure_is_told_in_every_stream_and_the_server_goes_on(fragile: Serve
     assert failed["response"]["error"]["message"] == "the server failed: RuntimeError"
     assert messages[-1][0] == "error"
     assert messages[-1][1]["error"]["type"] == "api_error"
-    assert fragile.post(CHAT, SHORT).status == 200
-    assert fragile.get("/health").body == {"status": "ok", "pending": 0}
-    assert fragile.stop() == 0
+    assert server.post(CHAT, SHORT).status == 200
+    assert server.get("/health").body == {"status": "ok", "pending": 0}
 
 
-def test_a_grammar_that_never_stops_thinking_about_a_token_ends_alone(fragile: Server, order: Path) -> None:
+def test_a_grammar_that_never_stops_thinking_about_a_token_ends_alone(fragile: Breaking) -> None:
+    server, order = fragile
     with contextlib.ExitStack() as stack:
-        stream = begin(fragile, stack, CHAT)
+        stream = begin(server, stack, CHAT)
         order.write_text("think")
-        refused = fragile.post(CHAT, {"messages": [USER], "structured_outputs": {"choice": ["yes!", "no!"]}})
+        refused = server.post(CHAT, {"messages": [USER], "structured_outputs": {"choice": ["yes!", "no!"]}})
         assert (refused.status, refused.body["error"]["type"]) == (400, "invalid_request_error")
         assert "takes more than 3 seconds" in refused.body["error"]["message"]
         for _ in range(40):  # and it is still thinking
             assert stream.readline()
         order.unlink()
-    assert fragile.post(CHAT, SHORT).status == 200
+    assert server.post(CHAT, SHORT).status == 200
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processor time is read from /proc")
-def test_hostile_schemas_are_given_up_and_hold_up_nobody(fragile: Server) -> None:
+def test_hostile_schemas_are_given_up_and_hold_up_nobody(fragile: Breaking) -> None:
+    server, _ = fragile
     with contextlib.ExitStack() as stack:
-        stream = begin(fragile, stack, CHAT)
+        stream = begin(server, stack, CHAT)
         pool = stack.enter_context(ThreadPoolExecutor(2))
         bodies = [{"messages": [USER], "max_tokens": 3000, "structured_outputs": {"json": one}} for one in HOSTILE]
-        answers = [pool.submit(fragile.post, CHAT, body) for body in bodies]
+        answers = [pool.submit(server.post, CHAT, body) for body in bodies]
         while not all(answer.done() for answer in answers):
             assert stream.readline()
         for answer in answers:
@@ -168,34 +180,36 @@ def test_hostile_schemas_are_given_up_and_hold_up_nobody(fragile: Server) -> Non
             assert refused.body["error"]["param"] in ("structured_outputs.json", None)
     until = time.monotonic() + 60
     while True:  # until no thread thinks on
-        before = fragile.processor_seconds
+        before = server.processor_seconds
         time.sleep(0.5)
-        if fragile.processor_seconds - before < 0.1:
+        if server.processor_seconds - before < 0.1:
             break
         assert time.monotonic() < until
 
 
-def test_without_an_engine_everybody_is_told_and_the_process_ends_with_an_error(fragile: Server, order: Path) -> None:
+def test_without_an_engine_everybody_is_told_and_the_process_ends_with_an_error(doomed: Breaking) -> None:
+    server, order = doomed
     with contextlib.ExitStack() as stack:
-        stream = begin(fragile, stack, CHAT)
+        stream = begin(server, stack, CHAT)
         order.write_text("for good")
         error = rest(stream)[-1][1]["error"]
     assert error["type"] == "server_error"
-    assert fragile.process.wait(30) == EXIT
-    assert "there is no engine any more" in fragile.log.read_text()
+    assert server.process.wait(30) == EXIT
+    assert "there is no engine any more" in server.log.read_text()
 
 
-def test_what_is_short_is_finished_when_the_server_is_told_to_stop_and_what_is_long_is_told(fragile: Server) -> None:
+def test_what_is_short_is_finished_when_the_server_is_told_to_stop_and_what_is_long_is_told(doomed: Breaking) -> None:
+    server, _ = doomed
     with contextlib.ExitStack() as stack:
-        long = begin(fragile, stack, CHAT)
+        long = begin(server, stack, CHAT)
         began = time.monotonic()
-        fragile.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal.SIGTERM)
         events = rest(long)
         took = time.monotonic() - began
     error = events[-1][1]["error"]
     assert error["code"] == "shutting_down"
     assert len(events) > 10  # it was given time
-    assert fragile.process.wait(30) == 0
+    assert server.process.wait(30) == 0
     assert took < 30
 
 
