@@ -50,7 +50,8 @@ class Loaded:
         self.vocabulary = vocabulary_of(self.model, self.tokenizer)
 
     def engine(self, **settings: Any) -> BatchEngine:
-        return BatchEngine(self.model, self.tokenizer, **{"max_batch": ROWS, **settings})
+        asked: dict[str, Any] = {"max_batch": ROWS, **settings}
+        return BatchEngine(self.model, self.tokenizer, **asked)
 
     def prompt(self, text: str) -> list[int]:
         return chat_ids(self.tokenizer, [{"role": "user", "content": text}])
@@ -74,8 +75,8 @@ def compared(
 ) -> Iterator[Row]:
     """Two batches that take turns, step by step: one constrained, one free. They ran before: masks have been met."""
     grammars = long_answers(vocabulary)
-    for _ in range(2):
-        times = turns(engines, prompts, grammars, steps)
+    turns(engines, prompts, grammars, steps)
+    times = turns(engines, prompts, grammars, steps)
     ratios = [constrained / free for constrained, free in zip(*times, strict=True)]
     yield row(f"{what}: {ROWS} free rows, a step", times[1])
     ratio = statistics.median(ratios)
@@ -124,7 +125,7 @@ def masks(runs: int) -> Iterator[Row]:
         answers = guides.collect(rows)
         while len(answers) < len(rows):  # the first time, masks may be late
             answers |= guides.collect(rows)
-        pack([answers[uid].mask for uid in rows], vocabulary.size)
+        pack([guide.mask for uid in rows if isinstance(guide := answers[uid], Guide)], vocabulary.size)
 
     ask()
     yield measure("masks of 32 rows, met before", ask, runs=runs)
@@ -154,7 +155,7 @@ def calls(loaded: Loaded, count: int, *, fast_forward: bool, costs: Costs | None
     """All tools called, eight at a time: microseconds of processor time, and how that came about."""
     engine = loaded.engine()
     if costs is not None:
-        engine._schedule.costs = costs
+        engine._schedule.costs = costs  # pyright: ignore[reportPrivateUsage]  # they are found out, never set
     for name, schema in list(TOOLS.items())[:count]:
         grammar = compile_json_schema(schema, loaded.vocabulary)
         prompt = loaded.prompt(f"Arguments for {name}, please.")
@@ -167,7 +168,8 @@ def calls(loaded: Loaded, count: int, *, fast_forward: bool, costs: Costs | None
         said = sum(isinstance(event, TokenEvent) for event in engine.step())
         tokens, steps = tokens + said, steps + (said > 0)
     spent = time.process_time() - before
-    note = f"{tokens} tokens in {steps} steps, base {engine._schedule.costs.base:.1f}"
+    base = engine._schedule.costs.base  # pyright: ignore[reportPrivateUsage]
+    note = f"{tokens} tokens in {steps} steps, base {base:.1f}"
     engine.close()
     return spent * 1e6, note
 

@@ -85,7 +85,7 @@ def _grammar_rows(count: int, compiled: float, followed: float) -> Iterator[Row]
     yield _row("a compiled grammar after one text", followed, f"mean of {count} tools", grammars=count)
 
 
-def _row(what: str, megabytes: float, note: str, **facts: int) -> Row:
+def _row(what: str, megabytes: float, note: str, **facts: float) -> Row:
     """A row without times."""
     return Row(what, 1, 0.0, 0.0, 0.0, f"{megabytes:.3f} MB. {note}", {"megabytes": round(megabytes, 4), **facts})
 

@@ -114,7 +114,9 @@ def rows(size: Size) -> Iterator[Row]:
     outcomes: dict[str, Counter[str]] = {}
     times: dict[tuple[str, str], list[float]] = {}
     with contextlib.ExitStack() as stack:
-        engines = [Engine(name, python, tokenizer.token_to_id(EOS)) for name, python in pythons().items()]
+        eos = tokenizer.token_to_id(EOS)
+        assert eos is not None
+        engines = [Engine(name, python, eos) for name, python in pythons().items()]
         for engine in engines:
             stack.callback(engine.close)
         for request in requests:

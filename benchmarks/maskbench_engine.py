@@ -89,10 +89,12 @@ class XGrammar:
     """xgrammar, its defaults, its cache of compiled grammars on."""
 
     def __init__(self, tokenizer: str, eos: int) -> None:
-        import torch
-        import xgrammar
+        from importlib import import_module  # those two are in the other Python only
+
         from transformers import PreTrainedTokenizerFast
 
+        torch: Any = import_module("torch")
+        xgrammar: Any = import_module("xgrammar")
         torch.set_num_threads(1)
         fast = PreTrainedTokenizerFast(tokenizer_file=tokenizer)
         info = xgrammar.TokenizerInfo.from_huggingface(fast, vocab_size=len(fast), stop_token_ids=eos)

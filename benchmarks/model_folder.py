@@ -14,9 +14,6 @@ from benchmarks.harness import Size
 from benchmarks.models import llama_of
 from constrained.runtime.packaged_model import packaged_model
 
-import mlx.core as mx  # isort: skip  # after constrained.runtime, which loads a BLAS first
-from mlx.utils import tree_flatten  # isort: skip
-
 
 def model_folder(size: Size) -> Path:
     """An mlx-lm directory: full: the packaged model's."""
@@ -34,5 +31,5 @@ def _random_folder() -> tempfile.TemporaryDirectory[str]:
     config = {name: value for name, value in dataclasses.asdict(model.args).items() if value is not None}
     config["eos_token_id"] = theirs["eos_token_id"]
     (made / "config.json").write_text(json.dumps(config))
-    mx.save_safetensors(str(made / "model.safetensors"), dict(tree_flatten(model.parameters())))
+    model.save_weights(str(made / "model.safetensors"))
     return folder

@@ -14,6 +14,7 @@ from typing import Any
 
 from constrained import Vocabulary
 from constrained.runtime import chat_ids, load_model, load_tokenizer, vocabulary_of
+from constrained.runtime.evaluation import finish
 from tests.support.tokenizers import NAMES, tokenizer_path
 
 import mlx.core as mx  # isort: skip  # after constrained.runtime, which loads a BLAS first
@@ -71,7 +72,7 @@ def llama_of(size: int, *, layers: int = 2, hidden: int = 64, dtype: str = "floa
     mx.random.seed(3)
     model: Any = llama.Model(arguments)
     model.set_dtype(getattr(mx, dtype))
-    mx.eval(model.parameters())
+    finish(model.parameters())
     return model
 
 

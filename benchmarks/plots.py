@@ -4,6 +4,9 @@ Every function here takes axes and draws one question on them; `PLOTS` names the
 the background is left out, so that a picture is read on light pages and on dark ones.
 """
 
+# matplotlib leaves many of its types open.
+# pyright: reportUnknownMemberType=false
+
 import io
 import json
 import re
@@ -20,7 +23,7 @@ from benchmarks.harness import RESULTS
 INK = "#7d8590"
 COLOURS = {"constrained": "#3b82f6", "llguidance": "#d9822b", "xgrammar": "#2f9e6e"}
 PALE = {"constrained": "#93bbfa", "llguidance": "#ecc08d", "xgrammar": "#93ceb4"}
-STYLE = {
+STYLE: dict[Any, Any] = {
     "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
     "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "font.size": 9.5,
     "svg.fonttype": "path", "svg.hashsalt": "constrained",

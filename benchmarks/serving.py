@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -73,7 +73,7 @@ class Timed:
 
 
 @contextlib.contextmanager
-def other_server(model: Path, log: Path) -> Iterator[Callable[[], int]]:
+def other_server(model: Path, log: Path) -> Generator[Callable[[], int]]:
     """mlx_lm.server, which is starting; its port, once it has started."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -123,7 +123,7 @@ def _ask(port: int, body: dict[str, Any]) -> Timed:
             if not line.startswith(b"data: {"):
                 continue
             chunk = json.loads(line[6:])
-            delta = chunk["choices"][0]["delta"] if chunk["choices"] else {}
+            delta: dict[str, Any] = chunk["choices"][0]["delta"] if chunk["choices"] else {}
             if first is None and (delta.get("content") or delta.get("tool_calls")):
                 first = time.perf_counter() - began
             if chunk.get("usage"):

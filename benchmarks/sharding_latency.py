@@ -28,7 +28,7 @@ from statistics import median
 from benchmarks.harness import Row, Size, row
 from benchmarks.model_folder import model_folder
 from constrained.ranks.place import place_from
-from constrained.runtime import BatchEngine, SequenceRequest, vocabulary_of
+from constrained.runtime import BatchEngine, SequenceRequest, chat_ids, vocabulary_of
 from constrained.runtime.plan import Plan
 from constrained.runtime.rows import Outcome
 from constrained.runtime.sequence import SequenceFailed, TokenEvent
@@ -166,9 +166,7 @@ def run_rank(model: str, sharding: Sharding, count: int) -> None:
         passes, tokens, seconds = rows.passes, 0, 0.0
         for name, grammar in asked:
             text = f"Call the tool {name}."
-            prompt = ranks.loaded.tokenizer.apply_chat_template(
-                [{"role": "user", "content": text}], add_generation_prompt=True
-            )
+            prompt = chat_ids(ranks.loaded.tokenizer, [{"role": "user", "content": text}])
             engine.add(
                 SequenceRequest(prompt=prompt, constraint=grammar.matcher(), max_tokens=200, fast_forward=fast_forward)
             )

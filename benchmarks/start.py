@@ -59,6 +59,7 @@ def rows(size: Size) -> Iterator[Row]:
         path = tokenizer_path(key)
         cold: list[float] = []
         cached: list[float] = []
+        tokens = 0
         for _ in range(size.of(small=1, full=3)):
             with tempfile.TemporaryDirectory() as cache:
                 times, tokens = started(path, path, cache=cache)

@@ -15,7 +15,7 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 from typing import Any
@@ -53,8 +53,9 @@ def seconds(run: Callable[[], object]) -> float:
 def on_threads(work: list[tuple[CompiledGrammar, list[int]]], threads: int) -> float:
     """Seconds for all of them."""
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda _: None, range(threads)))  # the threads are there
-        return seconds(lambda: list(pool.map(lambda one: follow(*one), work)))
+        list(pool.map(int, range(threads)))  # the threads are there
+        grammars, texts = zip(*work, strict=True)
+        return seconds(lambda: list(pool.map(follow, grammars, texts)))
 
 
 def rows(size: Size) -> Iterator[Row]:
@@ -127,7 +128,7 @@ class Clocks:
         return self._clocked.setdefault(kernel, run)
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self) -> Generator[None]:
         """Put them into the modules that name a kernel, for as long as this lasts."""
         modules = [module for name, module in sys.modules.items() if name.startswith("constrained")]
         found = [(module, name, held) for module in modules for name, held in vars(module).items() if _is_free(held)]

@@ -43,7 +43,7 @@ from mlx_lm.generate import generate_step  # isort: skip
 
 CALLS = RESULTS / "tool_calls.calls.jsonl"
 REAL_TOOLS = "data/tool_schemas.json"  # those of real clients, where they lie beside the checkout
-WAYS: dict[str, dict[str, bool]] = {"masks only": {"fast_forward": False}, "masks and fast-forward": {}}
+WAYS = {"masks only": False, "masks and fast-forward": True}  # is the model asked for tokens that must follow?
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Counting:
 def schemas(every: int) -> dict[str, Any]:
     """The twenty tools of the tests, and every so many-th of real clients'."""
     path = find_shared(REAL_TOOLS)
-    cases = json.loads(path.read_text(encoding="utf-8")) if path else []
+    cases: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path else []
     real = {f"{case['client']}: {case['name']} {number}": case["schema"] for number, case in enumerate(cases)}
     chosen_real = dict(list(real.items())[:: max(1, every)]) if every else {}
     return {**TOOLS, **chosen_real}
@@ -111,12 +111,13 @@ def free_times(model: Any, prompt: list[int], tokens: int) -> list[float]:
 
 def calls(subject: Subject, setting: str, name: str, grammar: ToolGrammar, most: int) -> Iterator[Call]:
     """Make a call each way, beside free decoding."""
-    model, prompt = Counting(subject.model), subject.prompt(f"Call the tool {name}.")
+    model: Any = Counting(subject.model)
+    prompt = subject.prompt(f"Call the tool {name}.")
     generate(model, subject.tokenizer, prompt, grammar, max_tokens=most)  # computes the masks: a server has them
     made: dict[str, tuple[float, int, Generation]] = {}
-    for way, options in WAYS.items():
+    for way, fast_forward in WAYS.items():
         before, model.passes = time.perf_counter(), 0
-        generation = generate(model, subject.tokenizer, prompt, grammar, max_tokens=most, **options)
+        generation = generate(model, subject.tokenizer, prompt, grammar, max_tokens=most, fast_forward=fast_forward)
         made[way] = time.perf_counter() - before, model.passes, generation
     free = free_times(subject.model, prompt, max(len(generation.tokens) for *_, generation in made.values()))
     reading = 2 if len(prompt) > 1 else 1  # all but its last token, and that one with what must follow it
