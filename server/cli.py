@@ -106,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
 
     check = verbs.add_parser("check", help="say what of a JSON Schema is enforced, or why it is refused")
     check.add_argument("schema", type=Path, metavar="FILE", help="a JSON Schema, or a Lark grammar (*.lark)")
+    check.add_argument("--tokenizer", type=Path, metavar="FILE", help="a tokenizer.json; default: bytes are the tokens")
     check.add_argument("--json", action="store_true", help="print one JSON object")
     check.set_defaults(run=run_check)
     add_formats(verbs)
@@ -222,17 +223,18 @@ def run_serve(options: argparse.Namespace) -> int:
 
 
 def run_check(options: argparse.Namespace) -> int:
-    """Compile a schema or a Lark grammar, for a vocabulary of single bytes: that needs no model."""
+    """Compile a schema or a Lark grammar, for a tokenizer or for single bytes: that needs no model."""
     from grammars import compile_json_schema, compile_lark
     from grammars.lark.report import control_tokens
 
     load_kernels(say)
+    given = constrained.Vocabulary.from_tokenizer_file(options.tokenizer) if options.tokenizer else None
     try:
         if options.schema.suffix == ".lark":
             text = read_text(options.schema)
-            grammar = compile_lark(text, _letters(*control_tokens(text)))
+            grammar = compile_lark(text, given or _letters(*control_tokens(text)))
         else:
-            grammar = compile_json_schema(read_json(options.schema), _letters())
+            grammar = compile_json_schema(read_json(options.schema), given or _letters())
     except GrammarError as error:
         if options.json:
             refusal = {"kind": type(error).__name__, "message": error.message, "where": error.where, "hint": error.hint}

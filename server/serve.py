@@ -21,6 +21,7 @@ from typing import Any, cast
 
 import uvicorn
 
+from constrained import limit_memory
 from constrained.ranks.channel import EXIT
 from constrained.ranks.place import Place, place_from
 from constrained.runtime import BatchEngine, LoadedModel, SequenceEvent, load_model, vocabulary_of
@@ -65,6 +66,7 @@ def serve(settings: Settings, report: Report) -> int:
     if place is not None and not place.leads:
         Ranks(place, settings.model, settings.sharding, report)  # follows, and does not return
     sys.setswitchinterval(SWITCH)
+    limit_memory(automata=settings.automata_cache_mb << 20, masks=settings.mask_cache_mb << 20)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with _bound(settings) as listener:
         return asyncio.run(_serve(settings, listener, report, place))

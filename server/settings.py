@@ -109,6 +109,8 @@ class Settings:
     max_body_mb: int = _set(16, _positive, "the largest request, in MiB; default: 16")
     prefix_cache_mb: int = _set(1024, _natural, "memory for beginnings of prompts, in MiB; default: 1024")
     grammar_cache_mb: int = _set(1024, _positive, "memory for compiled grammars, in MiB; default: 1024")
+    automata_cache_mb: int = _set(256, _natural, "memory for automata that grammars share, in MiB; default: 256")
+    mask_cache_mb: int = _set(256, _natural, "memory for masks that grammars share, in MiB; default: 256")
     stored_responses: int = _set(1000, _natural, "kept for previous_response_id; default: 1000")
     tool_format: str | None = _set(None, _format, "how the model writes calls; default: found out", "FORMAT")
     relax_tools: bool = _set(False, _flag, "a tool whose schema is refused takes any arguments instead")

@@ -1,11 +1,13 @@
 """Every setting: as a flag, as an environment variable, and what is said of a wrong one."""
 
 import argparse
+import sys
 from dataclasses import fields
 from typing import Any
 
 import pytest
 
+from server import serve
 from server.settings import Settings, add_flags, read_settings
 
 # setting: (its text, what that means, a text that is refused; None: every text means something)
@@ -28,6 +30,8 @@ TABLE: dict[str, tuple[str, Any, str | None]] = {
     "max_body_mb": ("1", 1, "1.5"),
     "prefix_cache_mb": ("0", 0, "-5"),
     "grammar_cache_mb": ("64", 64, "0"),
+    "automata_cache_mb": ("0", 0, "-1"),
+    "mask_cache_mb": ("100", 100, "all"),
     "stored_responses": ("0", 0, "many"),
     "tool_format": ("hermes", "hermes", "no-such-format"),
     "relax_tools": ("true", True, "maybe"),
@@ -68,3 +72,15 @@ def test_a_setting_is_a_flag_and_a_variable(name: str) -> None:
 @pytest.mark.parametrize("name", ["relax_tools", "refuse_hosted_tools"])
 def test_a_switch_needs_no_value(name: str) -> None:
     assert getattr(read_settings(parsed("--" + name.replace("_", "-")), {}), name) is True
+
+
+def test_what_grammars_share_is_bounded_as_it_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, int] = {}
+    monkeypatch.setattr(serve, "limit_memory", lambda **bounds: given.update(bounds))
+    interval = sys.getswitchinterval()
+    try:
+        with pytest.raises(OSError, match=r"."):  # no such address: it is not served
+            serve.serve(Settings(host="256.0.0.1", automata_cache_mb=3, mask_cache_mb=5), print)
+    finally:
+        sys.setswitchinterval(interval)
+    assert given == {"automata": 3 << 20, "masks": 5 << 20}

@@ -3,6 +3,7 @@
 import json
 
 from tests.support.command_line import LARK, WEATHER, run
+from tests.support.tokenizers import tokenizer_path
 
 
 def test_check_says_what_is_enforced(capsys, written):
@@ -47,3 +48,23 @@ def test_check_says_where_a_lark_grammar_is_wrong(capsys, written):
     code, out, err = run(capsys, "check", written(LARK.replace(b"{1,3}", b"(?=x)"), "call.lark"))
     assert (code, out) == (1, "")
     assert "line 3, column 1" in err
+
+
+def test_check_counts_tokens_as_the_tokenizer_does(capsys, written):
+    grammar = written(b'start: "<" t ">"\nt[max_tokens=2]: /hello world/', "limited.lark")
+    code, out, err = run(capsys, "check", grammar)
+    assert (code, out) == (1, "")
+    assert "line 2, column 1" in err
+    assert "at least max_tokens=11" in err  # bytes
+    code, out, err = run(capsys, "check", grammar, "--tokenizer", str(tokenizer_path("qwen3")))
+    assert (code, out) == (1, "")
+    needed = int(err.partition("at least max_tokens=")[2].split()[0].rstrip(";.)"))
+    assert needed < 11
+    enough = written(f'start: "<" t ">"\nt[max_tokens={needed}]: /hello world/'.encode(), "limited.lark")
+    assert run(capsys, "check", enough, "--tokenizer", str(tokenizer_path("qwen3")))[0] == 0
+
+
+def test_check_says_that_a_tokenizer_is_none(capsys, written):
+    code, out, err = run(capsys, "check", written(WEATHER), "--tokenizer", written(b"{}", "tokenizer.json"))
+    assert (code, out) == (1, "")
+    assert "tokenizer.json" in err
