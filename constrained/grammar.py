@@ -49,10 +49,15 @@ class Metered(Terminal):
     whole  the same at the beginning, None if this is it
     """
 
-    automaton: Dfa
     left: int = 0
     whole: "Metered | None" = None
     _spent: "list[Metered]" = field(default_factory=list["Metered"], repr=False)
+
+    @property
+    def dfa(self) -> Dfa:
+        """The automaton; other kinds are not metered."""
+        assert isinstance(self.automaton, Dfa)
+        return self.automaton
 
     @property
     def begun(self) -> "Metered":

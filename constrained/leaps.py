@@ -131,7 +131,7 @@ class Leaper:
         here = symbol if leg.nodes is ROOT else leg.symbol
         if not isinstance(here, Metered):
             return leg
-        landings = tuple(one for one in leg.landings if self.ways.fewest(here.automaton, one[0]) < here.left)
+        landings = tuple(one for one in leg.landings if self.ways.fewest(here.dfa, one[0]) < here.left)
         return replace(leg, symbol=here.spent, landings=landings) if landings else None
 
     def into(self, rest: Rest) -> Iterator[Place] | None:
@@ -167,7 +167,7 @@ class Leaper:
         symbol, row, rest = place
         if not isinstance(symbol, Metered):
             return place
-        return (symbol.spent, row, rest) if self.ways.fewest(symbol.automaton, row) < symbol.left else None
+        return (symbol.spent, row, rest) if self.ways.fewest(symbol.dfa, row) < symbol.left else None
 
     def _opened(self, places: set[Place]) -> set[Place]:
         """`places`, and the symbols that may begin where one of them may end."""

@@ -77,9 +77,9 @@ class Metering:
                 configs.append((symbol, row, rest))
                 continue
             left = symbol if row == START else symbol.spent
-            if not left.left or self._ways.fewest(left.automaton, row) > left.left:
+            if not left.left or self._ways.fewest(left.dfa, row) > left.left:
                 continue
-            key = left.automaton, row, rest
+            key = left.dfa, row, rest
             if key not in best or best[key].left < left.left:  # whoever has more left can do all that the others can
                 best[key] = left
         configs += [(symbol, row, rest) for (_, row, rest), symbol in best.items()]
@@ -87,8 +87,8 @@ class Metering:
 
     def is_tight(self, symbol: Metered, row: int) -> bool:
         """May a token from `row` leave too few?"""
-        landings = self._ways.landings(symbol.automaton, row)
-        return any(self._ways.fewest(symbol.automaton, after) > symbol.left - 1 for after, _ in landings)
+        landings = self._ways.landings(symbol.dfa, row)
+        return any(self._ways.fewest(symbol.dfa, after) > symbol.left - 1 for after, _ in landings)
 
     def tokens(self, symbol: Metered, row: int, rest: Rest) -> tuple[Words, bool]:
         """(W,) tokens that may come; are there others, behind which stand texts that decide what follows?"""

@@ -71,7 +71,7 @@ class Steering:
         """So many tokens lead out of a symbol, by its nearest end, and through what that calls for: a byte each."""
         automaton = symbol.automaton
         if isinstance(symbol, Metered):
-            return self.fewest.leaper.ways.fewest(symbol.automaton, row)
+            return self.fewest.leaper.ways.fewest(symbol.dfa, row)
         if isinstance(automaton, Counted) or isinstance(symbol, Terminal):
             if symbol not in self._writable:
                 self._writable[symbol] = self._vocabulary.alphabet >= self.fewest.bytes_out(symbol)

@@ -50,7 +50,7 @@ class Written:
         if symbol is None:
             return self.rest(rest)
         if isinstance(symbol, Metered):
-            return self._ways.fewest(symbol.automaton, place[1]) + self.rest(rest)
+            return self._ways.fewest(symbol.dfa, place[1]) + self.rest(rest)
         if isinstance(symbol, Terminal) and isinstance(symbol.automaton, Dfa):
             ends, at = self._text_from(symbol, symbol.automaton, place[1])
             known = ends.chosen[at] != NO_TOKEN if at < len(ends.text) else True
@@ -137,7 +137,7 @@ class Written:
     def _cut_whole(self, symbol: Symbol, seen: frozenset[bytes]) -> Cut | None:
         """A shortest text of a symbol; where that has too many tokens for some terminal, another one."""
         if isinstance(symbol, Metered):
-            return self._ways.way(symbol.automaton, START)
+            return self._ways.way(symbol.dfa, START)
         cut = self._cut(lambda: self._finishing.of_symbol(symbol, seen))
         if cut is None or not self._ways.are_wanted or not isinstance(symbol, Node) or seen:
             return cut
@@ -177,7 +177,7 @@ class Written:
         if isinstance(symbol, Control):
             return tuple(self.tokens_of(symbol)[:1]) or None
         if isinstance(symbol, Metered):
-            return self._ways.way(symbol.automaton, row)
+            return self._ways.way(symbol.dfa, row)
         if isinstance(symbol, Terminal) and isinstance(symbol.automaton, Dfa):
             ends, at = self._text_from(symbol, symbol.automaton, row)
             return self._cut_of(lambda: ends.tokens(at))

@@ -1,0 +1,121 @@
+"""From a lowered copy of the sources to extension modules; run in a process of its own, from the copy's folder.
+
+    sources --lowering--> copy --mypyc--> C --depth, weak references--> C --compiler--> objects --> one library
+                                                                                          and a shim a module
+
+mypyc keeps state of the process, ends it where it finds errors, and takes half a gigabyte: so it has a process.
+
+Third-party imports are `Any` to mypy, whether they are installed or not: so every environment gives the same code.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import sysconfig
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from mypyc.build import get_cflags, include_dir, mypycify
+
+from constrained.native.depth import with_depth, write_runtime
+from constrained.native.lowering import arrays_are_any, lowered
+from constrained.native.modules import compiled
+from constrained.native.weak_references import holders, with_weak_references
+
+GROUP = "constrained_engine"
+SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
+
+_MYPY = """\
+[mypy]
+ignore_missing_imports = True
+no_site_packages = True
+follow_imports = silent
+cache_dir = .mypy_cache
+disable_error_code = import-untyped, import-not-found, misc, no-any-return, no-any-unimported, no-redef
+"""
+
+
+def main(arguments: list[str]) -> None:
+    """`arguments`: the folder to write to, the number of jobs, and the level of optimisation."""
+    out, jobs, level = arguments
+    paths = compiled(Path())
+    for path in [*Path("constrained").rglob("*.py"), *Path("grammars").rglob("*.py")]:
+        text = arrays_are_any(path.read_text("utf-8"))
+        path.write_text(lowered(text) if path.as_posix() in paths else text, "utf-8")
+    Path("mypy.ini").write_text(_MYPY)
+    extensions: list[Any] = mypycify(
+        ["--config-file", "mypy.ini", *paths], opt_level=level, debug_level="0", multi_file=True, group_name=GROUP
+    )
+    made = [(str(extension.name), [str(source) for source in extension.sources]) for extension in extensions]
+    with ThreadPoolExecutor(int(jobs)) as pool:
+        _library(made[0][1], Path(out), level, pool)
+        for done in [pool.submit(_shim, name, shim[0], Path(out)) for name, shim in made[1:]]:
+            done.result()
+
+
+def _library(sources: list[str], out: Path, level: str, pool: ThreadPoolExecutor) -> None:
+    """The library that holds all compiled code, by the objects of its C files."""
+    texts = {source: Path(source).read_text() for source in sources}
+    held: dict[str, str] = {}
+    for text in texts.values():
+        held |= holders(text)
+    runtime = write_runtime(Path("build"))
+    for source, text in texts.items():
+        if Path(source).name.startswith("__native_"):
+            texts[source] = with_depth(with_weak_references(text, held))
+    texts[str(runtime)] = runtime.read_text()
+    headers = hashlib.sha256()
+    for header in sorted(Path("build").glob("*.h")):
+        headers.update(header.read_bytes())
+    flags = [flag for flag in get_cflags(opt_level=level, debug_level="0", multi_file=True) if flag != "-Werror"]
+
+    def made(source: str) -> str:
+        digest = headers.copy()
+        digest.update(" ".join(flags).encode() + texts[source].encode())
+        target = Path("objects") / f"{Path(source).stem}-{digest.hexdigest()[:16]}.o"
+        if not target.exists():
+            target.parent.mkdir(exist_ok=True)
+            text = Path("build") / f"looking_{Path(source).name}"
+            text.write_text(texts[source])
+            _run([*_compiler(), *flags, "-c", str(text), "-o", f"{target}.part"])
+            Path(f"{target}.part").replace(target)
+        return str(target)
+
+    by_size = sorted(texts, key=lambda source: -len(texts[source]))
+    _run([*_linker(), *pool.map(made, by_size), "-o", str(out / f"{GROUP}__mypyc{SUFFIX}")])
+
+
+def _shim(name: str, source: str, out: Path) -> None:
+    """The module that Python imports by its name: it asks the library for what it is to be."""
+    made = Path("objects") / f"{name}.o"
+    made.parent.mkdir(exist_ok=True)
+    _run([*_compiler(), "-O0", "-c", source, "-o", str(made)])
+    _run([*_linker(), str(made), "-o", str(out / f"{name}{SUFFIX}")])
+
+
+def _compiler() -> list[str]:
+    said = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
+    folders = [sysconfig.get_path("include"), include_dir(), "build"]
+    return [*said.split(), "-fPIC", "-fwrapv", "-DNDEBUG", "-w", "-pthread", *(f"-I{folder}" for folder in folders)]
+
+
+def _linker() -> list[str]:
+    said = sysconfig.get_config_var("LDSHARED") or "cc -shared"
+    if "CC" in os.environ:
+        said = " ".join([os.environ["CC"], *said.split()[1:]])
+    return [*said.split(), "-pthread"]
+
+
+def _run(command: list[str]) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        sys.exit(f"no C compiler: {command[0]} is not there")
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\n{done.stderr[-4000:]}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

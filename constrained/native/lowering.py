@@ -1,0 +1,168 @@
+"""Sources as mypyc takes them: what means the same to Python, in words that mypyc compiles rightly.
+
+The text of a module goes in, its text with the same lines in the same order comes out, and some lines between them:
+- `slots` and `weakref_slot` of dataclasses go: compiled classes have slots. What is kept weakly gets the field `WEAK`,
+  which weak_references.py makes into the head of the list of its weak references.
+- A `cached_property` is computed anew at every access in a compiled class: it becomes a property over a field.
+- `ABC` as a base gives a class a `__dict__`: `metaclass=ABCMeta` says the same.
+- Generic classes and those below `threading.local` stay classes of Python, of compiled functions.
+- `NDArray[...]` is `Any`, as numpy is: an alias of it would not be a type.
+- An alias that says itself has `Any` in its place: mypyc ends there.
+- A `Final` field of a dataclass with `field(...)` loses the `Final`.
+
+Invariant: what is lowered means the same to mypy and to Python, but that frozen classes let their own methods assign.
+"""
+
+import ast
+import re
+from dataclasses import dataclass, field
+
+WEAK = "weakly_referred_by"
+
+_HEADER = (
+    "from dataclasses import field as _field; from mypy_extensions import mypyc_attr as _mypyc_attr; "
+    "from abc import ABCMeta as _ABCMeta; from typing import Any as _Any; "
+)
+
+# Whose subclasses may be interpreted: tests and front ends that are not compiled have some.
+_OPEN = frozenset(["Node", "Captured", "Closing"])
+
+# Kept weakly, though no slot says so, having a `__dict__` otherwise.
+_WEAKLY = frozenset(["Walker", "KindWalker", "Vocabulary", "Dfa"])
+
+
+@dataclass
+class _Text:
+    """The lines of a module while they are edited: numbers stay those of the source."""
+
+    lines: list[str]
+    before: dict[int, list[str]] = field(default_factory=dict[int, list[str]])  # by the index of a line
+
+    def insert(self, at: int, *lines: str) -> None:
+        """Put lines before the line of index `at`."""
+        self.before.setdefault(at, []).extend(lines)
+
+    def __str__(self) -> str:
+        out: list[str] = []
+        for at, line in enumerate(self.lines):
+            out += self.before.get(at, [])
+            out.append(line)
+        return "\n".join(out)
+
+
+def lowered(source: str) -> str:
+    """A module's text for mypyc."""
+    text = _Text(source.split("\n"))
+    tree = ast.parse(source)
+    for statement in tree.body:
+        if isinstance(statement, ast.ClassDef):
+            _class(statement, text)
+        elif isinstance(statement, ast.AnnAssign) and ast.unparse(statement.annotation) == "TypeAlias":
+            at, name = statement.lineno - 1, ast.unparse(statement.target)
+            head, equals, value = text.lines[at].partition(" = ")
+            text.lines[at] = head + equals + re.sub(rf"\b{name}\b", "_Any", value)
+    for statement in tree.body:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            at = statement.lineno - 1
+            base = "import _thread; " if "threading.local" in source else ""  # where mypy sees threading.local
+            text.lines[at] = base + _HEADER + text.lines[at]
+            break
+    return str(text)
+
+
+def arrays_are_any(source: str) -> str:
+    """A module's text, compiled or not, in which the types of arrays are `Any`."""
+    return re.sub(
+        r"\bNDArray\[[\w.]+\]",
+        "Any",
+        re.sub(r"^from numpy.typing import NDArray$", "from typing import Any", source, flags=re.MULTILINE),
+    )
+
+
+def _class(statement: ast.ClassDef, text: _Text) -> None:
+    bases = [ast.unparse(base) for base in statement.bases]
+    first = (statement.decorator_list or [statement])[0].lineno - 1
+    data = next((d for d in statement.decorator_list if ast.unparse(d).startswith("dataclass")), None)
+    weak = statement.name in _WEAKLY
+    if data is not None:
+        weak = _dataclass(data, text) or weak
+    if any(base.startswith("Generic[") or base == "threading.local" for base in bases):
+        text.insert(first, "@_mypyc_attr(native_class=False)")
+        return
+    if statement.name in _OPEN:
+        text.insert(first, "@_mypyc_attr(allow_interpreted_subclasses=True)")
+    if "ABC" in bases:
+        at = statement.lineno - 1
+        text.lines[at] = text.lines[at].replace("(ABC)", "(metaclass=_ABCMeta)")
+    body, assigned = _after_docstring(statement), _assigned(statement)
+    for member in statement.body:
+        if isinstance(member, ast.FunctionDef) and "cached_property" in map(ast.unparse, member.decorator_list):
+            _once(member, text, body, data=data is not None, assigned=member.name in assigned)
+        elif isinstance(member, ast.AnnAssign) and data is not None:
+            _final(member, text)
+        elif isinstance(member, ast.Assign) and ast.unparse(member.targets[0]) == "__slots__":
+            weak = weak or "__weakref__" in ast.unparse(member.value)
+    if weak:
+        kept = " = _field(init=False, repr=False, compare=False)" if data is not None else ""
+        text.insert(body, f"    {WEAK}: object{kept}")
+
+
+def _after_docstring(statement: ast.ClassDef) -> int:
+    """The index of the line of a class's first statement that says something."""
+    first = statement.body[0]
+    if isinstance(first, ast.Expr) and len(statement.body) > 1:
+        first = statement.body[1]
+    decorated = first.decorator_list if isinstance(first, ast.FunctionDef) else []
+    return (decorated or [first])[0].lineno - 1
+
+
+def _dataclass(decorator: ast.expr, text: _Text) -> bool:
+    """Drop what compiled classes have by themselves; are they kept weakly?"""
+    weak = False
+    if isinstance(decorator, ast.Call):
+        weak = any(keyword.arg == "weakref_slot" for keyword in decorator.keywords)
+        kept = [k for k in decorator.keywords if k.arg not in ("slots", "weakref_slot")]
+        said = ", ".join(map(ast.unparse, kept))
+        at = decorator.lineno - 1
+        text.lines[at] = f"@dataclass({said})" if said else "@dataclass"
+        if decorator.end_lineno is not None:
+            text.lines[at + 1 : decorator.end_lineno] = [""] * (decorator.end_lineno - decorator.lineno)
+    return weak
+
+
+def _assigned(statement: ast.ClassDef) -> set[str]:
+    """The attributes that a class's functions assign."""
+    attributes = (node for node in ast.walk(statement) if isinstance(node, ast.Attribute))
+    return {attribute.attr for attribute in attributes if isinstance(attribute.ctx, ast.Store)}
+
+
+def _once(member: ast.FunctionDef, text: _Text, body: int, *, data: bool, assigned: bool) -> None:
+    """A `cached_property`, as a property over a field that is not there before it is asked for."""
+    name, at = member.name, member.lineno - 1
+    kind = ast.unparse(member.returns) if member.returns else "object"
+    kept = " = _field(init=False, repr=False, compare=False)" if data else ""
+    text.insert(body, f"    _once_{name}: {kind}{kept}")
+    text.lines[member.decorator_list[0].lineno - 1] = ""
+    text.insert(
+        at,
+        "    @property",
+        f"    def {name}(self) -> {kind}:",
+        "        try:",
+        f"            return self._once_{name}",
+        "        except AttributeError:",
+        "            pass",
+        f"        self._once_{name} = self._find_{name}()",
+        f"        return self._once_{name}",
+        "",
+    )
+    if assigned:
+        setter = f"    def {name}(self, value: {kind}) -> None:"
+        text.insert(at, f"    @{name}.setter", setter, f"        self._once_{name} = value", "")
+    text.lines[at] = text.lines[at].replace(f"def {name}(", f"def _find_{name}(", 1)
+
+
+def _final(member: ast.AnnAssign, text: _Text) -> None:
+    kind = ast.unparse(member.annotation)
+    if kind.startswith("Final[") and (member.value is None or ast.unparse(member.value).startswith("field(")):
+        at = member.lineno - 1
+        text.lines[at] = re.sub(r": Final\[(.*?)\](?= =|\s*#|$)", r": \1", text.lines[at], count=1)
