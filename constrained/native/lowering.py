@@ -104,7 +104,7 @@ def _class(statement: ast.ClassDef, text: _Text) -> None:
             weak = weak or "__weakref__" in ast.unparse(member.value)
     if weak:
         kept = " = _field(init=False, repr=False, compare=False)" if data is not None else ""
-        text.insert(body, f"    {WEAK}: object{kept}")
+        text.insert(body, f"    {WEAK}: _Any{kept}")
 
 
 def _after_docstring(statement: ast.ClassDef) -> int:
