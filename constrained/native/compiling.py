@@ -19,12 +19,14 @@ from typing import Any
 
 from mypyc.build import get_cflags, include_dir, mypycify
 
+from constrained.native.data import fields_of_all
 from constrained.native.depth import with_depth, write_runtime
-from constrained.native.lowering import arrays_are_any, lowered
+from constrained.native.lowering import arrays_are_any, bases_of, lowered
 from constrained.native.modules import compiled
 from constrained.native.weak_references import holders, with_weak_references
 
 GROUP = "constrained_engine"
+TOPS = "constrained", "grammars"  # packages
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 
 _MYPY = """\
@@ -40,10 +42,7 @@ disable_error_code = import-untyped, import-not-found, misc, no-any-return, no-a
 def main(arguments: list[str]) -> None:
     """`arguments`: the folder to write to, the number of jobs, and the level of optimisation."""
     out, jobs, level = arguments
-    paths = compiled(Path())
-    for path in [*Path("constrained").rglob("*.py"), *Path("grammars").rglob("*.py")]:
-        text = arrays_are_any(path.read_text("utf-8"))
-        path.write_text(lowered(text) if path.as_posix() in paths else text, "utf-8")
+    paths = lower(Path())
     Path("mypy.ini").write_text(_MYPY)
     extensions: list[Any] = mypycify(
         ["--config-file", "mypy.ini", *paths], opt_level=level, debug_level="0", multi_file=True, group_name=GROUP
@@ -53,6 +52,22 @@ def main(arguments: list[str]) -> None:
         _library(made[0][1], Path(out), level, pool)
         for done in [pool.submit(_shim, name, shim[0], Path(out)) for name, shim in made[1:]]:
             done.result()
+
+
+def lower(folder: Path) -> list[str]:
+    """Lower the copy of the sources in a folder; the paths of the modules that are compiled."""
+    paths = compiled(folder)
+    found = sorted(path.relative_to(folder).as_posix() for top in TOPS for path in (folder / top).rglob("*.py"))
+    texts = {path: arrays_are_any((folder / path).read_text("utf-8")) for path in found}
+    tables = fields_of_all((_module(path), text) for path, text in texts.items())
+    bases = {base for path, text in texts.items() if path not in paths for base in bases_of(text)}
+    for path, text in texts.items():
+        (folder / path).write_text(lowered(text, _module(path), tables, bases) if path in paths else text, "utf-8")
+    return paths
+
+
+def _module(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def _library(sources: list[str], out: Path, level: str, pool: ThreadPoolExecutor) -> None:

@@ -1,6 +1,7 @@
 """Sources as mypyc takes them: what means the same to Python, in words that mypyc compiles rightly.
 
 The text of a module goes in, its text with the same lines in the same order comes out, and some lines between them:
+- What dataclasses have generated is written out; see data.py.
 - `slots` and `weakref_slot` of dataclasses go: compiled classes have slots. What is kept weakly gets the field `WEAK`,
   which weak_references.py makes into the head of the list of its weak references.
 - A `cached_property` is computed anew at every access in a compiled class: it becomes a property over a field.
@@ -15,7 +16,10 @@ Invariant: what is lowered means the same to mypy and to Python, but that frozen
 
 import ast
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
+
+from constrained.native.data import Field, Tables, decorator_of, methods, options_of
 
 WEAK = "weakly_referred_by"
 
@@ -24,7 +28,7 @@ _HEADER = (
     "from abc import ABCMeta as _ABCMeta; from typing import Any as _Any; "
 )
 
-# Whose subclasses may be interpreted: tests and front ends that are not compiled have some.
+# What front ends of others may have subclasses of.
 _OPEN = frozenset(["Node", "Captured", "Closing"])
 
 # Kept weakly, though no slot says so, having a `__dict__` otherwise.
@@ -50,13 +54,17 @@ class _Text:
         return "\n".join(out)
 
 
-def lowered(source: str) -> str:
-    """A module's text for mypyc."""
+def lowered(source: str, module: str, tables: Tables, bases: Collection[str]) -> str:
+    """A module's text for mypyc.
+
+    tables  the fields of all dataclasses
+    bases   the names of classes that have interpreted subclasses
+    """
     text = _Text(source.split("\n"))
     tree = ast.parse(source)
     for statement in tree.body:
         if isinstance(statement, ast.ClassDef):
-            _class(statement, text)
+            _class(statement, text, tables.get(f"{module}.{statement.name}", []), bases)
         elif isinstance(statement, ast.AnnAssign) and ast.unparse(statement.annotation) == "TypeAlias":
             at, name = statement.lineno - 1, ast.unparse(statement.target)
             head, equals, value = text.lines[at].partition(" = ")
@@ -70,6 +78,12 @@ def lowered(source: str) -> str:
     return str(text)
 
 
+def bases_of(source: str) -> set[str]:
+    """The names of the classes that a module's classes are subclasses of."""
+    classes = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef))
+    return {ast.unparse(base) for statement in classes for base in statement.bases}
+
+
 def arrays_are_any(source: str) -> str:
     """A module's text, compiled or not, in which the types of arrays are `Any`."""
     return re.sub(
@@ -79,32 +93,44 @@ def arrays_are_any(source: str) -> str:
     )
 
 
-def _class(statement: ast.ClassDef, text: _Text) -> None:
+def _class(statement: ast.ClassDef, text: _Text, fields: list[Field], open_bases: Collection[str]) -> None:
     bases = [ast.unparse(base) for base in statement.bases]
     first = (statement.decorator_list or [statement])[0].lineno - 1
-    data = next((d for d in statement.decorator_list if ast.unparse(d).startswith("dataclass")), None)
-    weak = statement.name in _WEAKLY
-    if data is not None:
-        weak = _dataclass(data, text) or weak
+    decorator = decorator_of(statement)
+    options = options_of(decorator) if decorator else {}
     if any(base.startswith("Generic[") or base == "threading.local" for base in bases):
+        _decorate(decorator, text, options)
         text.insert(first, "@_mypyc_attr(native_class=False)")
         return
-    if statement.name in _OPEN:
+    if statement.name in _OPEN or statement.name in open_bases:
         text.insert(first, "@_mypyc_attr(allow_interpreted_subclasses=True)")
     if "ABC" in bases:
         at = statement.lineno - 1
         text.lines[at] = text.lines[at].replace("(ABC)", "(metaclass=_ABCMeta)")
     body, assigned = _after_docstring(statement), _assigned(statement)
+    weak = statement.name in _WEAKLY or "weakref_slot" in options
+    if decorator:
+        _decorate(decorator, text, options | {"init": "False", "eq": "False"})
+        text.insert(body, *methods(statement, options, fields))
     for member in statement.body:
         if isinstance(member, ast.FunctionDef) and "cached_property" in map(ast.unparse, member.decorator_list):
-            _once(member, text, body, data=data is not None, assigned=member.name in assigned)
-        elif isinstance(member, ast.AnnAssign) and data is not None:
+            _once(member, text, body, data=decorator is not None, assigned=member.name in assigned)
+        elif isinstance(member, ast.AnnAssign) and decorator:
             _final(member, text)
         elif isinstance(member, ast.Assign) and ast.unparse(member.targets[0]) == "__slots__":
             weak = weak or "__weakref__" in ast.unparse(member.value)
     if weak:
-        kept = " = _field(init=False, repr=False, compare=False)" if data is not None else ""
+        kept = " = _field(init=False, repr=False, compare=False)" if decorator else ""
         text.insert(body, f"    {WEAK}: _Any{kept}")
+
+
+def _decorate(decorator: ast.expr | None, text: _Text, options: dict[str, str]) -> None:
+    """Write `@dataclass` anew, without what compiled classes have by themselves."""
+    if decorator is None:
+        return
+    said = ", ".join(f"{name}={value}" for name, value in options.items() if name not in ("slots", "weakref_slot"))
+    at, end = decorator.lineno - 1, decorator.end_lineno or decorator.lineno
+    text.lines[at:end] = [f"@dataclass({said})" if said else "@dataclass"] + [""] * (end - at - 1)
 
 
 def _after_docstring(statement: ast.ClassDef) -> int:
@@ -114,20 +140,6 @@ def _after_docstring(statement: ast.ClassDef) -> int:
         first = statement.body[1]
     decorated = first.decorator_list if isinstance(first, ast.FunctionDef) else []
     return (decorated or [first])[0].lineno - 1
-
-
-def _dataclass(decorator: ast.expr, text: _Text) -> bool:
-    """Drop what compiled classes have by themselves; are they kept weakly?"""
-    weak = False
-    if isinstance(decorator, ast.Call):
-        weak = any(keyword.arg == "weakref_slot" for keyword in decorator.keywords)
-        kept = [k for k in decorator.keywords if k.arg not in ("slots", "weakref_slot")]
-        said = ", ".join(map(ast.unparse, kept))
-        at = decorator.lineno - 1
-        text.lines[at] = f"@dataclass({said})" if said else "@dataclass"
-        if decorator.end_lineno is not None:
-            text.lines[at + 1 : decorator.end_lineno] = [""] * (decorator.end_lineno - decorator.lineno)
-    return weak
 
 
 def _assigned(statement: ast.ClassDef) -> set[str]:

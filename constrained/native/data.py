@@ -1,0 +1,139 @@
+"""What dataclasses have generated, written out: what is in the text, mypyc compiles, and calls directly.
+
+    @dataclass(frozen=True)                 @dataclass(frozen=True, init=False, eq=False)
+    class Place:                            class Place:
+        row: int                                def __init__(self, row: int, name: str = "") -> None:
+        name: str = ""                              self.row = row; self.name = name
+                                                def __eq__ ...; def __hash__ ...
+                                                row: int
+                                                name: str = ""
+
+The decorator stays for what is left: the names of the fields, `__repr__`, and that others cannot assign.
+"""
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_EMPTY = {"list": "[]", "dict": "{}", "set": "set()"}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a dataclass, in the words of the source."""
+
+    name: str
+    kind: str
+    default: str  # an expression; empty if there is none
+    factory: str  # an expression that makes the default anew; empty if there is none
+    init: bool
+    compare: bool
+
+
+Tables = dict[str, list[Field]]  # of the dataclasses of all modules, by `module.Class`
+
+
+def decorator_of(statement: ast.ClassDef) -> ast.expr | None:
+    """`@dataclass`, with or without arguments."""
+    return next((d for d in statement.decorator_list if ast.unparse(d).startswith("dataclass")), None)
+
+
+def options_of(decorator: ast.expr) -> dict[str, str]:
+    """The arguments of `@dataclass(...)`."""
+    keywords = decorator.keywords if isinstance(decorator, ast.Call) else []
+    return {str(keyword.arg): ast.unparse(keyword.value) for keyword in keywords}
+
+
+def fields_of_all(texts: Iterable[tuple[str, str]]) -> Tables:
+    """The fields of all dataclasses, inherited ones first, of modules given as (name, text)."""
+    trees = {module: ast.parse(text) for module, text in texts}
+    tables: Tables = {}
+    for module, tree in trees.items():
+        for statement in tree.body:
+            if isinstance(statement, ast.ClassDef):
+                _fields(module, statement.name, trees, tables)
+    return tables
+
+
+def _fields(module: str, name: str, trees: dict[str, ast.Module], tables: Tables) -> list[Field]:
+    key = f"{module}.{name}"
+    if key in tables or module not in trees:
+        return tables.get(key, [])
+    for statement in trees[module].body:
+        if isinstance(statement, ast.ImportFrom) and any(alias.name == name for alias in statement.names):
+            inherited = _fields(statement.module or "", name, trees, tables)
+            return [Field(f.name, "_Any", f.default, f.factory, f.init, f.compare) for f in inherited]
+        if isinstance(statement, ast.ClassDef) and statement.name == name:
+            if decorator_of(statement) is None:
+                return []
+            fields = {f.name: f for base in statement.bases for f in _fields(module, ast.unparse(base), trees, tables)}
+            fields |= {f.name: f for f in map(_field, statement.body) if f is not None}
+            tables[key] = list(fields.values())
+            return tables[key]
+    return []
+
+
+def _field(statement: ast.stmt) -> Field | None:
+    if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
+        return None
+    note = statement.annotation
+    kind = str(note.value) if isinstance(note, ast.Constant) else ast.unparse(note)
+    if kind.startswith("ClassVar"):
+        return None
+    if kind.startswith("Final["):
+        kind = kind.removeprefix("Final[")[:-1].strip("'\"")
+    value = statement.value
+    if not (isinstance(value, ast.Call) and ast.unparse(value.func) == "field"):
+        return Field(statement.target.id, kind, ast.unparse(value) if value else "", "", init=True, compare=True)
+    said = {str(keyword.arg): ast.unparse(keyword.value) for keyword in value.keywords}
+    return Field(
+        statement.target.id,
+        kind,
+        said.get("default", ""),
+        said.get("default_factory", ""),
+        init=said.get("init") != "False",
+        compare=said.get("compare") != "False",
+    )
+
+
+def methods(statement: ast.ClassDef, options: dict[str, str], fields: list[Field]) -> list[str]:
+    """The lines of the methods that `@dataclass` would generate, at the depth of a class's body."""
+    own = {member.name for member in statement.body if isinstance(member, ast.FunctionDef)}
+    lines = [] if "__init__" in own else _init(fields, post="__post_init__" in own)
+    if options.get("eq") != "False" and "__eq__" not in own:
+        lines += _eq(statement.name, [f.name for f in fields if f.compare])
+        if options.get("frozen") == "True" and "__hash__" not in own:
+            lines += _hash([f.name for f in fields if f.compare])
+    return lines
+
+
+def _init(fields: list[Field], *, post: bool) -> list[str]:
+    parameters = ["self"]
+    body: list[str] = []
+    for f in fields:
+        made = _EMPTY.get(f.factory.split("[")[0], f"({f.factory})()")
+        if not f.init:
+            value = made if f.factory else f.default
+            body += [f"        self.{f.name} = {value}"] if value else []
+        elif f.factory:
+            parameters.append(f'{f.name}: "{f.kind} | None" = None')
+            body.append(f"        self.{f.name} = {made} if {f.name} is None else {f.name}")
+        else:
+            parameters.append(f'{f.name}: "{f.kind}"' + (f" = {f.default}" if f.default else ""))
+            body.append(f"        self.{f.name} = {f.name}")
+    body += ["        self.__post_init__()"] if post else []
+    return [f"    def __init__({', '.join(parameters)}) -> None:", *(body or ["        pass"]), ""]
+
+
+def _eq(name: str, compared: list[str]) -> list[str]:
+    same = " and ".join(f"self.{f} == other.{f}" for f in compared) or "True"
+    return [
+        "    def __eq__(self, other: object) -> bool:",
+        f"        return self is other or (isinstance(other, {name}) and type(self) is type(other) and bool({same}))",
+        "",
+    ]
+
+
+def _hash(compared: list[str]) -> list[str]:
+    parts = "".join(f"self.{f}, " for f in compared)
+    return ["    def __hash__(self) -> int:", f"        return hash(({parts}))", ""]
