@@ -281,8 +281,8 @@ def _own(facts: Facts) -> _Told:
         return _Told(2, 2, True)
     many = 2 * any(_is_much(facts[name]) for name in ("enum", "const") if name in facts)
     return _Told(
-        len(_OF_TEXTS & facts.keys()) + many,
-        len(OF_NUMBERS & facts.keys()) + many + has_large_step(facts),
+        len(_OF_TEXTS.intersection(facts)) + many,
+        len(OF_NUMBERS.intersection(facts)) + many + has_large_step(facts),
         not _NEGATING.isdisjoint(facts) or "oneOf" in facts,
     )
 
