@@ -40,7 +40,7 @@ Literal = Says | Among | Either
 class Shape:
     """A set of literals that must all hold, with what has been found out about it. Interned by `Shapes`."""
 
-    __slots__ = ("alive", "arrays", "literals", "node", "objects", "ordered", "scalars", "weight")
+    __slots__ = ("alive", "arrays", "different", "literals", "node", "objects", "ordered", "scalars", "weight")
 
     def __init__(self, literals: frozenset[Literal]) -> None:
         self.literals: Final = literals
@@ -48,6 +48,7 @@ class Shape:
         self.scalars: dict[tuple[int, bool], Any] = {}
         self.arrays: Sequence[Any] | None = None
         self.objects: Sequence[Any] | None = None
+        self.different: Sequence[Any] | None = None  # objects, where some are excluded by value
         self.alive: bool | None = None
         self.weight = 0  # values in some value of it, at least
         self.node: Any = None

@@ -23,6 +23,7 @@ from constrained.grammar import Automaton, Node, Sequence, Terminal
 from grammars.json_schema import texts
 from grammars.json_schema.array_nodes import ArrayPlan
 from grammars.json_schema.arrays import Arr, Arrays
+from grammars.json_schema.different_objects import DifferentObjects
 from grammars.json_schema.extra_keys import count_texts
 from grammars.json_schema.fixpoint import Fixpoint
 from grammars.json_schema.limits import HEAVIEST
@@ -33,6 +34,7 @@ from grammars.json_schema.object_ways import Obj
 from grammars.json_schema.objects import Objects
 from grammars.json_schema.options import punctuation
 from grammars.json_schema.plain_values import PlainValues
+from grammars.json_schema.rivals import Came
 from grammars.json_schema.ropes import written
 from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
 from grammars.json_schema.shapes import Shapes
@@ -93,6 +95,7 @@ class Writer:
         self._object_plans: dict[Obj, ObjectPlan] = {}
         self._weights: Fixpoint[Shape, int] = Fixpoint(self._find_weight, int)
         self._counted = set[Shape]()  # right now
+        self._came = Came()
         self.short = Shortest(self)
         self.too_long: Shape | None = None  # it has values, but none that anyone could write
 
@@ -111,6 +114,18 @@ class Writer:
             with self.lock:
                 shape.objects = [self._object_plan(one) for one in self.shapes.alternatives(self.objects, shape)]
         return list(shape.objects)
+
+    def ways_of_different_objects(self, shape: Shape) -> "Listed[ObjectPlan | DifferentObjects]":
+        """The same, but that objects which are excluded by their values are told apart while they are written."""
+        if shape.different is None:
+            with self.lock:
+                base, excluded = self.shapes.without_objects(shape)
+                plans: Listed[ObjectPlan | DifferentObjects] = self.ways_of_objects(base)
+                if excluded:
+                    rivals = self._came.rivals(excluded)
+                    plans = [DifferentObjects(plan, rivals) for plan in self.ways_of_objects(base)]
+                shape.different = plans
+        return shape.different
 
     def _array_plan(self, one: Arr) -> ArrayPlan:
         return self._array_plans.setdefault(one, ArrayPlan(one, self))
@@ -176,13 +191,13 @@ class Writer:
         self.too_long = self.too_long or shape
         return texts.joined([part for part in found.parts if part.low <= texts.LONGEST])
 
-    def structured(self, shape: Shape) -> "Iterator[ArrayPlan | ObjectPlan]":
+    def structured(self, shape: Shape) -> "Iterator[ArrayPlan | ObjectPlan | DifferentObjects]":
         """The ways to be an array or an object, as plans."""
         only = self.shapes.only_type(shape)
         if only is None or only == "array":
             yield from self.ways_of_arrays(shape)
         if only is None or only == "object":
-            yield from self.ways_of_objects(shape)
+            yield from self.ways_of_different_objects(shape)
 
     # ------------------------------------------------------------------ writing
 
@@ -271,7 +286,7 @@ class Writer:
         else:
             found += max(count_texts(difference(numbers, other_spellings()), enough), not numbers.is_empty)
         if found < enough:
-            arrays, objects = self.ways_of_arrays(shape), self.ways_of_objects(shape)
+            arrays, objects = self.ways_of_arrays(shape), self.ways_of_different_objects(shape)
             found += _together(arrays, enough, self.arrays.exclusive([[plan.array] for plan in arrays]))
             found += _together(objects, enough, self.objects.exclusive([[plan.obj] for plan in objects]))
         return min(found, enough)
@@ -287,7 +302,7 @@ class Writer:
         return [value for _, value in islice(self.short.scalars(shape), enough)]
 
 
-def _together(plans: Listed["ArrayPlan | ObjectPlan"], enough: int, exclusive: bool) -> int:
+def _together(plans: Listed[ArrayPlan | ObjectPlan | DifferentObjects], enough: int, exclusive: bool) -> int:
     """How many values there are of some ways, at least."""
     counts = [plan.variety(enough) for plan in plans if plan.alive()]
     return sum(counts) if exclusive else max(counts, default=0)

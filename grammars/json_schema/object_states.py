@@ -51,6 +51,7 @@ class Members:
         self.obj = obj
         self.writer = writer
         self.ordered = writer.options.key_order == "schema"
+        self.varieties: dict[ObjectState, int] = {}  # see object_differences.py
 
     # ------------------------------------------------------------------ what is declared
 
@@ -308,7 +309,15 @@ class Members:
     def after(self, state: ObjectState, place: int, pending: frozenset[int] = frozenset()) -> ObjectState:
         """The state after the declared key at `place`, these conditions being pending then."""
         seen = (state.seen | 1 << place) & self._remembered
-        return ObjectState(False, place + 1 if self.ordered else 0, seen, state.extras, self._more(state), pending)
+        return ObjectState(False, place + 1 if self.ordered else 0, seen, state.extras, self.more(state), pending)
+
+    def moves(self, state: ObjectState) -> Iterator[tuple[int, Shape, ObjectState]]:
+        """As `members`, looked for in the simplest way."""
+        if not self.is_simple:
+            yield from self.members(state)
+            return
+        for place in self.next_places(state):
+            yield place, self.shape(place), self.after(state, place)
 
     def members(self, state: ObjectState) -> Iterator[tuple[int, Shape, ObjectState]]:
         """The declared keys that may come next, the shape of their value, and the state after them."""
@@ -322,14 +331,15 @@ class Members:
             if self.ordered and missing >> place & 1:
                 return
 
-    def _more(self, state: ObjectState) -> int:
+    def more(self, state: ObjectState) -> int:
+        """The count after one more key."""
         return min(state.count + 1, self._counted)
 
     def undeclared(self, state: ObjectState) -> Iterator[tuple[KeyClass, Shape, ObjectState]]:
         """The undeclared keys that may come next, the shape of their value, and the state after them."""
         if not self.classes or (self.ordered and self.missing(state)):
             return
-        after = replace(state, first=False, count=self._more(state), place=len(self.names) if self.ordered else 0)
+        after = replace(state, first=False, count=self.more(state), place=len(self.names) if self.ordered else 0)
         for one in self.classes:
             for names, shape, pending in ways(self, state.pending, one.names, one.shape):
                 target = replace(after, pending=pending)

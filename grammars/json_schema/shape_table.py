@@ -11,7 +11,7 @@ from grammars.json_schema.literals import Among, Either, Literal, Says, Shape, c
 from grammars.json_schema.outline import Facts, Outline, Speech
 from grammars.json_schema.outline import speech as speech_of
 from grammars.json_schema.plain_documents import is_plain
-from grammars.json_schema.values import Value, canonical
+from grammars.json_schema.values import Members, Value, canonical
 
 
 class ShapeTable:
@@ -103,6 +103,19 @@ class ShapeTable:
         if found is None:
             found = self._shapes[literals] = self.nothing if self._contradict(literals) else Shape(literals)
         return found
+
+    def without_objects(self, shape: Shape) -> tuple[Shape, frozenset[Members]]:
+        """A shape without the objects that it excludes by their values, and these objects."""
+        excluded, kept = set[Members](), set[Literal]()
+        for literal in shape.literals:
+            match literal:
+                case Among(values, False):
+                    objects = frozenset(value for value in values if isinstance(value, Members))
+                    excluded |= objects
+                    kept |= {Among(values - objects, False)} if len(objects) < len(values) else set[Literal]()
+                case _:
+                    kept.add(literal)
+        return (self.intern(frozenset(kept)), frozenset(excluded)) if excluded else (shape, frozenset())
 
     def _contradict(self, literals: frozenset[Literal]) -> bool:
         """Do literals exclude each other at first sight?"""
