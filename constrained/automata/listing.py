@@ -1,4 +1,4 @@
-"""The texts of an automaton one by one, the shortest first.
+"""The texts of an automaton one by one, the shortest first; and how many there are.
 
     reaches[k]   (S,) bool: is there a text of exactly k bytes from this row to acceptance?
 
@@ -7,11 +7,12 @@ nothing is tried in vain, and the next text costs no more than its own bytes.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata.dfa import REFUSES, START, Dfa
+from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.deadline import look
 
 
@@ -51,3 +52,28 @@ def _of_length(automaton: Dfa, reaches: list[NDArray[np.bool_]]) -> Iterator[byt
 def _ways(automaton: Dfa, row: int, reaches: NDArray[np.bool_]) -> Iterator[int]:
     """The bytes that lead from `row` to one that reaches acceptance."""
     return iter(np.flatnonzero(reaches[automaton.step[row]][automaton.classes]).tolist())
+
+
+_MANY = 1 << 30
+
+
+def count_texts(automaton: Dfa, most: int = _MANY) -> int:
+    """How many texts an automaton accepts, counted up to `most`.
+
+    Length by length, over the rows that texts of that length lead to. Each of these texts begins another text
+    than the others, so as soon as they are many, the whole is.
+    """
+    widths = np.bincount(automaton.classes, minlength=automaton.step.shape[1])
+    accepts = automaton.labels != REFUSES
+    rows = np.array([START])
+    counts: NDArray[Any] = np.ones(1)
+    total = 0.0
+    for _ in range(automaton.rows):
+        total += counts[accepts[rows]].sum()
+        targets, ways = automaton.step[rows], counts[:, None] * widths  # (rows, C)
+        lives = targets != DEAD
+        rows, place = np.unique(targets[lives], return_inverse=True)
+        counts = np.bincount(place, weights=ways[lives], minlength=len(rows))
+        if total + counts.sum() >= most or not len(rows):
+            return min(int(total + counts.sum()), most)
+    return most

@@ -8,8 +8,8 @@
                  them must come again
 
 An item is *counted* for a `contains` by choice: one configuration takes it as a witness (its shape and
-the one looked for), another does not (its shape alone, or, where there is an upper bound, its shape and
-not the one looked for). The matcher carries both.
+the one looked for), another does not (its shape alone, or, where that would matter or be too much, its shape
+and not the one looked for). The matcher carries both.
 
 No dead ends: an item is offered only if it can be completed, and if after it the array can still be
 closed (`can_finish`).
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from grammars.json_schema.nodes import Writer
 
 FEW_CONTAINS = 4  # whose ways to count are all kept apart; of more, there may be too many
+_FEW_COUNTED = 4  # items that may be counted or not, which are as many counts at once
 _MOST_WAYS = 256  # in which one item may count for them
 
 _MOST_NODES = 20_000  # interned per plan, before they are dropped
@@ -93,7 +94,7 @@ class ArrayPlan:
                 yield from (both(item, other) for other in (*array.prefix, array.rest) if other is not item)
             for one in array.contains:
                 yield both(item, one.shape)
-                if one.high < UNBOUNDED:
+                if one.high < UNBOUNDED or self._tells(one):
                     yield both(item, one.lacks)
         if len(array.contains) > FEW_CONTAINS:
             for item in dict.fromkeys((*array.prefix, array.rest)):
@@ -129,9 +130,9 @@ class ArrayPlan:
             return can_repeat(self, state)
         if not all(alive(array.item(index)) for index in range(state.index, min(array.low, len(array.prefix) + 1))):
             return False
-        if array.unique and not can_differ(self, state):
-            return False
-        return not array.contains or self._can_count(state)
+        if array.contains:
+            return self.counting.can_close(state)
+        return not array.unique or can_differ(self, state)
 
     def _reach(self, index: int) -> int:
         """How many items there can be at most, if there are `index` already."""
@@ -142,87 +143,20 @@ class ArrayPlan:
         return array.high if alive(array.rest) else min(max(index, len(array.prefix)), array.high)
 
     @cached_property
-    def _counts(self) -> Counting:
-        """How counts go together."""
+    def counting(self) -> Counting:
+        """How the counts of `contains` go together."""
         return Counting(self)
-
-    def _can_count(self, state: ArrayState) -> bool:
-        """Can every `contains` still come out right?"""
-        array, shapes, alive = self.array, self.writer.shapes, self.writer.alive
-        if self._counts.is_small:
-            return self._counts.can_close(state.index, state.counts) and not (
-                array.unique
-                and any(
-                    self._runs_out(state, one.shape, one.low - count)
-                    for one, count in zip(array.contains, state.counts, strict=True)
-                    if count < one.low
-                )
-            )
-        room = self._reach(state.index) - state.index
-        needs: list[int] = []
-        for one, count in zip(array.contains, state.counts, strict=True):
-            if one.low > one.high:
-                return False
-            need = one.low - count
-            if need > 0:
-                needs.append(need)
-                if self._carriers(state, one.shape, one.start, need) < need or self._crowded(state, one, need):
-                    return False
-                if array.unique and self._runs_out(state, one.shape, need):
-                    return False
-            if one.high < UNBOUNDED:
-                forced = self._forced(state, one.lacks, one.start)
-                if forced > one.high - count:
-                    return False
-        if len(needs) > 1:
-            together = shapes.both(array.rest, *(one.shape for one in array.contains))
-            return (max(needs) if alive(together) else sum(needs)) <= room
-        return not needs or needs[0] <= room
-
-    def _runs_out(self, state: ArrayState, shape: Shape, need: int) -> bool:
-        """Are there fewer values left of a shape than are needed, where all must differ?"""
-        writer, both = self.writer, self.writer.shapes.both
-        left = both(shape, writer.shapes.among(state.seen, False)) if state.seen else shape
-        left = left if self.array.prefix else both(left, self.array.rest)
-        if writer.variety(left, need) >= need:
-            return False
-        values = writer.few_values(left, need)
-        return values is not None and len(values) < need
-
-    def _crowded(self, state: ArrayState, one: Contains, need: int) -> bool:
-        """Would items that `one` still needs have to count for another `contains` whose maximum is reached?"""
-        for other, count in zip(self.array.contains, state.counts, strict=True):
-            if other is one or other.high == UNBOUNDED or other.start > max(state.index, one.start):
-                continue
-            apart = self.writer.shapes.both(one.shape, other.lacks)
-            if need - self._carriers(state, apart, one.start, need) > other.high - count:
-                return True
-        return False
-
-    def _carriers(self, state: ArrayState, shape: Shape, start: int, enough: int) -> int:
-        """How many of the items to come can have `shape`, counted up to `enough`."""
-        array, both, alive = self.array, self.writer.shapes.both, self.writer.alive
-        reach = self._reach(state.index)
-        found = 0
-        for at in range(max(state.index, start), min(reach, len(array.prefix))):
-            found += alive(both(array.prefix[at], shape))
-        later = reach - max(state.index, start, len(array.prefix))
-        return found + later if later > 0 and found < enough and alive(both(array.rest, shape)) else found
-
-    def _forced(self, state: ArrayState, lacks: Shape, start: int) -> int:
-        """How many of the items that must still come have the shape whatever they are."""
-        array, both, alive = self.array, self.writer.shapes.both, self.writer.alive
-        found = 0
-        for at in range(max(state.index, start), min(array.low, len(array.prefix))):
-            found += not alive(both(array.prefix[at], lacks))
-        later = array.low - max(state.index, start, len(array.prefix))
-        return found + later if later > 0 and not alive(both(array.rest, lacks)) else found
 
     def variety(self, enough: int) -> int:
         """How many such arrays there are, counted up to `enough`; never more than there are."""
         array, writer = self.array, self.writer
-        if array.contains or array.unique or array.repeats:
-            return 1
+        if array.contains or array.unique or array.repeats:  # each may be the first item that is offered as such
+            found = 1
+            for shape, _ in self.items(self.start):
+                found = max(found, writer.variety(shape, enough) + self.may_close(self.start))
+                if found >= enough:
+                    return enough
+            return found
         if array.high >= UNBOUNDED and writer.alive(array.rest):
             return enough
         total, ways = 0, 1
@@ -270,12 +204,16 @@ class ArrayPlan:
         if state.owes:
             yield from owing(self, state)
             return
-        item = self.array.item(state.index)
-        if self.array.unique:
-            item = both(item, among(state.seen | spoiling(self, state), False))
+        array, item = self.array, self.array.item(state.index)
+        if array.unique:
+            kept = frozenset[Value]() if array.contains else spoiling(self, state)
+            item = both(item, among(state.seen | kept, False))
         for shape, after in self.counted(state, item):
             if self.can_finish(after):
-                yield shape, after
+                kept = self.counting.spoiling(after) if array.unique and array.contains else frozenset[Value]()
+                left = both(shape, among(kept, False)) if kept else shape
+                if left is shape or self.writer.alive(left):
+                    yield left, after
 
     def counted(self, state: ArrayState, item: Shape) -> Iterator[tuple[Shape, ArrayState]]:
         """The ways an item of a shape may count for each `contains`."""
@@ -332,9 +270,14 @@ class ArrayPlan:
             return
         if count < one.high and (one.high < UNBOUNDED or count < one.low):
             yield one.shape, count + 1
-        # Not to count is never better, but that makes 2^many states, and takes what others need to differ.
-        either = self.array.unique or len(self.array.contains) > FEW_CONTAINS
-        yield one.lacks if one.high < UNBOUNDED or (either and count < one.low) else None, count
+        yield one.lacks if one.high < UNBOUNDED or (self._tells(one) and count < one.low) else None, count
+
+    def _tells(self, one: Contains) -> bool:
+        """Does what counts for `one` always count, as long as it matters?
+
+        Not to count is never better, but takes what others need to differ, and the matcher carries all counts at once.
+        """
+        return self.array.unique or len(self.array.contains) > FEW_CONTAINS or one.low > _FEW_COUNTED
 
     @cached_property
     def _cap(self) -> int:

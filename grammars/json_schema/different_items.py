@@ -33,20 +33,12 @@ def spoiling(plan: "ArrayPlan", state: "ArrayState") -> frozenset[Value]:
 def _poor(plan: "ArrayPlan", state: "ArrayState", start: int) -> Iterator[Sequence[Value]]:
     """Of the items that must come from `start` on, those that have few values, with all of them."""
     array, items = plan.array, len(state.seen) + max(0, plan.array.low - state.index)
-    counted = zip(array.contains, state.counts, strict=True)
-    full = [one for one, count in counted if one.high <= count]  # no further item may count for them
-    differ = max(len(array.prefix), *(one.start for one in full), 0)
-
-    def values_at(index: int) -> Sequence[Value] | None:
-        lacking = [one.lacks for one in full if one.start <= index]
-        item = array.item(index)
-        return plan.writer.few_values(plan.writer.shapes.both(item, *lacking) if lacking else item, items)
-
+    differ = len(array.prefix)
     for index in range(start, min(array.low, differ)):
-        if (values := values_at(index)) is not None:
+        if (values := plan.writer.few_values(array.item(index), items)) is not None:
             yield values
     rest = array.low - max(start, differ)
-    if rest > 0 and (values := values_at(differ)) is not None:
+    if rest > 0 and (values := plan.writer.few_values(array.rest, items)) is not None:
         yield from [values] * (rest if rest <= len(values) else len(values) + 1)
 
 

@@ -12,15 +12,14 @@ have one shape. A key may not be one that is declared or came before. Two ways t
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from constrained.automata.algebra import difference, labelled_union, literals, relabel
-from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
+from constrained.automata.dfa import DEAD, START, Dfa
 from constrained.automata.lift import any_text, json_string
-from constrained.automata.listing import texts_by_length
+from constrained.automata.listing import count_texts, texts_by_length
 from constrained.automata.remembered import remembered
 from constrained.grammar import Terminal
 from grammars.json_schema import texts
@@ -114,28 +113,6 @@ def is_endless(automaton: Dfa) -> bool:
         circling = further
     ends = (automaton.step == DEAD).all(axis=1)
     return bool((circling | ends)[START:].all()) and bool(circling[START])
-
-
-def count_texts(automaton: Dfa, most: int = _MANY) -> int:
-    """How many texts an automaton accepts, counted up to `most`.
-
-    Length by length, over the rows that texts of that length lead to. Each of these texts begins another text
-    than the others, so as soon as they are many, the whole is.
-    """
-    widths = np.bincount(automaton.classes, minlength=automaton.step.shape[1])
-    accepts = automaton.labels != REFUSES
-    rows = np.array([START])
-    counts: NDArray[Any] = np.ones(1)
-    total = 0.0
-    for _ in range(automaton.rows):
-        total += counts[accepts[rows]].sum()
-        targets, ways = automaton.step[rows], counts[:, None] * widths  # (rows, C)
-        lives = targets != DEAD
-        rows, place = np.unique(targets[lives], return_inverse=True)
-        counts = np.bincount(place, weights=ways[lives], minlength=len(rows))
-        if total + counts.sum() >= most or not len(rows):
-            return min(int(total + counts.sum()), most)
-    return most
 
 
 def key_classes(obj: Obj, declared: tuple[str, ...], writer: "Writer") -> tuple[KeyClass, ...]:

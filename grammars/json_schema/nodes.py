@@ -18,13 +18,13 @@ from itertools import islice
 
 from constrained.automata.algebra import difference, literal, union
 from constrained.automata.dfa import START, Dfa
+from constrained.automata.listing import count_texts
 from constrained.automata.remembered import remembered
 from constrained.grammar import Automaton, Node, Sequence, Terminal
 from grammars.json_schema import texts
 from grammars.json_schema.array_nodes import ArrayPlan
 from grammars.json_schema.arrays import Arr, Arrays
 from grammars.json_schema.different_objects import DifferentObjects
-from grammars.json_schema.extra_keys import count_texts
 from grammars.json_schema.fixpoint import Fixpoint
 from grammars.json_schema.limits import HEAVIEST
 from grammars.json_schema.literals import Shape
@@ -41,13 +41,15 @@ from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.shortest import Shortest
 from grammars.json_schema.telling_apart import stated_values
 from grammars.json_schema.texts import Texts
-from grammars.json_schema.values import Value, canonical
+from grammars.json_schema.values import Text, Value, as_compared, canonical, parse_value
 
 STRUCTURED = frozenset({"array", "object"})
 
 NULL, TRUE, FALSE = (literal(text) for text in (b"null", b"true", b"false"))
 
 
+_DEEPEST = 3  # shapes, the values of each counted for those of the one before
+_FEW_TEXTS = 4096
 _FAR = 200  # bytes of a number; where all are longer, they are not told from each other (numbers.is_long)
 
 
@@ -96,6 +98,9 @@ class Writer:
         self._weights: Fixpoint[Shape, int] = Fixpoint(self._find_weight, int)
         self._counted = set[Shape]()  # right now
         self._came = Came()
+        self._at_least: dict[Shape, int] = {}  # values of it that there are
+        self._listing = set[Shape]()  # likewise
+        self._few: dict[Shape, Listed[Value]] = {}
         self.short = Shortest(self)
         self.too_long: Shape | None = None  # it has values, but none that anyone could write
 
@@ -264,13 +269,15 @@ class Writer:
         A shape whose values hold others of it is thought to have enough of these.
         """
         with self.lock:
-            if shape in self._counted:
+            if shape in self._counted or self._at_least.get(shape, 0) >= enough:
                 return enough
             self._counted.add(shape)
             try:
-                return self._count(shape, enough)
+                found = self._count(shape, enough)
             finally:
                 self._counted.discard(shape)
+            self._at_least[shape] = max(found, self._at_least.get(shape, 0))
+            return found
 
     def _count(self, shape: Shape, enough: int) -> int:
         of = self.shapes.language
@@ -278,9 +285,7 @@ class Writer:
         strings, numbers = self._strings(shape), of(NUMBERS, shape)
         if strings.is_everything or numbers is NUMBERS.everything:
             return enough
-        if not texts.is_empty(strings):
-            automata = [texts.automaton(part) for part in strings.parts]
-            found += max(count_texts(one, enough) if isinstance(one, Dfa) else enough for one in automata)
+        found += max(texts.count(part, enough) for part in strings.parts)
         if numbers.distance[START] > _FAR:
             found += 1
         else:
@@ -292,17 +297,66 @@ class Writer:
         return min(found, enough)
 
     def few_values(self, shape: Shape, enough: int) -> Listed[Value] | None:
-        """The values of a shape that has fewer than `enough`, as far as they are known; None where it has as many."""
-        if self.variety(shape, enough) >= enough:
-            return None
+        """All values of a shape that has fewer than `enough`; None where it has as many.
+
+        A shape whose values hold others of it has enough of them, and one whose values are being listed is thought to.
+        """
+        with self.lock:
+            found = self._few.get(shape)
+            if found is None:
+                if shape in self._listing:
+                    return None
+                if len(self._listing) >= _DEEPEST:  # then scalars have to do
+                    return list(islice(self._scalar_values(shape, self.short), enough))
+                self._listing.add(shape)
+                try:
+                    if self.variety(shape, enough) >= enough:
+                        return None
+                    found = list(islice(self._listed(shape), enough))
+                finally:
+                    self._listing.discard(shape)
+                if len(found) < enough and not self.is_searching:
+                    self._few[shape] = found
+            return found if len(found) < enough else None
+
+    def _listed(self, shape: Shape) -> Iterator[Value]:
+        """The values of a shape, no one twice: scalars as they are listed, others each as one that is left."""
         stated = stated_values(self.shapes, shape)
         if stated is not None:
+            both, among = self.shapes.both, self.shapes.among
             values = sorted(stated, key=canonical)
-            return [one for one in values if self.alive(self.shapes.both(shape, self.shapes.among(frozenset({one}))))]
-        return [value for _, value in islice(self.short.scalars(shape), enough)]
+            yield from (one for one in values if self.alive(both(shape, among(frozenset({one})))))
+            return
+        # What is alive may not be known: no text that is found now is the shortest for ever.
+        short = Shortest(self) if self.is_searching else self.short
+        seen: dict[Value, None] = {}
+        for value in map(as_compared, self._scalar_values(shape, short)):
+            if value not in seen:
+                seen[value] = None
+                yield value
+        while any(plan.alive() for plan in self.structured(shape)):
+            self.shapes.allowance.check()
+            left = self.shapes.both(shape, self.shapes.among(frozenset(seen), False))
+            if not self.alive(left):
+                return
+            value = as_compared(parse_value(written(short.text(left))))
+            if value in seen:
+                return
+            seen[value] = None
+            yield value
+
+    def _scalar_values(self, shape: Shape, short: Shortest) -> Iterator[Value]:
+        yield from (value for _, value in short.scalars(shape))
+        for part in self._strings(shape).parts:
+            if not texts.is_empty(part) and not isinstance(texts.automaton(part), Dfa):
+                yield from map(Text, sorted(texts.listed(part, _FEW_TEXTS) or ()))
 
 
 def _together(plans: Listed[ArrayPlan | ObjectPlan | DifferentObjects], enough: int, exclusive: bool) -> int:
-    """How many values there are of some ways, at least."""
-    counts = [plan.variety(enough) for plan in plans if plan.alive()]
-    return sum(counts) if exclusive else max(counts, default=0)
+    """How many values there are of some ways, at least; counted up to `enough`."""
+    found = 0
+    for plan in plans:
+        if found < enough and plan.alive():
+            here = plan.variety(enough)
+            found = found + here if exclusive else max(found, here)
+    return found

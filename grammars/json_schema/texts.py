@@ -24,7 +24,7 @@ from constrained.automata.counted import UNBOUNDED, Counted, Meter, string_meter
 from constrained.automata.dfa import REFUSES, START, Dfa
 from constrained.automata.ecma import counted_whole, pattern_dfa
 from constrained.automata.lift import any_string, any_text, json_string
-from constrained.automata.listing import texts_by_length
+from constrained.automata.listing import count_texts, texts_by_length
 from constrained.automata.remembered import remembered
 from constrained.errors import LimitExceeded
 from constrained.grammar import Automaton
@@ -33,6 +33,7 @@ from grammars.json_schema.values import json_key
 LONGEST = 1 << 17  # characters: a string that has to have more is not written
 _LONGEST_PRODUCT = 4096  # characters that a length may be multiplied out to
 _MOST_PARTS = 16  # of a union
+_FEW_LENGTHS = 16  # from the shortest, of which there are mostly enough texts
 
 
 @dataclass(frozen=True)
@@ -205,10 +206,29 @@ def listed(a: Texts, most: int = 4) -> frozenset[str] | None:
         return None
     if a.chosen is not None:
         return a.chosen if len(a.chosen) <= most else None
+    if a.dfa is None and a.high == 0:
+        return frozenset({""})
     if a.dfa is None or a.low > _LONGEST_PRODUCT:
         return None
     found = [text.decode() for text in islice(texts_by_length(decoded(a)), most + 1)]
     return frozenset(found) if len(found) <= most else None
+
+
+@remembered
+def count(a: Texts, most: int) -> int:
+    """How many texts are in a set without parts, counted up to `most`, which is at most 2^20."""
+    if a.chosen is not None:
+        return min(most, sum(json_key(text) is not None for text in a.chosen))
+    if a.low > a.high:
+        return 0
+    if a.dfa is None:
+        return 1 if a.high == 0 else most
+    few = replace(a, high=min(a.high, a.low + _FEW_LENGTHS)) if a.is_counted else a
+    found = 0 if few.is_long else count_texts(decoded(few), most)
+    if found >= most or few.high == a.high:
+        return found
+    # Where lengths are not multiplied out, there are more than anyone will write.
+    return most if a.is_long else count_texts(decoded(a), most)
 
 
 @remembered

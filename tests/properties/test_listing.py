@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from constrained.automata.dfa import Dfa
-from constrained.automata.listing import texts_by_length
+from constrained.automata.listing import count_texts, texts_by_length
 from constrained.automata.regex import compile_rust
-from grammars.json_schema.extra_keys import count_texts
 from tests.support.automata import LENGTH, automata, language
 
 

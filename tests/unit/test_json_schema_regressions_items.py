@@ -118,3 +118,150 @@ def test_values_that_a_full_count_forbids_are_none_for_items_that_must_differ():
     grammar = compile_json_schema(some, byte_vocabulary(), TO_THE_LETTER)
     assert accepts(grammar, "[1, 0]")
     assert not accepts(grammar, "[1, null]")
+
+
+# Unique items of six values, up to three of them, and `contains` that want the same ones.
+COUNTED: list[tuple[str, dict[str, Any]]] = [
+    (
+        "two needs and one value for both",
+        {
+            "allOf": [
+                {"contains": {"enum": [0, 1]}, "minContains": 2},
+                {"contains": {"type": "integer"}, "minContains": 2},
+            ]
+        },
+    ),
+    (
+        "a value that one needs and another forbids",
+        {
+            "allOf": [
+                {"contains": {"enum": [0, 1, "a"]}, "minContains": 2},
+                {"not": {"contains": {"const": 0}}},
+            ]
+        },
+    ),
+    (
+        "values that positions take from a count",
+        {"prefixItems": [{"enum": [0, "a"]}, {"enum": [0, 1]}], "contains": {"type": "integer"}, "minContains": 2},
+    ),
+    (
+        "the only array at a position where another one must stand, and an object that must come",
+        {"prefixItems": [{}, {"type": "array"}], "contains": {"type": "object"}},
+    ),
+    (
+        "not in a count, which takes what is left",
+        {
+            "contains": {"type": ["object", "array"]},
+            "not": {"contains": {"enum": [0, 1, [], None]}, "minContains": 3},
+            "oneOf": [{"contains": {"type": "integer"}}, {"contains": {"const": "a"}}],
+        },
+    ),
+    (
+        "many needs of one",
+        {"allOf": [{"contains": {"enum": [0, one]}} for one in (1, "a", None, "b", 2)]},
+    ),
+]
+
+
+@pytest.mark.parametrize("schema", [case[1] for case in COUNTED], ids=[case[0] for case in COUNTED])
+def test_unique_items_that_are_counted_are_told_apart_and_none_is_begun_without_an_end(schema: dict[str, Any]):
+    atoms: tuple[Any, ...] = (None, 0, 1, "a", [], {})
+    schema = {**schema, "type": "array", "items": {"enum": list(atoms)}, "uniqueItems": True, "maxItems": 3}
+    grammar = compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
+    judge = Judge(schema, formats=False)
+    verdicts: set[bool | None] = set()
+    for length in range(4):
+        for items in product(atoms, repeat=length):
+            text = written(list(items))
+            verdicts.add(valid := judge.accepts(text))
+            assert accepts(grammar, text) is valid, text
+            state = grammar.states.read(grammar.states.start, text[:-1].encode())
+            if state is not None:
+                rest = b"".join(one for one in grammar.finishing.of_state(state) if isinstance(one, bytes))
+                assert judge.accepts(text[:-1] + rest.decode()), text[:-1]
+    assert verdicts == {True, False}
+
+
+NONE_AT_ALL: list[tuple[str, dict[str, Any]]] = [
+    ("two empty strings", {"items": {"type": "string"}, "contains": {"maxLength": 0}, "minContains": 2}),
+    ("two empty objects", {"items": {"enum": [0, {}]}, "contains": {"type": "object"}, "minContains": 2}),
+    (
+        "three of two values, and another",
+        {
+            "items": {"enum": [0, 1, "a"]},
+            "allOf": [
+                {"contains": {"type": "integer"}, "minContains": 2},
+                {"not": {"contains": {"const": 1}}},
+            ],
+        },
+    ),
+    (
+        "six objects of five",
+        {
+            "minItems": 6,
+            "items": {
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": False,
+                "properties": {"a": {"enum": [1, 2]}, "b": {"const": 1}},
+            },
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize("schema", [case[1] for case in NONE_AT_ALL], ids=[case[0] for case in NONE_AT_ALL])
+def test_arrays_that_need_more_values_than_there_are_do_not_exist(schema: dict[str, Any]):
+    with pytest.raises(Unsatisfiable):
+        compile_json_schema({**schema, "type": "array", "uniqueItems": True}, byte_vocabulary(), TO_THE_LETTER)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "array", "items": {"enum": [1, 2, 3]}, "uniqueItems": True},
+        {"type": "array", "contains": {"const": 1}},
+        {
+            "type": "object",
+            "minProperties": 1,
+            "properties": {"a": {"enum": [1, 2]}},
+            "propertyNames": {"enum": ["a", "b"]},
+        },
+    ],
+)
+def test_unique_arrays_and_objects_are_as_many_as_there_are(item: dict[str, Any]):
+    schema = {"type": "array", "items": item, "uniqueItems": True, "minItems": 4}
+    grammar = compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
+    assert Judge(schema, formats=False).accepts(grammar.matcher().shortest_completion().decode())
+
+
+def test_after_the_only_string_no_item_comes():
+    grammar = compile_json_schema({"items": {"type": "string", "maxLength": 0}, "uniqueItems": True}, byte_vocabulary())
+    assert accepts(grammar, '[""]')
+    state = grammar.states.read(grammar.states.start, b'[""')
+    assert state is not None
+    assert grammar.states.step(state, ord(",")) is None
+
+
+def test_two_thousand_items_that_a_count_waits_for_are_read_one_count_at_a_time():
+    schema = {"type": "array", "not": {"contains": {"enum": [2, "a"]}, "maxContains": 2000}}
+    grammar = compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
+    text = "[0, " + "2, " * 2000
+    matcher = grammar.matcher()
+    for byte in text.encode():
+        matcher.advance(byte)
+    assert matcher.shortest_completion() in (b"2]", b'"a"]')
+    assert not accepts(grammar, text + "0]")
+
+
+def test_several_contains_with_large_counts_are_counted_together():
+    several = [{"contains": {"multipleOf": one}, "minContains": 50, "maxContains": 60} for one in (2, 3, 5, 7, 11)]
+    schema = {"type": "array", "items": {"type": "integer"}, "allOf": several, "maxItems": 70}
+    grammar = compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
+    assert Judge(schema, formats=False).accepts(grammar.matcher().shortest_completion().decode())
+    matcher = grammar.matcher()
+    for byte in ("[" + "1, " * 20).encode():  # each of which counts for none: fifty are left, each for all
+        matcher.advance(byte)
+    assert Judge(schema, formats=False).accepts("[" + "1, " * 20 + matcher.shortest_completion().decode())
+    with pytest.raises(Unsatisfiable):
+        compile_json_schema({**schema, "maxItems": 49}, byte_vocabulary(), TO_THE_LETTER)
