@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from constrained.automata.dfa import REFUSES, START
 from constrained.deadline import look
 from constrained.errors import LimitExceeded
-from constrained.grammar import Captured, Control, Fresh, Node, Seen, Switch, Terminal, Unknown
+from constrained.grammar import Captured, Control, Fresh, Memory, Node, Seen, Switch, Terminal, Unknown
 from constrained.rests import Forks, Recall, Rest
 
 _START = int(START)
@@ -99,6 +99,7 @@ class Closing(ABC):
 
     def __init__(self, forks: Forks) -> None:
         self.forks = forks
+        self.memories: dict[Memory, None] = {}  # of the nodes that were opened
 
     def closed(self, rest: Rest, tape: bytes | None) -> Closure:
         """What may stand in front of `rest`, settled."""
@@ -126,6 +127,8 @@ class Closing(ABC):
             case Terminal() | Switch():
                 return self._begin_reading(closure, symbol, below)
             case Node():
+                if (memory := symbol.memory()) is not None:
+                    self.memories[memory] = None
                 found: list[Rest] = []
                 for sequence in symbol.expand():
                     first = sequence[0] if sequence else None

@@ -28,6 +28,7 @@ from constrained.rests import Recall, Rest, below
 from constrained.states import State, States
 
 STATE_LIMIT = 20_000  # states looked at for a captured text that is not refused
+_ENTRY = 100  # bytes of an entry of a dict, roughly
 _BLOCK = 1 << 16  # rows looked at together
 
 
@@ -81,7 +82,13 @@ class Finishing:
         self._rests: dict[Rest, int] = {}
         self._bounds: dict[Rest, int] = {}
         self._switches: dict[Switch, NDArray[np.int32]] = {}
+        self._switch_bytes = 0
         self._lock = Lock()
+
+    @property
+    def size(self) -> int:
+        """Bytes of what is remembered of rests and switches, roughly."""
+        return _ENTRY * (len(self._rests) + len(self._bounds)) + self._switch_bytes
 
     def of_state(self, state: State) -> Completion:
         """A shortest completion of `state`; where captures are open, after the shortest way to end one."""
@@ -193,6 +200,7 @@ class Finishing:
                 targets[label] = self._length_behind(switch, label)
             behind = np.where(automaton.labels == REFUSES, np.int32(-1), targets[automaton.labels])
             found = self._switches[switch] = tables.distances_behind(automaton.step, behind)
+            self._switch_bytes += found.nbytes
         return found
 
     def _way_out(self, switch: Switch, automaton: Dfa, row: int) -> bytes:

@@ -98,6 +98,19 @@ class Control:
     name: str = ""
 
 
+class Memory(Protocol):
+    """What nodes of a grammar have found out, and share: counted with its states, and dropped with them."""
+
+    @property
+    def size(self) -> int:
+        """Bytes, roughly."""
+        ...
+
+    def forget(self) -> None:
+        """Drop it; nothing but time depends on it."""
+        ...
+
+
 class Node:
     """A choice between sequences, asked for once, when a matcher first gets there.
 
@@ -123,6 +136,10 @@ class Node:
     def completion_beside(self, seen: frozenset[bytes]) -> "Completion":
         """As `completion`, with a `Seen` of these texts right below. To be overridden where that matters."""
         return self.completion()
+
+    def memory(self) -> Memory | None:
+        """What it shares with other nodes, if that can grow with the texts that are read."""
+        return None
 
     def outline(self) -> "Outline | None":
         """What this node has in common with many others, if masks can mostly do with that."""

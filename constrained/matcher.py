@@ -95,8 +95,8 @@ class CompiledGrammar:
 
     @property
     def memo_size(self) -> int:
-        """Bytes of the states and masks that are memoised, roughly."""
-        return self.states.size + self.masks.size
+        """Bytes of the states, masks and completions that are memoised, roughly."""
+        return self.states.size + self.masks.size + sum(finishing.size for finishing in self._finishing)
 
     def forget_if_full(self) -> None:
         """Drop what is memoised if it has outgrown `memo_bytes`."""

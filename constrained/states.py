@@ -101,7 +101,7 @@ class States:
         """Bytes of all that is memoised here, roughly (measured: benchmarks/long_text.py, for Lark and for JSON)."""
         tally, edges = self.tally, len(self.net.edges)
         counted = _STATE * len(self._states) + _LIST * tally.lists + _STEP * tally.steps + _EDGE * edges
-        return counted + self.forks.size
+        return counted + self.forks.size + sum(memory.size for memory in self._closer.memories)
 
     def forget(self) -> None:
         """Drop everything memoised; states in use stay valid, they are just not shared any more."""
@@ -111,6 +111,8 @@ class States:
             self._states.clear()
             self._closures.clear()
             self.forks.forget()
+            for memory in self._closer.memories:
+                memory.forget()
             self._refusals.clear()
             if self.metering is not None:
                 self.metering.forget()

@@ -21,6 +21,7 @@ from grammars.lark.lookahead import END, Conflict, Reduction, analyse
 
 _NOTHING: frozenset[str] = frozenset()
 _RECENT = 50_000  # stacks
+_STACK_BYTES, _MOVE_BYTES = 300, 200  # of each, with its entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,16 @@ class Tables:
         self._viable: dict[frozenset[str], frozenset[str]] = {}  # one object for one set
         self.start = self.push(None, 0)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the stacks that are kept alive and of what was resolved, roughly."""
+        return _STACK_BYTES * len(self._recent) + _MOVE_BYTES * len(self._moves)
+
+    def forget(self) -> None:
+        """Drop both; stacks in use stay."""
+        self._recent.clear()
+        self._moves = {}
+
     def push(self, below: Stack | None, state: int) -> Stack:
         """The stack with `state` on top of `below`."""
         key = (below, state)
@@ -120,13 +131,13 @@ class Tables:
 
     def resolve(self, stack: Stack, terminal: str) -> "Stack | Escape | None":
         """As `shift`, for any terminal (END shifts nothing) and relative stacks: None where it is no viable one."""
-        key = (stack, terminal)
+        key, moves = (stack, terminal), self._moves
         try:
-            return self._moves[key]
+            return moves[key]
         except KeyError:
-            if len(self._moves) > _RECENT:
-                self._moves.clear()
-            found = self._moves[key] = self._resolve(stack, terminal)
+            if len(moves) > _RECENT:
+                moves = self._moves = {}
+            found = moves[key] = self._resolve(stack, terminal)
             return found
 
     def _resolve(self, stack: Stack, terminal: str) -> "Stack | Escape | None":

@@ -18,7 +18,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import overload
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakValueDictionary
 
 from constrained.automata.dfa import Dfa
 from constrained.automata.walk import Nodes, Words
@@ -38,6 +38,7 @@ from grammars.lark.reach import Reach
 from grammars.lark.scanner import Guard, Lexing, Outcome, Scanner
 
 _KNOWN = 50_000  # places remembered to be alive or not
+_SPOT_BYTES = 250  # of what is known about one
 _SEARCH = 3_000  # places looked at for a way to the end
 
 Spot = tuple[Stack, Guard]
@@ -63,7 +64,7 @@ class Machine:
         self._scanner = scanner
         self.is_alone = around is None
         self._around = around or Enclosure()
-        self._reach: WeakKeyDictionary[KindWalker, Reach] = WeakKeyDictionary()
+        self._reach: dict[KindWalker, Reach] = {}  # one for each vocabulary
         self._first = scanner.guard_against(self._around.marks)
         self._places: WeakValueDictionary[Spot, Place] = WeakValueDictionary()
         self._ahead = ahead
@@ -108,6 +109,21 @@ class Machine:
             found = self._reach.setdefault(trie, Reach(self, trie))
         return found
 
+    # ------------------------------------------------------------ memory
+
+    @property
+    def size(self) -> int:
+        """Bytes of what was found out about stacks, roughly."""
+        reached = sum(one.size for one in tuple(self._reach.values()))
+        return reached + self.tables.size + _SPOT_BYTES * (len(self._known) + len(self._completions))
+
+    def forget(self) -> None:
+        """Drop it. What threads are about to use they have taken before."""
+        self._known, self._completions = {}, {}
+        self.tables.forget()
+        for one in tuple(self._reach.values()):
+            one.forget()
+
     # ------------------------------------------------------------ liveness
 
     def is_free(self, state: int, guard: Guard) -> bool:
@@ -122,12 +138,13 @@ class Machine:
         """Can a text go on from here to its end?"""
         if (stack.state, guard) in self._free:
             return True
-        key = (stack, guard)
-        if key not in self._known:
-            if len(self._known) > _KNOWN:
-                self._known.clear()  # a search from a place found alive is never longer than the one that found it
-            self._search(key)
-        return self._known[key]
+        key, known = (stack, guard), self._known
+        found = known.get(key)
+        if found is None:
+            if len(known) > _KNOWN:  # a search from a place found alive is never longer than the one that found it
+                known = self._known = {}
+            found = self._search(key, known)
+        return found
 
     def leads_on(self, stack: Stack, name: str, guard: Guard) -> bool:
         """Can a text go on after lexeme `name`, a viable one, left `guard`?"""
@@ -157,50 +174,51 @@ class Machine:
             return sure
         return sure.union(index for index, outcome in others if self.leads_on(stack, *outcome))
 
-    def _search(self, start: Spot) -> None:
-        """Look for a way to the end, breadth first; all places on it are alive."""
+    def _search(self, start: Spot, known: dict[Spot, bool]) -> bool:
+        """Is there a way to the end? Breadth first; all places on it are alive."""
         came_from: dict[Spot, Spot | None] = {start: None}
         todo = [start]
         for here in todo:
             look()
             stack, guard = here
-            if END in self.tables.viable(stack) or (stack.state, guard) in self._free or self._known.get(here):
+            if END in self.tables.viable(stack) or (stack.state, guard) in self._free or known.get(here):
                 proven: Spot | None = here
                 while proven is not None:
-                    self._known[proven] = True
+                    known[proven] = True
                     proven = came_from[proven]
-                return
+                return True
             if len(came_from) > _SEARCH:
                 break
             for name, left in self.outcomes(stack, guard):
                 there = (self.after(stack, name), left)
-                if there not in came_from and self._known.get(there) is not False:
+                if there not in came_from and known.get(there) is not False:
                     came_from[there] = here
                     todo.append(there)
-        self._known[start] = False
+        known[start] = False
+        return False
 
     # ------------------------------------------------------------ shortest completions
 
     def completion(self, stack: Stack, guard: Guard) -> Completion:
         """A shortest text, with its control tokens, from here to the end: best first, led by `Ahead`."""
-        start = (stack, guard)
-        if start not in self._completions:
-            if len(self._completions) > _KNOWN:
-                self._completions.clear()
-            self._complete(start)
-        return self._completions[start]
+        start, known = (stack, guard), self._completions
+        if start not in known:
+            if len(known) > _KNOWN:
+                known = self._completions = {}
+            self._complete(start, known)
+        return known[start]
 
-    def _complete(self, start: Spot) -> None:
+    def _complete(self, start: Spot, known: dict[Spot, Completion]) -> None:
         order = count()
         # Among equals the longest text goes first: where `Ahead` is right, straight to the end.
-        todo = [(self._at_least(start), 0, next(order), start)]
+        todo = [(self._at_least(start, known), 0, next(order), start)]
         came_from: dict[Spot, tuple[Spot, bytes | int]] = {}
         least = {start: 0}
         while todo:
             look()
             _, behind, _, here = heapq.heappop(todo)
-            if here in self._completions or END in self.tables.viable(here[0]):
-                self._remember(start, here, came_from)
+            if here in known or END in self.tables.viable(here[0]):
+                _remember(known, start, here, came_from)
                 return
             if -behind > least[here]:
                 continue
@@ -209,20 +227,13 @@ class Machine:
                 if total < least.get(there, total + 1):
                     least[there] = total
                     came_from[there] = (here, piece)
-                    heapq.heappush(todo, (total + self._at_least(there), -total, next(order), there))
+                    heapq.heappush(todo, (total + self._at_least(there, known), -total, next(order), there))
         raise Unsatisfiable("no text ends from here")
 
-    def _at_least(self, spot: Spot) -> int:
+    def _at_least(self, spot: Spot, known: Mapping[Spot, Completion]) -> int:
         """No text from here to the end is shorter."""
-        found = self._completions.get(spot)
+        found = known.get(spot)
         return self._ahead.of(spot[0]) if found is None else length(found)
-
-    def _remember(self, start: Spot, end: Spot, came_from: dict[Spot, tuple[Spot, bytes | int]]) -> None:
-        written = self._completions.setdefault(end, ())
-        while end != start:
-            end, piece = came_from[end]
-            written = joined([(piece,), written])
-            self._completions[end] = written
 
     def _steps(self, stack: Stack, guard: Guard) -> Iterator[tuple[bytes | int, Spot]]:
         """One lexeme or control token, and the place after it."""
@@ -254,6 +265,16 @@ class Machine:
             yield name, None
 
 
+def _remember(
+    known: dict[Spot, Completion], start: Spot, end: Spot, came_from: dict[Spot, tuple[Spot, bytes | int]]
+) -> None:
+    """The completions of all places on the way from `start` to `end`."""
+    written = known.setdefault(end, ())
+    while end != start:
+        end, piece = came_from[end]
+        written = known[end] = joined([(piece,), written])
+
+
 class Place(Reaching):
     """A parser stack and a guard."""
 
@@ -282,6 +303,10 @@ class Place(Reaching):
                 yield (machine.controls[name], After(self, (name, None)))
         if END in viable:
             yield ()
+
+    def memory(self) -> Machine:
+        """What is known about all places."""
+        return self.machine
 
     def fill_reached(self, trie: KindWalker, nodes: Nodes, words: Words, doubtful: Words) -> Nodes | None:
         """See reach.py."""
@@ -342,6 +367,10 @@ class After(Reaching):
     def expand(self) -> Iterable[Symbols]:
         """The place after it."""
         return self._target().expand()
+
+    def memory(self) -> Machine:
+        """What is known about all places."""
+        return self._place.machine
 
     def fill_reached(self, trie: KindWalker, nodes: Nodes, words: Words, doubtful: Words) -> Nodes | None:
         """See reach.py."""

@@ -110,7 +110,13 @@ class Reach:
         self._bytes_behind: dict[Guard, NDArray[np.uint64]] = {}
         self._shapes: dict[tuple[int, Guard], _Shape] = {}
         self._summaries: dict[tuple[int, Guard, NodeSet], _Found] = {}
-        self._bytes = 0
+        self.size = 0  # bytes of the summaries
+
+    def forget(self) -> None:
+        """Drop the summaries."""
+        self._summaries.clear()
+        self._trie.forget()
+        self.size = 0
 
     # ------------------------------------------------------------ questions of a mask
 
@@ -131,10 +137,8 @@ class Reach:
         self._trie.fill(words, found.tokens)
         self._trie.fill(doubtful, found.unsure, found.doubtful)
         ends = self._trie.union(found.ends).nodes if found.ends else None
-        if self._bytes > _SUMMARIES:
-            self._summaries.clear()
-            self._trie.forget()
-            self._bytes = 0
+        if self.size > _SUMMARIES:
+            self.forget()
         return ends
 
     # ------------------------------------------------------------ going on
@@ -202,7 +206,7 @@ class Reach:
             self._pend(found, self._tables.resolve(stack, END), (END, None), _Load([], [nodes]))
         found.settle(self._trie)
         self._summaries[key] = found
-        self._bytes += found.size
+        self.size += found.size
         return found
 
     def _shape(self, state: int, guard: Guard) -> _Shape:

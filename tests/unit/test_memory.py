@@ -12,6 +12,7 @@ from constrained import CompiledGrammar, Vocabulary, limit_memory
 from constrained.automata.remembered import MEMORY_BYTES, memory
 from constrained.inner import INNER_BYTES, walker_for
 from grammars import compile_json_schema, compile_lark
+from grammars.lark.machine import Place
 from tests.support.walks import BYTES, walk, with_pieces
 
 LETTERS = [*(bytes([byte]) for byte in range(256)), *(f"a{n}".encode() for n in range(1000)), None]
@@ -83,3 +84,25 @@ def test_lists_that_are_joined_are_counted():
     assert states.size - before[0] > states.forks.size - before[1]
     states.forget()
     assert states.forks.size == 0
+
+
+def test_what_a_parser_and_completions_remember_is_counted_and_dropped():
+    grammar = compile_lark(long_grammars()["python_expressions"], BYTES)
+    before = grammar.memo_size
+    walk(grammar, random.Random(3), 60)
+    matcher = grammar.matcher()
+    for byte in b"x = [(":
+        matcher.advance(byte)
+    assert matcher.shortest_completion()
+    assert isinstance(grammar.start, Place)
+    machine = grammar.start.memory()
+    parser, finishing = machine.size, grammar.finishing.size
+    assert min(parser, finishing) > 0
+    assert grammar.memo_size == grammar.states.size + grammar.masks.size + finishing
+    without = CompiledGrammar(grammar.start, BYTES)  # nothing of its own
+    assert parser <= without.states.size < parser + before
+    assert without.memo_size > 0
+    tight = CompiledGrammar(grammar.start, BYTES, memo_bytes=0)
+    tight.matcher().advance(ord("x"))
+    assert machine.size < parser
+    assert matcher.shortest_completion()
