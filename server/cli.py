@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import constrained
 from constrained.errors import BudgetTooSmall, ConstrainedError, GrammarError
+from constrained.native import finder
 from constrained.ranks.place import place_from
 from server.formats import add_formats, named_format
 from server.inputs import CommandError, Form, add_forms, load_kernels, read_json, read_text, say, text, to_json
@@ -68,7 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="constrained", description="Tool calls and structured output that are valid by construction."
     )
-    parser.add_argument("--version", action="version", version=f"constrained-mlx {constrained.__version__}")
+    version = f"constrained-mlx {constrained.__version__} (engine {finder.engine().kind})"
+    parser.add_argument("--version", action="version", version=version)
     verbs = parser.add_subparsers(required=True, metavar="command")
     generation = _generation_options()
 

@@ -22,6 +22,7 @@ from typing import Any, cast
 import uvicorn
 
 from constrained import limit_memory
+from constrained.native import finder
 from constrained.ranks.channel import EXIT
 from constrained.ranks.place import Place, place_from
 from constrained.runtime import BatchEngine, LoadedModel, SequenceEvent, load_model, vocabulary_of
@@ -93,7 +94,7 @@ async def _serve(settings: Settings, listener: socket.socket, report: Report, pl
         await _warm_up(service)
         _settle()
         server = _Server(settings, service, dead)
-        report(f"ready after {time.monotonic() - began:.1f} s")
+        report(f"ready after {time.monotonic() - began:.1f} s; the engine is {finder.engine()}")
         server.on_started = lambda: _greet(settings, listener, service)
         await server.serve(sockets=[listener])
         return EXIT if dead.is_set() else 0

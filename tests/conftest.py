@@ -6,6 +6,8 @@ draws new ones, many more: `pytest --hypothesis-profile nightly`.
 
 from hypothesis import HealthCheck, settings
 
+from constrained.native import finder
+
 # Compiling a kernel or a grammar inside the first example is slow and no defect of the strategy.
 settings.register_profile(
     "default",
@@ -17,3 +19,8 @@ settings.register_profile(
 )
 settings.register_profile("nightly", settings.get_profile("default"), max_examples=3_000, derandomize=False)
 settings.load_profile("default")
+
+
+def pytest_report_header() -> str:
+    """Which engine the tests run: make test compiles it once, and edited sources run interpreted until make native."""
+    return f"engine: {finder.engine()}"

@@ -13,7 +13,7 @@ from functools import cache, wraps
 from pathlib import Path
 from typing import ParamSpec, cast
 
-from constrained.automata import dfa
+from constrained import automata
 from constrained.automata.dfa import Dfa
 from constrained.vocabulary.cache import Entry, digest_of, load, store
 
@@ -43,5 +43,5 @@ def kept(make: Callable[P, Dfa]) -> Callable[P, Dfa]:
 @cache
 def _sources() -> str:
     """A hash of all source that automata of formats are made by."""
-    files = [*Path(dfa.__file__).parent.glob("*.py"), *Path(__file__).parent.glob("formats*.py")]
+    files = [*Path(automata.__file__).parent.glob("*.py"), *Path(__file__).parent.glob("formats*.py")]
     return digest_of(*(file.read_bytes() for file in sorted(files)))

@@ -8,12 +8,16 @@ from pathlib import Path
 import pytest
 
 import constrained
+from constrained.native import finder
 from server import cli
 from tests.support.command_line import WEATHER, run
 
 
 def test_the_version_is_the_packages(capsys):
-    assert run(capsys, "--version")[:2] == (0, f"constrained-mlx {constrained.__version__}\n")
+    assert run(capsys, "--version")[:2] == (
+        0,
+        f"constrained-mlx {constrained.__version__} (engine {finder.engine().kind})\n",
+    )
 
 
 def test_an_interrupt_is_one_line(capsys, monkeypatch, written):

@@ -1,0 +1,114 @@
+"""Compile the engine, or say which one runs: `python -m constrained.native [--check]`.
+
+    build into a folder  -->  try it in a process of its own  -->  built/<key>/  -->  remove what is old
+
+What was built goes to stdout (a folder), progress and reasons to stderr. Exit codes: 0 the engine is compiled,
+1 it is not. Nothing that goes wrong here changes what runs otherwise: the sources.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+from constrained.native import compiler
+from constrained.native.build import CannotCompile, build
+from constrained.native.finder import OFF, contents, engine, write_contents
+from constrained.native.shelf import making, prune
+from constrained.native.sources import ROOT, key_of, shelf_of
+
+# Runs in a process of its own, with the folder and the tree as arguments. Where an installation is being built, numpy
+# may not be there: then it is enough that the library can be loaded.
+_TRIAL = """
+import importlib, importlib.util, pathlib, sys, types
+folder, root = map(pathlib.Path, sys.argv[1:])
+sys.path.insert(0, str(root))
+alone = sys.modules["constrained"] = types.ModuleType("constrained")
+alone.__path__ = [str(root / "constrained")]
+from constrained.native import finder
+if not all(importlib.util.find_spec(name) for name in ("numpy", "numba", "outlines_core", "lark")):
+    finder.load_library(finder.contents(folder))
+    sys.exit()
+engine = finder.install(folder)
+del sys.modules["constrained"]
+for name in engine.modules or sys.exit(str(engine)):
+    importlib.import_module(name)
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m constrained.native", description="Compile the engine.")
+    parser.add_argument("--check", action="store_true", help="say whether the engine is compiled, and if not, why")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="compilers at the same time (all cores)")
+    options = parser.parse_args(arguments)
+    if options.check:
+        _say(f"the engine is {engine()}")
+        return 0 if engine().is_compiled else 1
+    if os.environ.get(OFF) == "0":
+        _say(f"the engine is not compiled: {OFF}=0")
+        return 1
+    key = key_of(ROOT)
+    place = shelf_of(ROOT) / key
+    if not _is_whole(place):
+        try:
+            _make(key, place, options.jobs)
+        except (CannotCompile, OSError) as error:
+            _say(f"the engine is not compiled, its sources run: {error}")
+            return 1
+    print(place)  # noqa: T201  the answer
+    return 0
+
+
+def _make(key: str, place: Path, jobs: int) -> None:
+    if lacking := compiler.missing():
+        raise CannotCompile(lacking, "install gcc or clang (on macOS: xcode-select --install)")
+    began = time.monotonic()
+    _say("compiling the engine: once, in about a minute and a half")
+    shutil.rmtree(place, ignore_errors=True)  # what is not whole
+    with making(ROOT, key) as folder:
+        build(ROOT, folder, jobs=jobs)
+        _arrange(folder)
+        write_contents(folder)
+        _try(folder)
+    prune(ROOT, key)
+    size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+    modules = len(contents(place)) - 1  # one is the library
+    _say(f"compiled after {time.monotonic() - began:.0f} s: {modules} modules, {size / 1e6:.1f} MB")
+
+
+def _arrange(folder: Path) -> None:
+    """Put each module where mypyc's code takes it to be (its `__file__`): a.b.c.<abi>.so is a/b/c.<abi>.so."""
+    suffix = EXTENSION_SUFFIXES[0]
+    for path in folder.glob(f"*.*{suffix}"):
+        place = folder.joinpath(*path.name.removesuffix(suffix).split("."))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(f"{place}{suffix}")
+
+
+def _try(folder: Path) -> None:
+    """Raise CannotCompile unless a new process can use what is in the folder."""
+    command = [sys.executable, "-c", _TRIAL, str(folder), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {OFF: "1"})
+    if done.returncode:
+        raise CannotCompile(f"it could not be loaded:\n{done.stderr[-4000:]}", "please report this")
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        return bool(contents(folder))
+    except (OSError, ValueError):
+        return False
+
+
+def _say(line: str) -> None:
+    print(f"constrained: {line}", file=sys.stderr, flush=True)  # noqa: T201  as every command of ours
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""Is there a C compiler, and what is it called?
+
+setuptools calls what Python was built with, or what the variable `CC` says. Pythons that were built elsewhere name a
+compiler that is not here; then the usual names are tried.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+_USUAL = "cc", "gcc", "clang"
+_OF_SYSTEM = Path("/usr/bin")
+
+
+def missing() -> str:
+    """What lacks for compiling, in words; empty if nothing does.
+
+    Sets `CC` where what Python was built with is not here, and another compiler is.
+    """
+    configured = os.environ.get("CC") or sysconfig.get_config_var("CC") or ""
+    if not _is_there(shlex.split(configured)[:1]):
+        found = next((name for name in _USUAL if _is_there([name])), None)
+        if "CC" in os.environ or found is None:
+            return f"no C compiler ({configured or 'cc'})"
+        os.environ["CC"] = found
+    if not (Path(sysconfig.get_path("include")) / "Python.h").is_file():
+        return "no headers of Python (Linux: python3-dev)"
+    return ""
+
+
+def _is_there(command: list[str]) -> bool:
+    found = shutil.which(command[0]) if command else None
+    if found is None:
+        return False
+    if sys.platform == "darwin" and Path(found).parent == _OF_SYSTEM:
+        # There without the command line tools too: calling it would open a window that offers to install them.
+        return subprocess.run(["xcode-select", "--print-path"], capture_output=True, check=False).returncode == 0
+    return True
