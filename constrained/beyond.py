@@ -17,7 +17,7 @@ from constrained.closures import Closure, Reading
 from constrained.grammar import Captured, Fresh, Switch
 from constrained.inner import Nodes, Walker
 from constrained.net import Fronts, Net
-from constrained.pieces import Inner, Passage, Piece, Words
+from constrained.pieces import Inner, Passage, Words
 from constrained.reaching import Reaching
 from constrained.rests import Recall, Rest
 from constrained.sketches import Sketcher, sketched
@@ -63,7 +63,7 @@ class Beyond:
         doubts = (
             None if beyond.doubtful is None else np.stack([beyond.doubtful, self.walker.no_tokens()])
         )  # ALL, REFUSED
-        return Passage(frozenset((Piece(words),)), doubts, None)
+        return Passage((words,), doubts, None)
 
     def _behind(self, beyond: "_Walk", edge: int, label: int, nodes: Nodes) -> Iterator[_Begun]:
         """What follows `label` of an edge. A single symbol that knows what it leads to is not made a list of."""

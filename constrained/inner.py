@@ -27,7 +27,7 @@ from constrained.automata.counted import UNBOUNDED, Counted, Meter
 from constrained.automata.dfa import START, Dfa
 from constrained.from_root import RootWalks
 from constrained.grammar import Automaton, Control
-from constrained.pieces import NO_PIECES, Doubts, Exits, Inner, Made, Passage, Piece, Words
+from constrained.pieces import NO_PIECES, Doubts, Exits, Inner, Made, Pieces, Words
 from constrained.reaching import KindWalker, NodeSet, Tokens
 from constrained.refusals import FlatTexts
 from constrained.scratch import Scratch
@@ -51,7 +51,7 @@ class Profile:
     """
 
     words: Words  # (W,) all of `tokens`
-    pieces: frozenset[Piece]  # the same
+    pieces: Pieces  # the same
     tokens: NDArray[np.int32]
     cheapest: NDArray[np.int32]
     ending: NDArray[np.int32]
@@ -77,9 +77,9 @@ class Walker:
         self.ends = np.array(vocabulary.eos_token_ids, np.int32)
         self.by_kind = KindWalker(trie, vocabulary.words)
         self._duplicates = trie.duplicates
-        self._inner: dict[tuple[Dfa, int, NodeSet], Inner] = {}
+        self._inner: dict[Dfa, dict[int | NodeSet, Inner]] = {}  # by row from the root, by nodes from the start
         self._node_sets: dict[bytes, NodeSet] = {}
-        self._pieces: dict[bytes, frozenset[Piece]] = {}
+        self._pieces: dict[bytes, Pieces] = {}
         self.made = Made()
         self.root = NodeSet(np.array([ROOT], np.int32))
         self._profiles: dict[tuple[Meter, int], Profile] = {}
@@ -178,22 +178,22 @@ class Walker:
         one, *others = dict.fromkeys(sets)
         return self.node_set(np.unique(np.concatenate([part.nodes for part in (one, *others)]))) if others else one
 
-    def piece_of(self, words: Words) -> frozenset[Piece]:
+    def piece_of(self, words: Words) -> Pieces:
         """The piece of the tokens in `words`, (W,), which are cleared if they are few."""
         few = self._if_few(words)
         return self._interned(b"w" + words.tobytes(), words) if few is None else few  # longer by a byte than any list
 
-    def _if_few(self, words: Words) -> frozenset[Piece] | None:
+    def _if_few(self, words: Words) -> Pieces | None:
         """The piece of the tokens in `words`, which are cleared; None, and they stay, if it would be a long list."""
         tokens = self.scratch.few
         count = walk_each.take_bits(words, tokens)
         return None if count == walk.FULL else self._interned(tokens[:count].tobytes(), tokens[:count])
 
-    def _interned(self, key: bytes, tokens: Tokens) -> frozenset[Piece]:
+    def _interned(self, key: bytes, tokens: Tokens) -> Pieces:
         found = self._pieces.get(key)
         if found is None:
             self._keep(2 * len(key))
-            found = self._pieces.setdefault(key, frozenset((Piece(tokens.copy()),)) if key else NO_PIECES)
+            found = self._pieces.setdefault(key, (tokens.copy(),) if key else NO_PIECES)
         return found
 
     # ------------------------------------------------------------------ inner pieces
@@ -211,12 +211,15 @@ class Walker:
     def _below(self, automaton: Automaton, row: int, nodes: NodeSet) -> Inner:
         if not isinstance(automaton, Dfa):  # not kept: hardly ever asked for again
             return self._taken(self._walk(automaton, row, nodes.nodes), nodes)
-        key = automaton, row, nodes
-        found = self._inner.get(key)
+        known = self._inner.get(automaton)
+        if known is None:
+            known = self._inner[automaton] = {}
+        key = row if nodes is self.root else nodes
+        found = known.get(key)
         if found is None:
             found = self._taken(self._walk(automaton, row, nodes.nodes), nodes)
-            self._keep(_ENTRY_BYTES + sum(piece.tokens.nbytes for piece in found.pieces))
-            self._inner[key] = found
+            self._keep(_ENTRY_BYTES + sum(piece.nbytes for piece in found.pieces))
+            known[key] = found
         return found
 
     def _walk(self, automaton: Automaton, row: int, nodes: Nodes) -> int:
@@ -253,12 +256,12 @@ class Walker:
         exits = self._by_label(scratch.exits[:found], scratch.labels[:found], below) if found else ()
         return self._inner_of(self._take(), exits)
 
-    def _inner_of(self, pieces: frozenset[Piece], exits: Exits) -> Inner:
+    def _inner_of(self, pieces: Pieces, exits: Exits) -> Inner:
         if len(exits) < 2:
-            return Inner(Passage(pieces, None, exits[0][1] if exits else None), exits)
-        return Inner(Passage(pieces, None, self.union([nodes for _, nodes in exits])), exits)
+            return Inner(pieces, exits, exits[0][1] if exits else None)
+        return Inner(pieces, exits, self.union([nodes for _, nodes in exits]))
 
-    def _take(self) -> frozenset[Piece]:
+    def _take(self) -> Pieces:
         """The tokens in the scratch words, which are cleared."""
         few = self._if_few(self.scratch.words)
         if few is not None:
@@ -266,18 +269,18 @@ class Walker:
         words = self.scratch.words.copy()
         self.scratch.words[:] = 0
         self.equate(words)
-        return frozenset((Piece(words),))
+        return (words,)
 
-    def packed(self, pieces: frozenset[Piece]) -> frozenset[Piece]:
+    def packed(self, pieces: Pieces) -> Pieces:
         """The tokens of `pieces`, in few of them."""
         if len(pieces) <= MOST_PIECES:
             return pieces
         self.fill(self.scratch.words, pieces)
         return self._take()
 
-    def fill(self, words: Words, pieces: Iterable[Piece]) -> None:
+    def fill(self, words: Words, pieces: Pieces) -> None:
         """Set the bits of all tokens of `pieces`."""
-        self.by_kind.fill(words, [piece.tokens for piece in pieces])
+        self.by_kind.fill(words, pieces)
 
     def no_tokens(self) -> Words:
         """(W,) zeros."""
@@ -334,7 +337,7 @@ class Walker:
             pieces = profile.pieces
         else:
             self.equate(words)
-            pieces = frozenset((Piece(words),))
+            pieces = (words,)
         exits: list[tuple[int, NodeSet]] = []
         for label, nodes, costs in profile.exits:
             inside = nodes[(costs >= low) & (costs <= high)]
@@ -365,7 +368,7 @@ class Walker:
         bounded = dearest < UNBOUNDED
         ending, dearest = tokens[bounded], dearest[bounded]
         reach = int(dearest.min(initial=UNBOUNDED))
-        return Profile(words, frozenset((Piece(words),)), tokens, cheapest, ending, dearest, reach, exits)
+        return Profile(words, (words,), tokens, cheapest, ending, dearest, reach, exits)
 
 
 _walkers: WeakKeyDictionary[Vocabulary, Walker] = WeakKeyDictionary()

@@ -26,7 +26,7 @@ from constrained.closures import Reading, leave
 from constrained.grammar import Captured, Fresh, Metered
 from constrained.inner import Nodes, Walker
 from constrained.passages import MOST, Passages, TooMuch
-from constrained.pieces import ALL, NO_PIECES, REFUSED, Doubts, Gathered, Passage, Piece, Words
+from constrained.pieces import ALL, NO_PIECES, REFUSED, Doubts, Gathered, Passage, Pieces, Words, names_of
 from constrained.refusals import Refusals, flatten
 from constrained.rests import Recall, Rest
 from constrained.sketches import Sketcher
@@ -36,7 +36,7 @@ _ROOT = np.array([-1], np.int32)
 
 _NO_NODES = _ROOT[:0]
 
-_Without = tuple[frozenset[Piece], Nodes]  # tokens, and nodes from which on they are left out
+_Without = tuple[Pieces, Nodes]  # tokens, and nodes from which on they are left out
 
 
 class Masks:
@@ -91,18 +91,19 @@ class Masks:
             self._try(state, gathered.doubtful, words)
         return words
 
-    def _words(self, pieces: frozenset[Piece], accepting: bool) -> Words:
+    def _words(self, pieces: Pieces, accepting: bool) -> Words:
         """(W,) the tokens of pieces, and the end tokens if the text may end."""
         made = self.walker.made
-        words = made.get((pieces, accepting))
+        key = names_of(pieces, accepting)
+        words = made.get(key)
         if words is None:
-            words = made.keep((pieces, accepting), self._completed(self.walker.no_tokens(), pieces, accepting))
+            words = made.keep(key, pieces, self._completed(self.walker.no_tokens(), pieces, accepting))
         return words
 
-    def _words_without(self, without: "list[_Without]", pieces: frozenset[Piece], accepting: bool) -> Words:
+    def _words_without(self, without: "list[_Without]", pieces: Pieces, accepting: bool) -> Words:
         """The same, with tokens of which some are taken out."""
         made = self.walker.made
-        key = pieces, accepting, *((some, nodes.tobytes()) for some, nodes in without)
+        key = names_of(pieces, accepting), *(names_of(some, nodes.tobytes()) for some, nodes in without)
         found = made.get(key)
         if found is not None:
             return found
@@ -112,9 +113,10 @@ class Masks:
             self.walker.fill(kept, some)
             self.walker.clear_from(nodes, kept)
             words |= kept
-        return made.keep(key, self._completed(words, pieces, accepting))
+        held = pieces, *(some for some, _ in without)
+        return made.keep(key, held, self._completed(words, pieces, accepting))
 
-    def _completed(self, words: Words, pieces: frozenset[Piece], accepting: bool) -> Words:
+    def _completed(self, words: Words, pieces: Pieces, accepting: bool) -> Words:
         """`words`, with the tokens of pieces, and the end tokens if the text may end."""
         self._size += words.nbytes
         self.walker.fill(words, pieces)
@@ -154,7 +156,7 @@ class Masks:
             part = self._part(symbol, row, rest if len(alike) == 1 else self.states.forks.any_of(some))
             if len(nodes):
                 without.append((part.pieces, nodes))
-                part = part._replace(pieces=NO_PIECES)
+                part = Passage(NO_PIECES, part.doubtful, None)
             gathered.add(part)
         return Passage(gathered.pieces, gathered.doubtful, None)
 
@@ -173,7 +175,7 @@ class Masks:
                     doubtful = self._doubts(doubtful)
                     walker.set_at(nodes, doubtful[ALL])
                     walker.set_below(nodes, doubtful[ALL])
-        return part._replace(doubtful=doubtful)
+        return Passage(part.pieces, doubtful, None)
 
     def _doubts(self, doubtful: Doubts | None) -> Doubts:
         """The caller's own."""

@@ -219,7 +219,7 @@ class _Asking:
         inner = self._walker.below(first, nodes)
         if any(self._begins(second, ends) for _, ends in inner.exits):
             return None
-        return inner.passage._replace(ends=None)
+        return Passage(inner.pieces, None, None)
 
     def _of_automaton(self, symbol: Reading, seen: Seen | None, nodes: NodeSet) -> Passage:
         if isinstance(symbol.automaton, Chosen):
@@ -229,7 +229,7 @@ class _Asking:
         inner = self._walker.below(symbol.automaton, nodes)
         label = symbol.automaton.label(START)
         if label == REFUSES and isinstance(symbol, Terminal):
-            return inner.passage
+            return inner
         exits = inner.exits if label == REFUSES else (*inner.exits, (label, nodes))
         gathered = Gathered(inner.pieces)
         if isinstance(symbol, Terminal):
