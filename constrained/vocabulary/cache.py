@@ -1,6 +1,7 @@
 """Files that only save time: what was computed once, found again by the hash of what it came from.
 
     $XDG_CACHE_HOME/constrained-mlx/vocabulary/<key>.v1
+    $XDG_CACHE_HOME/constrained-mlx/formats/<version>/<key>.v1      the versions written last (drop_but_newest)
 
     MAGIC | blake2b of the rest | length | header, JSON | arrays, each at a multiple of 64
 
@@ -12,6 +13,7 @@ Nothing here ever fails: without a cache everything is computed again. `CONSTRAI
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -53,12 +55,12 @@ def digest_of(*parts: bytes | memoryview) -> str:
     return digest.hexdigest()
 
 
-def load(key: str) -> Entry | None:
-    """What was stored under `key`, or None. The arrays are writeable and belong to the caller."""
+def load(key: str, folder: str = "vocabulary") -> Entry | None:
+    """What was stored under `key` in a folder, or None. The arrays are writeable and belong to the caller."""
     if not _enabled():
         return None
     try:
-        content = np.fromfile(_path(key), np.uint8)
+        content = np.fromfile(_path(key, folder), np.uint8)
     except _UNUSABLE:
         return None
     start = len(_MAGIC) + _DIGEST_SIZE
@@ -75,12 +77,12 @@ def load(key: str) -> Entry | None:
     return Entry(described["header"], arrays)
 
 
-def store(key: str, entry: Entry) -> None:
-    """Keep `entry` under `key`, whole or not at all."""
+def store(key: str, entry: Entry, folder: str = "vocabulary") -> None:
+    """Keep `entry` under `key` in a folder, whole or not at all."""
     if not _enabled():
         return
     with suppress(*_UNUSABLE):
-        path = _path(key)
+        path = _path(key, folder)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
         try:
@@ -89,6 +91,16 @@ def store(key: str, entry: Entry) -> None:
             Path(name).replace(path)
         finally:
             Path(name).unlink(missing_ok=True)
+
+
+def drop_but_newest(folder: str, most: int) -> None:
+    """Leave the `most` folders in `folder` that were written to last. Who reads or writes in another makes all anew."""
+    if not _enabled():
+        return
+    with suppress(*_UNUSABLE):
+        written = {one: one.stat().st_mtime_ns for one in (cache_folder() / folder).iterdir() if one.is_dir()}
+        for one in sorted(written, key=written.__getitem__)[:-most]:
+            shutil.rmtree(one, ignore_errors=True)
 
 
 def _serialised(entry: Entry) -> bytes:
@@ -110,8 +122,8 @@ def _aligned(offset: int) -> int:
     return -(-offset // _ALIGNMENT) * _ALIGNMENT
 
 
-def _path(key: str) -> Path:
-    return cache_folder() / "vocabulary" / f"{key}.v{_VERSION}"
+def _path(key: str, folder: str) -> Path:
+    return cache_folder() / folder / f"{key}.v{_VERSION}"
 
 
 def _enabled() -> bool:

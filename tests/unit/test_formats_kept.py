@@ -1,5 +1,6 @@
 """Automata of formats are found on disk as they were made, and made again where they are not there whole."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from constrained.automata.dfa import Dfa
 from constrained.automata.ecma import pattern_dfa
+from grammars.json_schema import formats_kept
 from grammars.json_schema.formats_kept import kept
 
 PATTERN = "^a{1,9}b*$"
@@ -70,3 +72,22 @@ def test_nothing_is_kept_where_that_is_turned_off(folder: Path, monkeypatch: pyt
     assert maker(made)(PATTERN).dump() == maker(made)(PATTERN).dump()
     assert made == [PATTERN, PATTERN]
     assert not files(folder)
+
+
+def test_versions_written_last_are_kept_and_others_are_made_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    for day, version in enumerate("abcd"):
+        monkeypatch.setattr(formats_kept, "_sources", lambda version=version: version)
+        assert maker(made)(PATTERN).dump() == pattern_dfa(PATTERN).dump()
+        (file,) = (path for path in files(folder) if path.parent.name == version)
+        os.utime(file.parent, (day, day))
+    assert {path.parent.name for path in files(folder)} == {"b", "c", "d"}
+    assert len(made) == 4
+    maker(made)(PATTERN)
+    assert len(made) == 4
+    monkeypatch.setattr(formats_kept, "_sources", lambda: "a")
+    assert maker(made)(PATTERN).dump() == pattern_dfa(PATTERN).dump()
+    assert len(made) == 5
+    assert {path.parent.name for path in files(folder)} == {"a", "c", "d"}
