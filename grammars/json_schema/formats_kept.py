@@ -16,6 +16,7 @@ from typing import ParamSpec, cast
 from constrained import automata
 from constrained.automata.dfa import Dfa
 from constrained.vocabulary.cache import Entry, digest_of, drop_but_newest, load, store
+from grammars import json_schema
 
 P = ParamSpec("P")
 
@@ -46,5 +47,6 @@ def kept(make: Callable[P, Dfa]) -> Callable[P, Dfa]:
 @cache
 def _sources() -> str:
     """A hash of all source that automata of formats are made by."""
-    files = [*Path(automata.__file__).parent.glob("*.py"), *Path(__file__).parent.glob("formats*.py")]
+    # The packages' own places: modules of theirs may be compiled, and lie elsewhere.
+    files = [*Path(automata.__file__).parent.glob("*.py"), *Path(json_schema.__file__).parent.glob("formats*.py")]
     return digest_of(*(file.read_bytes() for file in sorted(files)))[:32]

@@ -8,6 +8,7 @@ import pytest
 
 from constrained.automata.dfa import Dfa
 from constrained.automata.ecma import pattern_dfa
+from constrained.vocabulary.cache import digest_of
 from grammars.json_schema import formats_kept
 from grammars.json_schema.formats_kept import kept
 
@@ -91,3 +92,7 @@ def test_versions_written_last_are_kept_and_others_are_made_again(
     assert maker(made)(PATTERN).dump() == pattern_dfa(PATTERN).dump()
     assert len(made) == 5
     assert {path.parent.name for path in files(folder)} == {"a", "c", "d"}
+
+
+def test_the_version_is_that_of_sources_that_are_there() -> None:
+    assert formats_kept._sources() != digest_of()[:32]
