@@ -21,6 +21,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, TypeVar
 
+from constrained.native.finder import engine
+
 RESULTS = Path(__file__).parent / "results"
 
 T = TypeVar("T")
@@ -78,6 +80,7 @@ def machine() -> dict[str, Any]:
     )
     return {
         "commit": f"{commit}-dirty" if changed else commit,
+        "engine": engine().kind,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),

@@ -19,7 +19,7 @@ def test_a_benchmark_runs_and_its_rows_can_be_kept(name: str, tmp_path: Path, mo
     monkeypatch.setattr(harness, "RESULTS", tmp_path)
     harness.keep(name, rows)
     first, *others = map(json.loads, (tmp_path / f"{name}.jsonl").read_text().splitlines())
-    assert {"commit", "processor", "cores"} <= set(first["machine"])
+    assert {"commit", "engine", "processor", "cores"} <= set(first["machine"])
     assert others == [json.loads(json.dumps(asdict(row))) for row in rows]
     assert rows
     assert len({row.what for row in rows}) == len(rows), "two rows of one name"
