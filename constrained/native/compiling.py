@@ -35,7 +35,7 @@ ignore_missing_imports = True
 no_site_packages = True
 follow_imports = silent
 cache_dir = .mypy_cache
-disable_error_code = import-untyped, import-not-found, misc, no-any-return, no-any-unimported, no-redef
+disable_error_code = import-untyped, import-not-found, misc, override, no-any-return, no-any-unimported, no-redef
 """
 
 

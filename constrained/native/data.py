@@ -13,7 +13,7 @@ The decorator stays for what is left: the names of the fields, `__repr__`, and t
 
 import ast
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _EMPTY = {"list": "[]", "dict": "{}", "set": "set()"}
 
@@ -28,6 +28,7 @@ class Field:
     factory: str  # an expression that makes the default anew; empty if there is none
     init: bool
     compare: bool
+    keyword: bool = False
 
 
 Tables = dict[str, list[Field]]  # of the dataclasses of all modules, by `module.Class`
@@ -62,12 +63,15 @@ def _fields(module: str, name: str, trees: dict[str, ast.Module], tables: Tables
     for statement in trees[module].body:
         if isinstance(statement, ast.ImportFrom) and any(alias.name == name for alias in statement.names):
             inherited = _fields(statement.module or "", name, trees, tables)
-            return [Field(f.name, "_Any", f.default, f.factory, f.init, f.compare) for f in inherited]
+            return [replace(f, kind="_Any") for f in inherited]
         if isinstance(statement, ast.ClassDef) and statement.name == name:
-            if decorator_of(statement) is None:
+            decorator = decorator_of(statement)
+            if decorator is None:
                 return []
+            keyword = options_of(decorator).get("kw_only") == "True"
             fields = {f.name: f for base in statement.bases for f in _fields(module, ast.unparse(base), trees, tables)}
-            fields |= {f.name: f for f in map(_field, statement.body) if f is not None}
+            own = [replace(f, keyword=keyword) for f in map(_field, statement.body) if f is not None]
+            fields |= {f.name: f for f in own}
             tables[key] = list(fields.values())
             return tables[key]
     return []
@@ -110,7 +114,9 @@ def methods(statement: ast.ClassDef, options: dict[str, str], fields: list[Field
 def _init(fields: list[Field], *, post: bool) -> list[str]:
     parameters = ["self"]
     body: list[str] = []
-    for f in fields:
+    for f in sorted(fields, key=lambda f: f.keyword):
+        if f.keyword and "*" not in parameters:
+            parameters.append("*")
         made = _EMPTY.get(f.factory.split("[")[0], f"({f.factory})()")
         if not f.init:
             value = made if f.factory else f.default

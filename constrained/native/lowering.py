@@ -9,6 +9,7 @@ The text of a module goes in, its text with the same lines in the same order com
 - Generic classes and those below `threading.local` stay classes of Python, of compiled functions.
 - `NDArray[...]` is `Any`, as numpy is: an alias of it would not be a type.
 - An alias that says itself has `Any` in its place: mypyc ends there.
+- What a class that is open to others only declares is a property that raises: subclasses keep it as they like.
 - A `Final` field of a dataclass with `field(...)` loses the `Final`.
 
 Invariant: what is lowered means the same to mypy and to Python, but that frozen classes let their own methods assign.
@@ -117,6 +118,8 @@ def _class(statement: ast.ClassDef, text: _Text, fields: list[Field], open_bases
             _once(member, text, body, data=decorator is not None, assigned=member.name in assigned)
         elif isinstance(member, ast.AnnAssign) and decorator:
             _final(member, text)
+        elif isinstance(member, ast.AnnAssign) and statement.name in _OPEN:
+            _not_there(member, text)
         elif isinstance(member, ast.Assign) and ast.unparse(member.targets[0]) == "__slots__":
             weak = weak or "__weakref__" in ast.unparse(member.value)
     if weak:
@@ -178,3 +181,10 @@ def _final(member: ast.AnnAssign, text: _Text) -> None:
     if kind.startswith("Final[") and (member.value is None or ast.unparse(member.value).startswith("field(")):
         at = member.lineno - 1
         text.lines[at] = re.sub(r": Final\[(.*?)\](?= =|\s*#|$)", r": \1", text.lines[at], count=1)
+
+
+def _not_there(member: ast.AnnAssign, text: _Text) -> None:
+    name, kind = ast.unparse(member.target), ast.unparse(member.annotation)
+    at = member.lineno - 1
+    text.insert(at, "    @property", f"    def {name}(self) -> {kind}:")
+    text.lines[at] = "        raise NotImplementedError"

@@ -120,8 +120,8 @@ class Counting:
         ways: dict[Shape, list[_Way]] = {
             shape: [(kind, None) for kind, values in found if values is None] for shape, found in kinds.items()
         }
-        for pool, fits in enumerate(alike):
-            for shape, number in fits:
+        for pool, places in enumerate(alike):
+            for shape, number in places:
                 ways[shape].append((kinds[shape][number][0], pool))
         items = _Items(ways, list(alike.values()))
         if not self._plan.writer.is_searching:

@@ -6,7 +6,6 @@ cut the text between the symbols. They rely on `Dfa.run` and on nothing else of 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -128,13 +127,11 @@ def tokens_of(bits: NDArray[np.uint32]) -> list[int]:
 # ------------------------------------------------------------------ captures
 
 
-@dataclass(eq=False)
 class Different(Captured):
     """Different words, separated by commas: `a,ab,b`. `words` are all there are, or None for [ab]+."""
 
-    body: Sequence
-    words: frozenset[bytes] | None
-    seen: frozenset[bytes] = frozenset()
+    def __init__(self, body: Sequence, words: frozenset[bytes] | None, seen: frozenset[bytes] = frozenset()) -> None:
+        self.body, self.words, self.seen = body, words, seen
 
     def then(self, text: bytes) -> Sequence | None:
         if text in self.seen:
@@ -157,11 +154,11 @@ def _rest_of_list(following: Symbol) -> Rule:
     return Rule("list", ((), (_COMMA, following)))
 
 
-@dataclass(eq=False)
 class Twice(Captured):
     """A word, a comma, and the same word again."""
 
-    body: Sequence
+    def __init__(self, body: Sequence) -> None:
+        self.body = body
 
     def then(self, text: bytes) -> Sequence:
         return _COMMA, Terminal(literal(text))
