@@ -22,7 +22,7 @@ help:
 	@echo 'make demo     a real model answers with a tool call that is valid by construction'
 	@echo 'make test     everything a change must pass: make check, then pytest'
 	@echo 'make native   compile the engine from the sources that are there (needs a C compiler; a minute and a half)'
-	@echo 'make check    ruff, basedpyright, import-linter'
+	@echo 'make check    ruff, basedpyright, import-linter, and mypy as the compiler of the engine runs it'
 	@echo 'make format   rewrite the code as `make check` wants it'
 	@echo 'make soak     hot tool calls by the real model, and a hundred of every format under every setting by random ones'
 	@echo 'make fuzz     random schemas against a validator; COUNT=1000 FIRST=0 say which'
@@ -47,6 +47,7 @@ check: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports --no-logo
+	$(NATIVE) --types
 
 # In two processes, of which each takes whole files: half of the time, and the same tests. More of them start more
 # servers and load more models than they save. What both would compile at once is compiled before.

@@ -17,7 +17,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from constrained.native import compiler
-from constrained.native.build import CannotCompile, build
+from constrained.native.build import CannotCompile, build, copy
 from constrained.native.finder import OFF, contents, engine, write_contents
 from constrained.native.shelf import making, prune
 from constrained.native.sources import ROOT, key_of, shelf_of
@@ -45,11 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m constrained.native", description="Compile the engine.")
     parser.add_argument("--check", action="store_true", help="say whether the engine is compiled, and if not, why")
+    parser.add_argument(
+        "--types", action="store_true", help="say whether the sources would compile, as far as mypy knows"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="compilers at the same time (all cores)")
     options = parser.parse_args(arguments)
     if options.check:
         _say(f"the engine is {engine()}")
         return 0 if engine().is_compiled else 1
+    if options.types:
+        return _types(ROOT / ".cache" / "lowered")
     if os.environ.get(OFF) == "0":
         _say(f"the engine is not compiled: {OFF}=0")
         return 1
@@ -63,6 +68,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
     print(place)  # noqa: T201  the answer
     return 0
+
+
+def _types(folder: Path) -> int:
+    """What is in the folder is kept, so that mypy reads anew only what has changed."""
+    from constrained.native import compiling  # noqa: PLC0415  it needs mypy, which only developers have
+
+    folder.mkdir(parents=True, exist_ok=True)
+    copy(ROOT, folder)
+    return compiling.check(folder)
 
 
 def _make(key: str, place: Path, jobs: int) -> None:

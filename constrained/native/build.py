@@ -45,16 +45,21 @@ def build(root: Path, out: Path, *, jobs: int, level: str = "2", work: Path | No
             build(root, out, jobs=jobs, level=level, work=Path(folder))
         return
     out.mkdir(parents=True, exist_ok=True)
-    for package in ("constrained", "grammars"):
-        shutil.rmtree(work / package, ignore_errors=True)
-        if (root / package).is_dir():
-            shutil.copytree(root / package, work / package, ignore=shutil.ignore_patterns("__pycache__", "built"))
+    copy(root, work)
     code = [sys.executable, "-c", _WITHOUT_THE_REST, str(Path(__file__).resolve().parents[2])]
     command = [*code, str(out.resolve()), str(jobs), level]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=work)
     if done.returncode:
         said = (done.stdout + done.stderr).strip()
         raise CannotCompile(*_why(said))
+
+
+def copy(root: Path, work: Path) -> None:
+    """Put the sources of the tree at `root` into the folder `work`, in place of those that may be there."""
+    for package in ("constrained", "grammars"):
+        shutil.rmtree(work / package, ignore_errors=True)
+        if (root / package).is_dir():
+            shutil.copytree(root / package, work / package, ignore=shutil.ignore_patterns("__pycache__", "built"))
 
 
 def _why(said: str) -> tuple[str, str]:

@@ -54,6 +54,13 @@ def main(arguments: list[str]) -> None:
             done.result()
 
 
+def check(folder: Path) -> int:
+    """Lower the copy of the sources in a folder and let mypy read it, as mypyc would; mypy's exit code."""
+    (folder / "mypy.ini").write_text(_MYPY)
+    command = [sys.executable, "-m", "mypy", "--config-file", "mypy.ini", *lower(folder)]
+    return subprocess.run(command, check=False, cwd=folder).returncode
+
+
 def lower(folder: Path) -> list[str]:
     """Lower the copy of the sources in a folder; the paths of the modules that are compiled."""
     paths = compiled(folder)
