@@ -25,6 +25,8 @@ from grammars.json_schema.texts import Texts
 if TYPE_CHECKING:
     from grammars.json_schema.object_states import Members, ObjectState
 
+_MOST_TOGETHER = 64  # combinations of conditions that are looked at when compiling
+
 
 def ways(
     members: "Members", pending: frozenset[int], names: Texts, shape: Shape
@@ -39,6 +41,17 @@ def ways(
             if not texts.is_empty(fewer := texts.both(names, exists.names))
         ]
     return found
+
+
+def meeting(members: "Members", names: Texts, shape: Shape) -> Iterator[Shape]:
+    """The shapes of values that meet some conditions, where one key may meet them all."""
+    both, found = members.writer.shapes.both, [(names, shape)]
+    for exists in members.obj.exists:
+        more = [(texts.both(names, exists.names), both(shape, exists.shape)) for names, shape in found]
+        for names, shape in more:
+            if not texts.is_empty(names):
+                yield shape
+                found += [(names, shape)] if len(found) < _MOST_TOGETHER else []
 
 
 def can_meet(members: "Members", state: "ObjectState", missing: int, room: int) -> bool:

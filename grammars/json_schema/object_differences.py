@@ -80,10 +80,13 @@ class _Search:
         if (state, rivals) in self._same:
             return False
         plan.writer.shapes.allowance.check()
+        missing = plan.missing(state)
         for place, shape, after in plan.members(state):
+            if missing & ((1 << place) - 1):  # one before it must come, and would not
+                continue
             if self._by((plan.names[place], shape, replace(after, place=place + 1)), rivals):
                 return True
-        if plan.missing(state) == 0 and self._by_another_key(state, rivals):
+        if missing == 0 and self._by_another_key(state, rivals):
             return True
         self._same.add((state, rivals))
         return False

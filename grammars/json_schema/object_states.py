@@ -23,7 +23,7 @@ from grammars.json_schema.extra_keys import KeyClass, key_classes
 from grammars.json_schema.key_bits import bits, with_all_they_need
 from grammars.json_schema.limits import EXTRA, HEAVIEST
 from grammars.json_schema.literals import Shape
-from grammars.json_schema.object_conditions import can_meet, ways
+from grammars.json_schema.object_conditions import can_meet, meeting, ways
 from grammars.json_schema.object_ways import Obj
 from grammars.json_schema.texts import Texts
 from grammars.json_schema.values import json_key
@@ -165,10 +165,10 @@ class Members:
         """The shapes that values may have. Raises LimitExceeded where the names of keys are too large."""
         for one in self.classes:
             texts.decoded(one.names)
-        for shape in (*self.shapes, *(one.shape for one in self.classes)):
+        named = ((Texts(chosen=frozenset({name})), shape) for name, shape in zip(self.names, self.shapes, strict=True))
+        for names, shape in (*named, *((one.names, one.shape) for one in self.classes)):
             yield shape
-            for exists in self.obj.exists:
-                yield self.writer.shapes.both(shape, exists.shape)
+            yield from meeting(self, names, shape)
 
     # ------------------------------------------------------------------ liveness
 

@@ -10,6 +10,7 @@ from jsonschema.validators import validator_for
 
 from grammars.json_schema.documents import Document
 from grammars.json_schema.formats import NUMBER_FORMATS, known_format
+from tests.support.python_patterns import judged_as
 from tests.support.schema_evaluator import is_valid
 
 _LARGEST = 2000  # exponent of a number that is made an int
@@ -24,12 +25,13 @@ class Judge:
     """
 
     def __init__(self, schema: Any, *, formats: bool) -> None:
-        exact = json.loads(json.dumps(schema), parse_float=Decimal)
+        in_python = json.dumps(judged_as(schema))
+        exact = json.loads(in_python, parse_float=Decimal)
         of = validator_for(exact)
         self._lenient = of(exact)
         checkers = (of.FORMAT_CHECKER, Draft202012Validator.FORMAT_CHECKER) if formats else (None,)
         self._validators = [of(exact, format_checker=checker) for checker in dict.fromkeys(checkers)]
-        self._document = Document.parse(json.dumps(schema)) if '"unevaluated' in json.dumps(schema) else None
+        self._document = Document.parse(in_python) if '"unevaluated' in in_python else None
         self._integral = not (isinstance(schema, dict) and schema.get("$schema") == DRAFT4)
 
     @property

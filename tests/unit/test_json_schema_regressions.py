@@ -321,3 +321,11 @@ def test_a_key_meets_the_conditions_that_other_keys_leave(letters: tuple[str, ..
     assert accepts(grammar, written({"ac": 1, "db": 1}))
     assert not accepts(grammar, written({"ab": 1, "cd": 1}))
     assert not accepts(grammar, written({"ab": 1}))
+
+
+def test_one_value_that_meets_several_conditions_is_looked_at_when_compiling():
+    """It was refused while masks were computed: neither an IRI nor short, which takes too many rows."""
+    text = {"patternProperties": {"é": {"maxLength": 300, "pattern": "é"}}}
+    schema = {"oneOf": [{"patternProperties": {"é": {"oneOf": [{}, {"format": "iri"}]}}}, text, {"maximum": 1}]}
+    with pytest.raises(LimitExceeded):
+        compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)

@@ -265,3 +265,15 @@ def test_several_contains_with_large_counts_are_counted_together():
     assert Judge(schema, formats=False).accepts("[" + "1, " * 20 + matcher.shortest_completion().decode())
     with pytest.raises(Unsatisfiable):
         compile_json_schema({**schema, "maxItems": 49}, byte_vocabulary(), TO_THE_LETTER)
+
+
+@pytest.mark.parametrize("value", [{"é": 1, "a": 1}, {"ab": "bab", "b": ""}, {"a": 1, "b": 1}])
+def test_an_object_of_two_keys_is_not_begun_again_in_any_order_of_them(value: dict[str, Any]):
+    """Its second key was thought to come first and the first one not at all, which would be another object."""
+    schema = {"type": "array", "uniqueItems": True, "items": {"anyOf": [{"enum": [value]}]}}
+    grammar = compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
+    for members in (value, dict(reversed(value.items()))):
+        state = grammar.states.read(grammar.states.start, written([members])[:-1].encode())
+        assert state is not None
+        assert grammar.finishing.of_state(state) == (b"]",)
+        assert grammar.states.step(state, ord(",")) is None
