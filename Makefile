@@ -16,7 +16,7 @@ RUNTIME := $(VENV)/.installed-runtime
 DEV     := $(VENV)/.installed-dev
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test native check format pytest tokenizers soak fuzz test-clients notebooks docs nightly bench clean
+.PHONY: help demo test native check format pytest kernels tokenizers soak fuzz test-clients notebooks docs nightly bench clean
 
 help:
 	@echo 'make demo     a real model answers with a tool call that is valid by construction'
@@ -40,7 +40,10 @@ demo: $(RUNTIME)
 native: $(RUNTIME)
 	@$(NATIVE)
 
-test: check pytest
+# What pytest would wait for is made while the checks run.
+test: $(DEV)
+	@$(MAKE) --no-print-directory -j2 check kernels tokenizers
+	@$(MAKE) --no-print-directory pytest
 
 check: $(DEV)
 	$(BIN)/ruff check .
@@ -50,11 +53,14 @@ check: $(DEV)
 	$(NATIVE) --types
 
 # In two processes, of which each takes whole files: half of the time, and the same tests. More of them start more
-# servers and load more models than they save. What both would compile at once is compiled before.
+# servers and load more models than they save.
 WORKERS ?= 2
-pytest: $(DEV) tokenizers
-	$(BIN)/python -c 'import constrained; constrained.warm_up()'
+pytest: $(DEV) tokenizers kernels
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+# What all processes of the tests would compile at once.
+kernels: $(DEV)
+	@$(BIN)/python -c 'import constrained; constrained.warm_up()'
 
 # A tokenizer that cannot be fetched is said here and again as the reason of each skipped test.
 tokenizers: $(DEV)
