@@ -23,6 +23,7 @@ from constrained.native.data import fields_of_all
 from constrained.native.depth import with_depth, write_runtime
 from constrained.native.lowering import arrays_are_any, bases_of, lowered
 from constrained.native.modules import compiled
+from constrained.native.readable import readable, with_frozen_states
 from constrained.native.weak_references import holders, with_weak_references
 
 GROUP = "constrained_engine"
@@ -79,14 +80,16 @@ def _module(path: str) -> str:
 
 def _library(sources: list[str], out: Path, level: str, pool: ThreadPoolExecutor) -> None:
     """The library that holds all compiled code, by the objects of its C files."""
-    texts = {source: Path(source).read_text() for source in sources}
+    texts = {source: Path(source).read_text("utf-8") for source in sources}
     held: dict[str, str] = {}
     for text in texts.values():
         held |= holders(text)
     runtime = write_runtime(Path("build"))
     for source, text in texts.items():
         if Path(source).name.startswith("__native_"):
-            texts[source] = with_depth(with_weak_references(text, held))
+            texts[source] = with_depth(with_weak_references(readable(text, _lowered(source)), held))
+        elif Path(source).name == "misc_ops.c":
+            texts[source] = with_frozen_states(text)
     texts[str(runtime)] = runtime.read_text()
     headers = hashlib.sha256()
     for header in sorted(Path("build").glob("*.h")):
@@ -107,6 +110,12 @@ def _library(sources: list[str], out: Path, level: str, pool: ThreadPoolExecutor
 
     by_size = sorted(texts, key=lambda source: -len(texts[source]))
     _run([*_linker(), *pool.map(made, by_size), "-o", str(out / f"{GROUP}__mypyc{SUFFIX}")])
+
+
+def _lowered(source: str) -> str:
+    """The lowered module that a C file was made of: __native_a___b.c of a/b.py; nothing for what is of no module."""
+    path = Path(f"{Path(source).stem.removeprefix('__native_').replace('___', '/')}.py")
+    return path.read_text("utf-8") if path.exists() else ""
 
 
 def _shim(name: str, source: str, out: Path) -> None:

@@ -21,6 +21,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from constrained.native.data import Field, Tables, decorator_of, methods, options_of
+from constrained.native.readable import MARK
 
 WEAK = "weakly_referred_by"
 
@@ -31,6 +32,9 @@ _HEADER = (
 
 # What front ends of others may have subclasses of.
 _OPEN = frozenset(["Node", "Captured", "Closing"])
+
+# What users copy and pickle: that makes an instance without calling `__init__`, which open classes allow.
+_COPIED = frozenset(["CompileLimits", "FreeText", "JsonSchemaOptions", "Section"])
 
 # Kept weakly, though no slot says so, having a `__dict__` otherwise.
 _WEAKLY = frozenset(["Walker", "KindWalker", "Vocabulary", "Dfa"])
@@ -50,7 +54,7 @@ class _Text:
     def __str__(self) -> str:
         out: list[str] = []
         for at, line in enumerate(self.lines):
-            out += self.before.get(at, [])
+            out += [f"{line}{MARK}" for put in self.before.get(at, []) for line in put.split("\n")]
             out.append(line)
         return "\n".join(out)
 
@@ -103,7 +107,7 @@ def _class(statement: ast.ClassDef, text: _Text, fields: list[Field], open_bases
         _decorate(decorator, text, options)
         text.insert(first, "@_mypyc_attr(native_class=False)")
         return
-    if statement.name in _OPEN or statement.name in open_bases:
+    if statement.name in _OPEN or statement.name in _COPIED or statement.name in open_bases:
         text.insert(first, "@_mypyc_attr(allow_interpreted_subclasses=True)")
     if "ABC" in bases:
         at = statement.lineno - 1

@@ -16,7 +16,7 @@ from constrained.native import compiler
 from constrained.native.sources import ROOT, shelf_of
 
 BEADS = '''
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,25 @@ class Bead:
 
     weight: int
     below: "Bead | None" = None
+
+    @property
+    def is_last(self) -> bool:
+        """Is nothing below it?"""
+        return self.below is None
+
+    def lighter(self, by: int) -> "Bead":
+        """A bead that weighs less. Raises ValueError for no weight at all; “é”, \\ and \\" are letters too."""
+        if by >= self.weight:
+            raise ValueError("no weight at all")
+        return replace(self, weight=self.weight - by)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What users copy: one of the names that the lowering knows."""
+
+    first: int
+    most: int = 3
 
 
 def strung(weights: list[int]) -> "Bead | None":

@@ -2,31 +2,12 @@
 
 import os
 import re
-from pathlib import Path
 
 import pytest
 
 from constrained.native.shelf import KEPT, making, prune
 from constrained.native.sources import ROOT, key_of, shelf_of
 from tests.native.conftest import Tree
-
-
-def test_a_second_build_does_nothing_and_names_the_same_folder(compiled_once):
-    done = compiled_once.python("-m", "constrained.native")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert [Path(done.stdout.strip())] == compiled_once.built
-
-
-def test_a_damaged_folder_is_built_anew(compiled_once, tree):
-    fake = "class CannotCompile(Exception):\n    pass\n\n\ndef build(root, out, *, jobs):\n    import shutil\n"
-    fake += f"    shutil.copytree({str(compiled_once.built[0])!r}, out, dirs_exist_ok=True)\n"
-    (tree.root / "constrained/native/build.py").write_text(fake)
-    assert tree.python("-m", "constrained.native").returncode == 0
-    next(tree.built[0].rglob("weighing*")).unlink()
-    done = tree.python("-W", "ignore", "-m", "constrained.native")
-    assert done.returncode == 0, done.stderr
-    assert "3 modules" in done.stderr
-    assert tree.python("-m", "constrained.native", "--check").stderr == "constrained: the engine is compiled\n"
 
 
 @pytest.mark.parametrize(

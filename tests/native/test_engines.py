@@ -96,10 +96,43 @@ if __name__ == "__main__":
     assert (done.stderr, done.stdout) == ("", "(6, 'builtin_function_or_method')\n")
 
 
-def test_a_traceback_shows_the_lines_of_the_sources(compiled_once):
-    done = compiled_once.python("-c", "from constrained.weighing import heaviest\nheaviest(None)")
-    assert 'weighing.py", line 20, in heaviest\n    raise ValueError("no beads")\n' in done.stderr
-    assert TREE["constrained/weighing.py"].splitlines()[19].strip() == 'raise ValueError("no beads")'
+@pytest.mark.parametrize(
+    ("name", "call", "raising", "message"),
+    [
+        ("weighing", "heaviest(None)", "heaviest", "no beads"),
+        ("beads", "Bead(1).lighter(2)", "lighter", "no weight at all"),  # lines were put in above, by the build
+    ],
+)
+def test_a_traceback_shows_the_lines_of_the_sources(compiled_once, name, call, raising, message):
+    line = f'raise ValueError("{message}")'
+    number = [text.strip() for text in TREE[f"constrained/{name}.py"].splitlines()].index(line) + 1
+    done = compiled_once.python("-c", f"from constrained.{name} import *\n{call}")
+    assert f'constrained/{name}.py", line {number}, in {raising}\n    {line}\n' in done.stderr
+
+
+def test_docstrings_are_there(compiled_once):
+    program = """
+import inspect
+from constrained.beads import Bead, strung
+said = [Bead.__doc__, Bead.lighter.__doc__, Bead.is_last.__doc__, strung.__doc__]
+said += [str(inspect.signature(strung)), str(inspect.signature(Bead.lighter))]
+print(json.dumps(said))
+"""
+    compiled, interpreted = (compiled_once.says(program, CONSTRAINED_NATIVE=native) for native in "10")
+    assert compiled[:4] == interpreted[:4]
+    assert compiled[4:] == ["(weights)", "(self, /, by)"]
+
+
+@pytest.mark.parametrize("native", ["0", "1"])
+def test_frozen_values_are_copied_and_pickled(compiled_once, native):
+    program = """
+import copy, pickle
+from constrained.beads import Section
+section = Section(7)
+copies = [copy.copy(section), copy.deepcopy(section), pickle.loads(pickle.dumps(section))]
+print(json.dumps([repr(each) for each in copies if each == section and each is not section]))
+"""
+    assert compiled_once.says(program, CONSTRAINED_NATIVE=native) == ["Section(first=7, most=3)"] * 3
 
 
 @pytest.mark.parametrize("native", ["0", "1"])
@@ -128,3 +161,21 @@ import os; sys_stdout_flush = __import__("sys").stdout.flush(); os._exit(0)  # a
 def test_bytes_of_sources_are_what_counts_not_their_time(compiled):
     (compiled.root / "constrained/beads.py").write_text(BEADS)
     assert compiled.says(ASK)[-1] == "compiled"
+
+
+def test_a_second_build_does_nothing_and_names_the_same_folder(compiled_once):
+    done = compiled_once.python("-m", "constrained.native")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [Path(done.stdout.strip())] == compiled_once.built
+
+
+def test_a_damaged_folder_is_built_anew(compiled_once, tree):
+    copying = f"shutil.copytree({str(compiled_once.built[0])!r}, out, dirs_exist_ok=True)"
+    with (tree.root / "constrained/native/build.py").open("a") as build:
+        build.write(f"\n\ndef build(root, out, *, jobs):\n    {copying}\n")
+    assert tree.python("-m", "constrained.native").returncode == 0
+    next(tree.built[0].rglob("weighing*")).unlink()
+    done = tree.python("-W", "ignore", "-m", "constrained.native")
+    assert done.returncode == 0, done.stderr
+    assert "3 modules" in done.stderr
+    assert tree.python("-m", "constrained.native", "--check").stderr == "constrained: the engine is compiled\n"
