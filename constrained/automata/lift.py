@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from constrained.automata.algebra import renumbered
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.regex import compile_rust
+from constrained.automata.tables import alike
 
 _LETTERS = {0x5C: b"\\", 0x08: b"b", 0x0C: b"f", 0x0A: b"n", 0x0D: b"r", 0x09: b"t"}  # beside the quote
 _CONTROLS = [byte for byte in range(0x20) if byte not in _LETTERS]
@@ -185,14 +186,7 @@ class _Shared:
     """Rows that are equal, as one: `number` (S,) from 1, 0 for what is dead; `first` (U,) a row of each number."""
 
     def __init__(self, rows: NDArray[np.int32]) -> None:
-        self.number = np.zeros(len(rows), np.int32)
-        live = np.flatnonzero(rows.any(axis=1))
-        self.first = live[:0]
-        if len(live):
-            kinds = rows[live][:, np.unique(rows[live], axis=1, return_index=True)[1]]  # few columns differ
-            _, first, number = np.unique(kinds, axis=0, return_index=True, return_inverse=True)
-            self.first = live[first]
-            self.number[live] = number.reshape(-1) + 1
+        self.number, self.first = alike(np.ascontiguousarray(rows))
 
 
 def escape_columns(classes: NDArray[np.uint8], quote: int = _QUOTE) -> Columns:

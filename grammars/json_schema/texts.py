@@ -14,18 +14,20 @@ beside the rest, each a way of its own to write a string:
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cache, reduce
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
-from constrained.automata.algebra import Builder, difference, empty, intersect, literals, minimise, union
+from constrained.automata.algebra import difference, empty, intersect, literals, minimise, renumbered, union
 from constrained.automata.counted import UNBOUNDED, Counted, Meter, string_meter
-from constrained.automata.dfa import REFUSES, START, Dfa
+from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.ecma import counted_whole, pattern_dfa
 from constrained.automata.lift import any_string, any_text, json_string
 from constrained.automata.listing import count_texts, texts_by_length
 from constrained.automata.remembered import remembered
+from constrained.automata.tables import compress
 from constrained.errors import LimitExceeded
 from constrained.grammar import Automaton
 from grammars.json_schema.values import json_key
@@ -273,28 +275,27 @@ def _lengths(low: int, high: int) -> Dfa:
     last = high if bounded else low
     if last > _LONGEST_PRODUCT:
         raise LimitExceeded(f"a length of {last} inside a union or complement", hint=f"at most {_LONGEST_PRODUCT}")
-    draw = Builder()
-    rows = [draw.row(0 if length >= low else -1) for length in range(last + 1)]
-    for length, row in enumerate(rows):
-        if length == last and bounded:
-            break
-        after = rows[min(length + 1, last)]
-        two, three, four = (draw.row() for _ in range(3))  # that many bytes but one are still to come
-        low_e0, high_ed, low_f0, high_f4 = (draw.row() for _ in range(4))
-        tail = range(0x80, 0xC0)
-        draw.edge(row, range(0x80), after)
-        draw.edge(row, range(0xC2, 0xE0), two)
-        draw.edge(row, range(0xE1, 0xF0), three)
-        draw.edge(row, range(0xF1, 0xF4), four)
-        for first, second, begin, target in (
-            (0xE0, low_e0, range(0xA0, 0xC0), two),
-            (0xED, high_ed, range(0x80, 0xA0), two),
-            (0xF0, low_f0, range(0x90, 0xC0), three),
-            (0xF4, high_f4, range(0x80, 0x90), three),
-        ):
-            draw.edge(row, first, second)
-            draw.edge(second, begin, target)
-        draw.edge(two, tail, after)
-        draw.edge(three, tail, two)
-        draw.edge(four, tail, three)
-    return draw.finish()
+    classes, machine = _character()
+    size, columns = machine.shape
+    begins = START + size * np.arange(last, dtype=np.int32)[:, None, None]  # (last, 1, 1): the first row of each
+    chain = np.where(machine == DEAD, np.int32(DEAD), begins + machine).reshape(-1, columns)
+    dead = np.zeros((1, columns), np.int32)
+    step = np.vstack([dead, chain, dead if bounded else chain[-size][None]])  # then it goes on alike
+    labels = np.full(len(step), REFUSES, np.int32)
+    labels[START + size * low :: size] = 0
+    return renumbered(classes, step, labels)
+
+
+@cache
+def _character() -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """One character of UTF-8: classes (256,), and (R, K) the row after each byte; R is the one behind it."""
+    two, three, four, low_e0, high_ed, low_f0, high_f4, end = range(1, 9)  # `two`: the last of two bytes is to come
+    step = np.zeros((end, 256), np.int32)
+    step[0, :0x80] = end
+    step[0, 0xC2:0xE0], step[0, 0xE1:0xF0], step[0, 0xF1:0xF4] = two, three, four
+    step[0, [0xE0, 0xED, 0xF0, 0xF4]] = low_e0, high_ed, low_f0, high_f4
+    step[two, 0x80:0xC0], step[three, 0x80:0xC0], step[four, 0x80:0xC0] = end, two, three
+    step[low_e0, 0xA0:0xC0], step[high_ed, 0x80:0xA0] = two, two
+    step[low_f0, 0x90:0xC0], step[high_f4, 0x80:0x90] = three, three
+    classes, chosen = compress(step)
+    return classes, np.ascontiguousarray(step[:, chosen])
