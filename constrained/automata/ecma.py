@@ -67,9 +67,9 @@ def counted_whole(pattern: str, flags: str = "") -> tuple[Dfa, int, int | None] 
     None for every other pattern. A caller can count long repeats instead of spelling them out.
     """
     match parse(pattern, flags):
-        case Sequence((Assertion(Gap.TEXT_START), One(points), Assertion(Gap.TEXT_END))):
+        case Sequence((Assertion(Gap.TEXT_START), One(points), Assertion(Gap.TEXT_END))) if points:
             return _one(points), 1, 1
-        case Sequence((Assertion(Gap.TEXT_START), Repeat(One(points), least, most), Assertion(Gap.TEXT_END))):
+        case Sequence((Assertion(Gap.TEXT_START), Repeat(One(points), least, most), Assertion(Gap.TEXT_END))) if points:
             return _one(points), least, most
         case _:
             return None

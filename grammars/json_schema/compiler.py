@@ -12,6 +12,7 @@ the schema at all is answered. All else happens where a matcher goes.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from constrained.automata.ecma import pattern_dfa
@@ -54,7 +55,7 @@ def compile_json_schema(
     limits = limits or _LIMITS
     document = Document.parse(schema, limits=limits.schema, resources=resources)
     writer = write(document, options, limits)
-    supplied = [(uri, (resources or {})[uri]) for uri in sorted(resources or {})]
+    supplied = [] if not resources else [(uri, resources[uri]) for uri in sorted(resources)]
     fingerprint = _fingerprint([document.text, json.dumps(supplied)], options, vocabulary)
     return CompiledGrammar(writer.node(writer.shapes.root()), vocabulary, fingerprint, Report(writer))
 
@@ -136,5 +137,10 @@ def blame(writer: Writer, shape: Shape, above: frozenset[Shape] = frozenset()) -
 
 
 def _fingerprint(sources: list[str], options: JsonSchemaOptions, vocabulary: Vocabulary) -> str:
-    parts = (*sources, repr(options), vocabulary.fingerprint)
+    parts = (*sources, _spelled(options), vocabulary.fingerprint)
     return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()
+
+
+@lru_cache(maxsize=16)
+def _spelled(options: JsonSchemaOptions) -> str:
+    return repr(options)

@@ -27,6 +27,7 @@ import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from threading import Lock
 from typing import Any, Final, TypeAlias, final
 
 from constrained.errors import GrammarError, InvalidGrammar, Where
@@ -41,6 +42,9 @@ Scope: TypeAlias = "tuple[Resource, ...]"  # outermost first
 _UNLIMITED = SchemaLimits(max_bytes=sys.maxsize, max_depth=sys.maxsize, max_subschemas=sys.maxsize)
 
 
+_FIRST_CHILD: Final = Lock()  # most locations have none; those of metaschemas are shared by threads
+
+
 @final
 @dataclass(slots=True, eq=False)  # not frozen: creation is four times cheaper; Final says the same to the type checker
 class Location:
@@ -51,7 +55,7 @@ class Location:
     resource: Final["Resource"] = field(repr=False)
     parent: Final["Location | None"] = field(repr=False)  # None at the root
     keys: Final[tuple[Step, ...]]  # from the parent: ("not",), ("properties", "a"), ("allOf", 0)
-    _children: Final[dict[tuple[Step, ...], "Location"]] = field(repr=False)  # those asked for so far
+    _children: dict[tuple[Step, ...], "Location"] | None = field(default=None, repr=False)  # those asked for so far
 
     @property
     def where(self) -> Where:
@@ -75,6 +79,9 @@ class Location:
 
         The keys must lead to a schema; they are not checked.
         """
+        if self._children is None:
+            with _FIRST_CHILD:
+                self._children = self._children or {}
         found = self._children.get(keys)
         return found if found is not None else self._children.setdefault(keys, self._descend(keys))
 
@@ -118,7 +125,7 @@ class Location:
                 dialect = dialect_named(value["$schema"], self.where)
             if dialect.id_keyword in value:
                 resource = resource.document.resource_at((*self.path(), *keys)) or resource
-        return Location(value, dialect, resource, self, keys, {})
+        return Location(value, dialect, resource, self, keys)
 
     def path(self) -> tuple[Step, ...]:
         """The steps from the document's root."""
@@ -224,7 +231,7 @@ class Document:
         self._targets: Final[dict[tuple[Resource, str], tuple[Location, str | None]]] = {}
         self._outline: Outline | None = None
         self._unnamed: Final[dict[Location, None]] = {}  # locations below words that are no keyword there
-        self.root: Final = Location(value, dialect, self._by_path[()], None, (), {})
+        self.root: Final = Location(value, dialect, self._by_path[()], None, ())
         library.documents.append(self)
 
     @classmethod

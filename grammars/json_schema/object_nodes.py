@@ -140,12 +140,8 @@ class ObjectPlan(Members):
 
     def _offers(self, state: ObjectState) -> bool:
         """Where the object is simple: may any declared key come next?"""
-        return bool(self._possible_places >> state.place << state.place & ~state.seen)
-
-    @cached_property
-    def _possible_places(self) -> int:
-        """Bit set of the places of the keys that can have a value."""
-        return sum(1 << place for place in self._places)
+        plainly = self._possible >> state.place << state.place & ~state.seen
+        return bool(plainly) or any(map(self.possible, self.ahead(state)))
 
     def outline(self, state: ObjectState, *, first: bool, closes: bool) -> Outline | None:
         """Of the members that may follow from `state`, the comma left aside if `first`."""

@@ -86,7 +86,8 @@ def speech(location: "Location") -> Speech:
     if isinstance(schema, bool):
         return Speech(location, {}, ())
     form = form_of(schema, location.dialect)
-    return Speech(location, {keyword: schema[keyword] for keyword in form.facts}, form.brings)
+    all_count = len(form.facts) == len(schema)
+    return Speech(location, schema if all_count else {name: schema[name] for name in form.facts}, form.brings)
 
 
 def _brings(said: Said, value: Any) -> bool:

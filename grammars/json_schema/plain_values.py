@@ -3,6 +3,7 @@
     {"type": "string", "maxLength": 9}     a text          {"minItems": 2}            null
     {"properties": {...}}                  null            {"enum": [{...}, ...]}     the first
     {"type": "array", "items": {...}}      []              {"type": "object", "required": ["a"]}   {"a": what "a" has}
+    {"minimum": 1, "type": "integer"}      2               {"type": "string", "pattern": "^a"}     a text
 
 Most questions whether anything is left of a schema are answered here, and nothing is made for it: no
 language, no alternative, no automaton. "No" means "not plainly": then `Writer.alive` looks closer.
@@ -10,9 +11,10 @@ language, no alternative, no automaton. "No" means "not plainly": then `Writer.a
 
 from collections.abc import Sequence
 
+from grammars.json_schema import texts
 from grammars.json_schema.declared import Declared
 from grammars.json_schema.documents import Location
-from grammars.json_schema.forms import OF_NUMBERS, OF_TEXTS, form_of
+from grammars.json_schema.forms import LENGTHS, OF_NUMBERS, OF_TEXTS, form_of
 from grammars.json_schema.limits import HEAVIEST
 from grammars.json_schema.literals import Among, Either, Says, Shape
 from grammars.json_schema.object_ways import Obj
@@ -28,6 +30,9 @@ _OF_OBJECTS = frozenset(
     "patternProperties propertyNames minProperties maxProperties unevaluatedProperties"
     " dependencies dependentRequired dependentSchemas".split()
 )
+_OF_ARRAYS = frozenset("prefixItems additionalItems contains unevaluatedItems".split())
+_FEW_ITEMS = 100
+_LARGE = 1e15  # bounds within it have few digits
 _DEEPEST = 40  # objects within objects that are looked at
 
 
@@ -85,7 +90,8 @@ class PlainValues:
             allowed = [declared] if isinstance(declared, str) else declared
             if any(_has_value_of(name, facts) for name in allowed):
                 return 1
-            return self._object(location, facts) if "object" in allowed else 0
+            found = self._object(location, facts) if "object" in allowed else 0
+            return found or (self._array(location, facts) if "array" in allowed else 0)
         if len(facts) == 1 and "$ref" in facts and not self._shapes.is_dynamic:
             return self._of(location.reference("$ref"))
         if len(facts) == 1 and "anyOf" in facts:
@@ -107,22 +113,64 @@ class PlainValues:
                 return 0
         return weight
 
+    def _array(self, location: Location, facts: Facts) -> int:
+        """The weight of an array of as many items as there must be."""
+        least = facts.get("minItems", 0)
+        unequal = facts.get("uniqueItems") is True and least > 1
+        if unequal or not _OF_ARRAYS.isdisjoint(facts) or isinstance(facts.get("items"), list):
+            return 0
+        if least > min(facts.get("maxItems", _FEW_ITEMS), _FEW_ITEMS):
+            return 0
+        item = self._of(location.child("items")) if "items" in facts else 1
+        weight = 1 + int(least) * item
+        return weight if item and weight <= HEAVIEST else 0
+
 
 def _has_value_of(name: str, facts: Facts) -> bool:
     """Is there plainly a value of a type, of which only the keywords count that are about it?"""
     match name:
         case "string":
-            return OF_TEXTS.isdisjoint(facts) and facts.get("minLength", 0) <= min(
-                facts.get("maxLength", LONGEST), LONGEST
-            )
+            if not OF_TEXTS.isdisjoint(facts):
+                return LENGTHS.isdisjoint(facts) and _has_text(facts)
+            return facts.get("minLength", 0) <= min(facts.get("maxLength", LONGEST), LONGEST)
         case "number" | "integer":
-            return OF_NUMBERS.isdisjoint(facts)
+            return OF_NUMBERS.isdisjoint(facts) or _has_number(facts)
         case "array":  # the empty one
             return not facts.get("minItems") and "contains" not in facts
         case "object":  # the empty one
             return not facts.get("required") and not facts.get("minProperties")
         case _:
             return True
+
+
+def _has_text(facts: Facts) -> bool:
+    """Is there plainly a text, by the one keyword about its characters?"""
+    if len(OF_TEXTS & facts.keys()) > 1:
+        return False
+    if "pattern" not in facts:
+        return True  # every format has texts
+    found = texts.matching(facts["pattern"])
+    if found.dfa is None or found.also:
+        return False
+    if found.is_counted:  # so many of the texts of one character
+        return found.low <= min(found.high, LONGEST) and (found.low == 0 or found.dfa.begins)
+    return not found.dfa.is_empty
+
+
+def _has_number(facts: Facts) -> bool:
+    """Is there plainly an integer, as its bounds leave room?"""
+    if "multipleOf" in facts or "format" in facts:
+        return False
+    low = [facts[name] for name in ("minimum", "exclusiveMinimum") if _is_bound(facts.get(name))]
+    high = [facts[name] for name in ("maximum", "exclusiveMaximum") if _is_bound(facts.get(name))]
+    if any(abs(bound) > _LARGE for bound in (*low, *high)):
+        return False
+    return not low or not high or min(high) - max(low) > 1
+
+
+def _is_bound(value: object) -> bool:
+    """Is it a number? In draft 4 exclusive bounds are flags."""
+    return value is not None and not isinstance(value, bool)
 
 
 def _has_constant(facts: Facts) -> bool:

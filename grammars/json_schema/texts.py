@@ -20,7 +20,16 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata.algebra import difference, empty, intersect, literals, minimise, renumbered, union
+from constrained.automata.algebra import (
+    PRODUCT_LIMIT,
+    difference,
+    empty,
+    intersect,
+    literals,
+    minimise,
+    renumbered,
+    union,
+)
 from constrained.automata.counted import UNBOUNDED, Counted, Meter, string_meter
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.ecma import counted_whole, pattern_dfa
@@ -34,6 +43,8 @@ from grammars.json_schema.values import json_key
 
 LONGEST = 1 << 17  # characters: a string that has to have more is not written
 _LONGEST_PRODUCT = 4096  # characters that a length may be multiplied out to
+_ROWS_OF_CHARACTER = 8  # of a length that is multiplied out
+_FEW_BYTES = 256  # of a text that is tried
 _MOST_PARTS = 16  # of a union
 _FEW_LENGTHS = 16  # from the shortest, of which there are mostly enough texts
 
@@ -198,7 +209,19 @@ def is_empty(a: Texts) -> bool:
         return True
     if a.dfa is None:
         return False
-    return automaton(a).is_empty if a.is_counted else a.dfa.is_empty
+    if not a.is_counted:
+        return a.dfa.is_empty
+    return not _has_short(a) and automaton(a).is_empty
+
+
+def _has_short(a: Texts) -> bool:
+    """Is a text of fewest bytes as long as it should be? Asked where the automaton is not refused, whoever draws it."""
+    dfa = a.dfa
+    if dfa is None or not 0 <= dfa.distance[START] <= _FEW_BYTES or a.low > LONGEST:
+        return False
+    if a.low > 0 and a.high < UNBOUNDED and dfa.rows * _ROWS_OF_CHARACTER * a.high > PRODUCT_LIMIT:
+        return False  # it may have to be multiplied out
+    return a.low <= len(dfa.completion(START).decode()) <= a.high
 
 
 @remembered

@@ -8,6 +8,7 @@ import pytest
 
 from constrained.errors import GrammarError
 from grammars.json_schema.documents import Document
+from grammars.json_schema.formats import FORMATS
 from grammars.json_schema.limits import CompileLimits
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.nodes import Writer
@@ -30,6 +31,13 @@ PLAIN: list[Any] = [
     {"$ref": "#/$defs/a", "$defs": {"a": {"type": "boolean"}}},
     {"type": "object", "required": ["a", "b"], "properties": {"a": {"required": ["c"], "type": "object"}}},
     {"type": "object", "required": ["a"], "additionalProperties": {"type": "null"}},
+    {"type": "integer", "minimum": 0},
+    {"type": "integer", "exclusiveMinimum": 1, "exclusiveMaximum": 3.5},
+    {"$schema": "http://json-schema.org/draft-04/schema#", "type": "number", "maximum": 1, "exclusiveMaximum": True},
+    {"type": "string", "pattern": "^a"},
+    {"type": "string", "pattern": "^[a-z]{3}$"},
+    {"type": "array", "minItems": 2, "maxItems": 2, "items": {"minimum": 1, "type": "number"}},
+    *({"type": "string", "format": name} for name in sorted([*FORMATS, "unheard-of"])),
 ]
 NOT_PLAIN: list[Any] = [
     {"type": "string", "minLength": 2, "maxLength": 1},
@@ -43,6 +51,13 @@ NOT_PLAIN: list[Any] = [
     {"type": "integer", "enum": ["a"]},
     {"type": "string", "not": {"type": "string"}},
     {"enum": [1], "const": 2},
+    {"type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+    {"type": "integer", "minimum": 1.1, "multipleOf": 7, "maximum": 6.9},
+    {"type": "string", "pattern": "^[]{2}$"},
+    {"type": "string", "pattern": "a", "maxLength": 0},
+    {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "$a"}},
+    {"type": "array", "minItems": 2, "maxItems": 1},
+    {"type": "array", "minItems": 2, "uniqueItems": True, "items": {"const": 1}},
 ]
 
 
