@@ -37,6 +37,13 @@ class Either(NamedTuple):
 Literal = Says | Among | Either
 
 
+class Stated(NamedTuple):
+    """What a schema plainly says of its values; None where it does not say."""
+
+    values: frozenset[Value] | None  # by `enum` and `const`
+    types: frozenset[str] | None  # by `type`; "number" stands for integers, too
+
+
 class Shape:
     """A set of literals that must all hold, with what has been found out about it. Interned by `Shapes`."""
 

@@ -27,7 +27,7 @@ from constrained.errors import LimitExceeded
 from grammars.json_schema.documents import Document, Location, Scope
 from grammars.json_schema.languages import Languages
 from grammars.json_schema.limits import CompileLimits
-from grammars.json_schema.literals import Among, Either, Literal, Says, Shape
+from grammars.json_schema.literals import Among, Either, Literal, Says, Shape, Stated
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.json_schema.structures import Structure
 from grammars.json_schema.values import Value
@@ -49,6 +49,7 @@ class Shapes(Languages):
         super().__init__(document, options, limits)
         self._alternatives: dict[tuple[object, Shape, bool], Sequence[Any]] = {}
         self.apart: Final[dict[tuple[Shape, Shape], bool]] = {}  # see telling_apart.py
+        self.stated: Final[dict[Location, Stated]] = {}  # likewise
         self._told_apart = False
         self._context_decided = False  # while alternatives are looked for: did the context make a difference?
         self.tracks_evaluated: Final = not self.is_plain and any(

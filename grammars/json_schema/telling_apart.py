@@ -12,7 +12,8 @@ from functools import reduce
 
 from constrained.errors import LimitExceeded
 from grammars.json_schema import texts
-from grammars.json_schema.literals import Among, Says, Shape
+from grammars.json_schema.documents import Location
+from grammars.json_schema.literals import Among, Says, Shape, Stated
 from grammars.json_schema.outline import Facts
 from grammars.json_schema.scalars import TEXTS, WIDE, chosen, types
 from grammars.json_schema.shapes import Shapes
@@ -97,7 +98,7 @@ def _few_values(shapes: Shapes, shape: Shape) -> frozenset[Value] | None:
 def stated_values(shapes: Shapes, shape: Shape) -> frozenset[Value] | None:
     """Values that a shape must be among by `enum` and `const`; None without them."""
     stated = [literal.values for literal in shape.literals if isinstance(literal, Among) and literal.positive]
-    stated += [values for facts in _conjuncts(shapes, shape) if (values := chosen(facts)) is not None]
+    stated += [values for said in _said(shapes, shape) if (values := said.values) is not None]
     return reduce(lambda a, b: a & b, stated) if stated else None
 
 
@@ -114,14 +115,36 @@ def _excluded(shapes: Shapes, shape: Shape) -> Iterator[frozenset[Value]]:
 
 def _types(shapes: Shapes, shape: Shape) -> frozenset[str] | None:
     """Types that a value of a shape must be of by `type`; None without it."""
-    stated = [allowed for facts in _conjuncts(shapes, shape) if (allowed := types(facts)) is not None]
-    stated = [frozenset("number" if name == "integer" else name for name in allowed) for allowed in stated]
+    stated = [allowed for said in _said(shapes, shape) if (allowed := said.types) is not None]
     return reduce(lambda a, b: a & b, stated) if stated else None
 
 
-def _conjuncts(shapes: Shapes, shape: Shape) -> Iterator[Facts]:
+def _said(shapes: Shapes, shape: Shape) -> Iterator[Stated]:
+    """What the schemas of a shape state, one by one."""
+    for literal in shape.literals:
+        if isinstance(literal, Says) and literal.positive:
+            found = shapes.stated.get(literal.location)
+            if found is None:
+                found = shapes.stated[literal.location] = _stated_at(shapes, literal.location)
+            yield found
+
+
+def _stated_at(shapes: Shapes, location: Location) -> Stated:
+    """What a schema states, with those that must hold with it."""
+    values: frozenset[Value] | None = None
+    allowed: frozenset[str] | None = None
+    for facts in _conjuncts(shapes, location):
+        if (here := chosen(facts)) is not None:
+            values = here if values is None else values & here
+        if (named := types(facts)) is not None:
+            named = frozenset("number" if name == "integer" else name for name in named)
+            allowed = named if allowed is None else allowed & named
+    return Stated(values, allowed)
+
+
+def _conjuncts(shapes: Shapes, location: Location) -> Iterator[Facts]:
     """The keywords of every schema that must hold: through "$ref" and allOf."""
-    todo = [literal.location for literal in shape.literals if isinstance(literal, Says) and literal.positive]
+    todo = [location]
     seen = set(todo)
     while todo:
         location = todo.pop()
