@@ -9,6 +9,7 @@ The text of a module goes in, its text with the same lines in the same order com
 - Generic classes and those below `threading.local` stay classes of Python, of compiled functions.
 - `NDArray[...]` is `Any`, as numpy is: an alias of it would not be a type.
 - An alias that says itself has `Any` in its place: mypyc ends there.
+- Names of modules that are bound once are `Final`: constants are folded, and others not looked up in a dictionary.
 - What a class that is open to others only declares is a property that raises: subclasses keep it as they like.
 - A `Final` field of a dataclass with `field(...)` loses the `Final`.
 
@@ -27,11 +28,16 @@ WEAK = "weakly_referred_by"
 
 _HEADER = (
     "from dataclasses import field as _field; from mypy_extensions import mypyc_attr as _mypyc_attr; "
-    "from abc import ABCMeta as _ABCMeta; from typing import Any as _Any; "
+    "from abc import ABCMeta as _ABCMeta; from typing import Any as _Any, Final as _Final; "
 )
+
+# Names that are no types: constants, and what a module keeps for itself.
+_PLAIN = re.compile(r"_?[A-Z][A-Z0-9_]*|_[a-z][a-z0-9_]*")
+_MAKES_TYPE = re.compile(r"(TypeVar|NewType|NamedTuple|ParamSpec)\(")
 
 # What front ends of others may have subclasses of.
 _OPEN = frozenset(["Node", "Captured", "Closing"])
+_DECLARED = {"Captured": {"body": "tuple[_Any, ...]"}}  # which leave these to their subclasses
 
 # What users copy and pickle: that makes an instance without calling `__init__`, which open classes allow.
 _COPIED = frozenset(["CompileLimits", "FreeText", "JsonSchemaOptions", "Section"])
@@ -74,6 +80,7 @@ def lowered(source: str, module: str, tables: Tables, bases: Collection[str]) ->
             at, name = statement.lineno - 1, ast.unparse(statement.target)
             head, equals, value = text.lines[at].partition(" = ")
             text.lines[at] = head + equals + re.sub(rf"\b{name}\b", "_Any", value)
+    _bound_once(tree, text)
     for statement in tree.body:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             at = statement.lineno - 1
@@ -81,6 +88,35 @@ def lowered(source: str, module: str, tables: Tables, bases: Collection[str]) ->
             text.lines[at] = base + _HEADER + text.lines[at]
             break
     return str(text)
+
+
+def _bound_once(tree: ast.Module, text: _Text) -> None:
+    bindings = [target for statement in tree.body for target in _targets(statement)]
+    again = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
+    again |= {name for name in bindings if bindings.count(name) > 1}
+    for statement in tree.body:
+        names = _targets(statement)
+        if len(names) != 1 or names[0] in again or not _PLAIN.fullmatch(names[0]):
+            continue
+        at = statement.lineno - 1
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if not _MAKES_TYPE.match(ast.unparse(value)):
+                text.lines[at] = text.lines[at].replace(f"{name} =", f"{name}: _Final =", 1)
+            case ast.AnnAssign(annotation=note, value=ast.expr()) if not ast.unparse(note).startswith(
+                ("Final", "TypeA")
+            ):
+                start, end = note.col_offset, note.end_col_offset
+                if note.lineno == note.end_lineno:
+                    line = text.lines[at]
+                    text.lines[at] = f"{line[:start]}_Final[{line[start:end]}]{line[end:]}"
+            case _:
+                pass
+
+
+def _targets(statement: ast.stmt) -> list[str]:
+    """The names that a statement of a module binds, inside of it as well."""
+    found = (node for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+    return [] if isinstance(statement, ast.FunctionDef | ast.ClassDef) else [name.id for name in found]
 
 
 def bases_of(source: str) -> set[str]:
@@ -122,10 +158,14 @@ def _class(statement: ast.ClassDef, text: _Text, fields: list[Field], open_bases
             _once(member, text, body, data=decorator is not None, assigned=member.name in assigned)
         elif isinstance(member, ast.AnnAssign) and decorator:
             _final(member, text)
-        elif isinstance(member, ast.AnnAssign) and statement.name in _OPEN:
+        elif isinstance(member, ast.AnnAssign) and ast.unparse(member.target) in _DECLARED.get(statement.name, {}):
             _not_there(member, text)
         elif isinstance(member, ast.Assign) and ast.unparse(member.targets[0]) == "__slots__":
             weak = weak or "__weakref__" in ast.unparse(member.value)
+    said = {ast.unparse(m.target) for m in statement.body if isinstance(m, ast.AnnAssign)}
+    said |= {member.name for member in statement.body if isinstance(member, ast.FunctionDef)}
+    declared = {name: kind for base in bases for name, kind in _DECLARED.get(base, {}).items() if name not in said}
+    text.insert(body, *(f"    {name}: {kind}" for name, kind in declared.items()))
     if weak:
         kept = " = _field(init=False, repr=False, compare=False)" if decorator else ""
         text.insert(body, f"    {WEAK}: _Any{kept}")
