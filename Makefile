@@ -57,6 +57,7 @@ check: $(DEV)
 WORKERS ?= 2
 pytest: $(DEV) tokenizers kernels
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	CONSTRAINED_NATIVE=0 $(BIN)/python -m pytest -m 'interpreted and not slow' tests/unit tests/properties
 
 # What all processes of the tests would compile at once.
 kernels: $(DEV)

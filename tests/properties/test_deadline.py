@@ -20,6 +20,8 @@ from constrained.runtime.constraint import Guide, guide_of
 from grammars import compile_json_schema, compile_lark
 from tests.runtime import tiny
 
+pytestmark = pytest.mark.interpreted
+
 VOCABULARY = tiny.vocabulary()
 BUDGET, TOKENS = 400, 25
 

@@ -148,6 +148,7 @@ def test_a_capture_that_nobody_knows_is_tried_token_by_token():
         assert len(text) < budget
 
 
+@pytest.mark.interpreted
 def test_a_long_literal_is_cut_once_and_not_from_every_place(monkeypatch):
     cuts: list[bytes] = []
     cut = written.ends_of

@@ -36,6 +36,7 @@ def test_the_way_out_of_nested_lists():
     assert after(value, b"[" * 3000).shortest_completion() == b"0" + b"]" * 3000
 
 
+@pytest.mark.interpreted
 def test_the_limit_is_of_one_search_not_of_all(monkeypatch):
     monkeypatch.setattr("constrained.completion.SYMBOL_LIMIT", 10)
     shortest = Shortest()

@@ -55,6 +55,7 @@ def test_what_may_be_refused_is_not_plain(schema: Any) -> None:
     assert not is_plain(Document.parse(schema))
 
 
+@pytest.mark.interpreted
 def test_plain_documents_are_refused_as_others_are(monkeypatch: pytest.MonkeyPatch) -> None:
     schemas = [document(Random(seed)) for seed in range(1200)]
     plain = [schema for schema in schemas if is_plain(Document.parse(schema))]
