@@ -10,7 +10,7 @@ The text of a module goes in, its text with the same lines in the same order com
 - `NDArray[...]` is `Any`, as numpy is: an alias of it would not be a type.
 - An alias that says itself has `Any` in its place: mypyc ends there.
 - Names of modules that are bound once are `Final`: constants are folded, and others not looked up in a dictionary.
-- What a class that is open to others only declares is a property that raises: subclasses keep it as they like.
+- What a class that is open to others only declares is a property: subclasses keep it as they like.
 - A `Final` field of a dataclass with `field(...)` loses the `Final`.
 
 Invariant: what is lowered means the same to mypy and to Python, but that frozen classes let their own methods assign.
@@ -159,7 +159,7 @@ def _class(statement: ast.ClassDef, text: _Text, fields: list[Field], open_bases
         elif isinstance(member, ast.AnnAssign) and decorator:
             _final(member, text)
         elif isinstance(member, ast.AnnAssign) and ast.unparse(member.target) in _DECLARED.get(statement.name, {}):
-            _not_there(member, text)
+            _left_to_others(member, text)
         elif isinstance(member, ast.Assign) and ast.unparse(member.targets[0]) == "__slots__":
             weak = weak or "__weakref__" in ast.unparse(member.value)
     said = {ast.unparse(m.target) for m in statement.body if isinstance(m, ast.AnnAssign)}
@@ -227,8 +227,15 @@ def _final(member: ast.AnnAssign, text: _Text) -> None:
         text.lines[at] = re.sub(r": Final\[(.*?)\](?= =|\s*#|$)", r": \1", text.lines[at], count=1)
 
 
-def _not_there(member: ast.AnnAssign, text: _Text) -> None:
+def _left_to_others(member: ast.AnnAssign, text: _Text) -> None:
+    """A field that interpreted subclasses may keep here; compiled ones, or those with `__slots__`, have their own."""
     name, kind = ast.unparse(member.target), ast.unparse(member.annotation)
     at = member.lineno - 1
-    text.insert(at, "    @property", f"    def {name}(self) -> {kind}:")
-    text.lines[at] = "        raise NotImplementedError"
+    getter = ["    @property", f"    def {name}(self) -> {kind}:", f"        return self._kept_{name}", ""]
+    setter = [
+        f"    @{name}.setter",
+        f"    def {name}(self, value: {kind}) -> None:",
+        f"        self._kept_{name} = value",
+    ]
+    text.insert(at, *getter, *setter)
+    text.lines[at] = f"    _kept_{name}: {kind}"
