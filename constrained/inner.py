@@ -13,7 +13,7 @@ pieces are known to be the same without being made.
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 from weakref import WeakKeyDictionary
@@ -106,13 +106,23 @@ class Walker:
         found = self._parts.get(first)
         if found is None:
             parts = set[bytes]()
-            for text in self.spellings:
-                place = text.find(first) if text else -1
-                while text and place >= 0:
+            for text in self._spelled_with(first):
+                place = text.find(first)
+                while place >= 0:
                     parts.update(text[place:end] for end in range(place + 1, len(text) + 1))
                     place = text.find(first, place + 1)
             found = self._parts[first] = frozenset(parts)
         return found
+
+    def _spelled_with(self, byte: int) -> Iterator[bytes]:
+        """The texts of the tokens in which a byte comes."""
+        nodes, words = np.flatnonzero(self.trie[0] == byte).astype(np.int32), self.no_tokens()
+        self.set_at(nodes, words)
+        self.set_below(nodes, words)
+        for token in np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little")).tolist():
+            text = self.spellings[token]
+            assert text is not None, "it is in the trie"
+            yield text
 
     def is_inside(self, text: bytes) -> bool:
         """Is `text` a part of some token?"""
