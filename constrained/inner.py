@@ -119,7 +119,7 @@ class Walker:
         nodes, words = np.flatnonzero(self.trie[0] == byte).astype(np.int32), self.no_tokens()
         self.set_at(nodes, words)
         self.set_below(nodes, words)
-        for token in np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little")).tolist():
+        for token in map(int, np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little"))):
             text = self.spellings[token]
             assert text is not None, "it is in the trie"
             yield text

@@ -57,13 +57,23 @@ class Memory:
             key = (function, arguments, *sorted(named.items()))
             found = self._young.get(key, _MISSING)
             if found is _MISSING:
-                found = self._old.get(key, _MISSING)
-                if found is _MISSING:
-                    found = function(*arguments, **named)
-                self._keep(key, found, _ENTRY_BYTES + sum(map(size_of, (found, *arguments))))
+                found = self._made(key, lambda: function(*arguments, **named), arguments)
             return found
 
         return remembering
+
+    def of(self, key: object, make: Callable[[], R]) -> R:
+        """What is kept under a key, or what is made then."""
+        found = self._young.get(key, _MISSING)
+        return self._made(key, make, ()) if found is _MISSING else found
+
+    def _made(self, key: object, make: Callable[[], R], held: tuple[object, ...]) -> R:
+        """The same, if it is not young; `held` are the automata in the key."""
+        found = self._old.get(key, _MISSING)
+        if found is _MISSING:
+            found = make()
+        self._keep(key, found, _ENTRY_BYTES + sum(map(size_of, (found, *held))))
+        return found
 
     def _keep(self, key: object, result: object, size: int) -> None:
         with self._lock:

@@ -19,7 +19,7 @@ from itertools import islice
 from constrained.automata.algebra import difference, literal, union
 from constrained.automata.dfa import START, Dfa
 from constrained.automata.listing import count_texts
-from constrained.automata.remembered import remembered
+from constrained.automata.remembered import memory, remembered
 from constrained.grammar import Automaton, Node, Sequence, Terminal
 from grammars.json_schema import texts
 from grammars.json_schema.array_nodes import ArrayPlan
@@ -218,7 +218,7 @@ class Writer:
         Scalars of all types are one terminal: fewer configurations, and the same terminal for the many
         places where anything goes.
         """
-        scalars = tuple(self.scalars(shape))
+        scalars = self.scalars(shape)
         plain = tuple(one for one in scalars if isinstance(one, Dfa))
         yield from ((self._terminal(one),) for one in scalars if not isinstance(one, Dfa))
         if plain:
@@ -229,10 +229,17 @@ class Writer:
             if sure or plan.alive():
                 yield plan.sequence()
 
-    def scalars(self, shape: Shape) -> Iterator[Automaton]:
-        """The automata of the scalar values of a shape."""
+    def scalars(self, shape: Shape) -> tuple[Automaton, ...]:
+        """The automata of the scalar values of a shape. Where no document matters, they are remembered."""
         if self.shapes.only_type(shape) in STRUCTURED:
-            return
+            return ()
+        words, options = self.shapes.words(shape), self.options
+        if words is None:
+            return tuple(self._find_scalars(shape))
+        key = "scalars", words, options.formats, options.decimal_integers
+        return memory.of(key, lambda: tuple(self._find_scalars(shape)))
+
+    def _find_scalars(self, shape: Shape) -> Iterator[Automaton]:
         of = self.shapes.language
         if of(NULLS, shape):
             yield NULL

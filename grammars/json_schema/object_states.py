@@ -13,7 +13,7 @@ into `maxProperties`.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -339,9 +339,9 @@ class Members:
         """The undeclared keys that may come next, the shape of their value, and the state after them."""
         if not self.classes or (self.ordered and self.missing(state)):
             return
-        after = replace(state, first=False, count=self.more(state), place=len(self.names) if self.ordered else 0)
+        place, more = len(self.names) if self.ordered else 0, self.more(state)
         for one in self.classes:
             for names, shape, pending in ways(self, state.pending, one.names, one.shape):
-                target = replace(after, pending=pending)
+                target = ObjectState(False, place, state.seen, state.extras, more, pending)
                 if self.writer.alive(shape) and self.can_finish(target):
                     yield one.with_names(names), shape, target

@@ -80,6 +80,13 @@ class ShapeTable:
             self._spokesmen[location] = found
         return found
 
+    def words(self, shape: Shape) -> str | None:
+        """What a shape says that is one schema without schemas in it: in all documents the same; None for others."""
+        if len(shape.literals) != 1:
+            return None
+        (literal,) = shape.literals
+        return self._words.get(literal.location) if isinstance(literal, Says) and literal.positive else None
+
     def enter(self, location: Location, scope: Scope) -> Scope:
         """The dynamic scope at `location`."""
         return location.resource.enter(scope) if self.is_dynamic else ()
