@@ -45,6 +45,8 @@ class EvaluatedItems:
 
 NO_ITEMS = EvaluatedItems()
 
+_LIKE = 256
+
 _TYPE = frozenset({"array"})
 
 # A schema without any of these says nothing about arrays by itself.
@@ -120,23 +122,26 @@ class Arrays:
         """The arrays that differ from each of `values` somewhere.
 
         A tree over the positions: the item here is none of theirs, or is that of some of them, and
-        then the rest must differ from those. Its size is that of `values`.
+        then the rest must differ from those. Its size is that of `values`. Who is like one of them for
+        `_LIKE` items is not told from it any more, and is left out.
         """
-        return self._differ(_arrays(values), ())
-
-    def _differ(self, arrays: list[tuple[Value, ...]], before: tuple[Shape, ...]) -> list[Arr]:
-        shapes, index = self._shapes, len(before)
-        if not arrays:
-            return [Arr(before, shapes.anything, low=index)]
-        found: list[Arr] = []
-        if not any(len(items) == index for items in arrays):
-            found.append(Arr(before, shapes.nothing, index, index))
-        longer = [items for items in arrays if len(items) > index]
-        here = dict.fromkeys(items[index] for items in longer)
-        found.append(Arr((*before, shapes.among(frozenset(here), False)), shapes.anything, low=index + 1))
-        for value in here:
-            same = [items for items in longer if items[index] == value]
-            found += self._differ(same, (*before, shapes.among(frozenset({value}))))
+        shapes, found = self._shapes, list[Arr]()
+        todo: list[tuple[list[tuple[Value, ...]], tuple[Shape, ...]]] = [(_arrays(values), ())]
+        while todo:
+            arrays, before = todo.pop()
+            index = len(before)
+            if not arrays:
+                found.append(Arr(before, shapes.anything, low=index))
+                continue
+            if not any(len(items) == index for items in arrays):
+                found.append(Arr(before, shapes.nothing, index, index))
+            longer = [items for items in arrays if len(items) > index]
+            here = dict.fromkeys(items[index] for items in longer)
+            found.append(Arr((*before, shapes.among(frozenset(here), False)), shapes.anything, low=index + 1))
+            if index < _LIKE:
+                for value in reversed(here):
+                    same = [items for items in longer if items[index] == value]
+                    todo.append((same, (*before, shapes.among(frozenset({value})))))
         return found
 
     # ------------------------------------------------------------------ keywords

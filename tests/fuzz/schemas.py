@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from grammars.json_schema.dialects import DIALECTS, Dialect
-from tests.fuzz.values import NAMES, instance
+from tests.fuzz.values import NAMES, exclusive_flags, instance, spelled
 
 PATTERNS = (
     *("^a", "b$", "a", "^b*$", "^[ab]$", "^.{2}$", "^(a|é)+$", "[^a]", "^$", "é"),
@@ -267,9 +267,14 @@ class _Maker:
 
     # ------------------------------------------------------------------ what seldom meets by chance
 
+    def odd(self, depth: int) -> dict[str, Any]:
+        """Numbers as only some drafts have them."""
+        return (exclusive_flags if self.dialect.number == 4 else spelled)(self.random)
+
     def entangled(self, depth: int) -> dict[str, Any]:
         """Keywords of which each looks at what others say or at all of a value."""
-        makers = [self.different, self.repeated, self.exclusive_flags if self.dialect.number == 4 else self.spelled]
+        makers = [self.different, self.repeated, self.odd]
+        makers += [self.dependent, self.placed]
         if self.dialect.number >= 6:
             makers += [self.counted, self.counted, self.named_by_pattern]
         if self.dialect.number >= 2019:
@@ -291,6 +296,8 @@ class _Maker:
             inner[self.random.choice(("anyOf", "oneOf", "allOf"))] = [evaluates(1) for _ in range(2)]
         around: dict[str, Any] = {
             "not": {"not": inner},
+            "not not": {"not": {"not": inner}},
+            "not one": {"not": {"oneOf": [inner, evaluates(1)]}},
             "oneOf": {"oneOf": [inner, evaluates(1)]},
             "anyOf": {"anyOf": [evaluates(1), inner]},
             "if": {"if": inner, self.random.choice(("then", "else")): evaluates(1)},
@@ -345,6 +352,45 @@ class _Maker:
         found |= {"minProperties": self.random.randrange(1, 4)} if self.maybe(0.4) else {}
         return found
 
+    def dependent(self, depth: int) -> dict[str, Any]:
+        """Keys that bring along others, or what is said of the whole, beside limits of their number and their names."""
+        needs, holds = ({name: self.names() for name in self.names()} for _ in range(2))
+        holds = {name: self.objects(min(depth, 1)) for name in holds}
+        found: dict[str, Any] = {}
+        if self.dialect.number >= 2019:
+            found |= {"dependentRequired": needs, "dependentSchemas": holds}
+        else:
+            found["dependencies"] = {**needs, **holds}
+        if self.maybe(0.5):
+            found[self.random.choice(("minProperties", "maxProperties"))] = self.random.randrange(1, 4)
+        if self.maybe(0.5):
+            found["patternProperties"] = {self.random.choice(PATTERNS): self.schema(0)}
+        if self.maybe(0.5):
+            found["additionalProperties"] = self.random.choice((False, self.schema(0) or {}))
+        if self.dialect.number >= 6 and self.maybe(0.6):
+            found["propertyNames"] = self.strings(0) if self.maybe(0.6) else {"enum": list(NAMES[:3])}
+        found |= {"required": self.names()} if self.maybe(0.4) else {}
+        found = {"not": found} if self.maybe(0.25) else found
+        return {"type": "object", **found} if self.maybe(0.6) else found
+
+    def placed(self, depth: int) -> dict[str, Any]:
+        """Items of which the first are particular, and the others something, or none, under a combinator."""
+
+        def one() -> dict[str, Any]:
+            first = [self.schema(min(depth - 1, 1)) for _ in range(1 + self.random.randrange(2))]
+            few = self.dialect.number < 2020
+            found: dict[str, Any] = {"items" if few else "prefixItems": first}
+            if self.maybe(0.7):
+                false = {"not": {}} if self.dialect.number == 4 else False
+                found["additionalItems" if few else "items"] = self.schema(0) if self.maybe(0.5) else false
+            return found
+
+        way = self.random.choice(("allOf", "anyOf", "oneOf", "not", "here"))
+        found = one() if way == "here" else {way: one() if way == "not" else [one(), one()]}
+        found["uniqueItems"] = self.maybe(0.4)
+        found |= {self.random.choice(("minItems", "maxItems")): self.random.randrange(4)} if self.maybe(0.5) else {}
+        return {"type": "array", **found} if self.maybe(0.6) else found
+
     def cycle(self, depth: int) -> dict[str, Any]:
         """A dynamic reference inside of a value that comes back to itself."""
         again = {"$dynamicRef": "#node"} if self.dialect.number >= 2020 else {"$recursiveRef": "#"}
@@ -357,21 +403,3 @@ class _Maker:
                 {"properties": {"a": {"anyOf": [{"type": "null"}, again]}}, "required": ["a"]},
             )
         )
-
-    def exclusive_flags(self, depth: int) -> dict[str, Any]:
-        """Bounds of draft 4, exclusive or not."""
-        low = self.random.choice((-1, 0, 0.5, 1, 2))
-        found: dict[str, Any] = {"minimum": low, "maximum": low + self.random.choice((0, 0.5, 1, 2))}
-        found |= {name: self.maybe(0.5) for name in ("exclusiveMinimum", "exclusiveMaximum") if self.maybe(0.7)}
-        return found
-
-    def spelled(self, depth: int) -> dict[str, Any]:
-        """Integers that are written as decimals."""
-        whole = [self.random.choice((1.0, 2.0, 10.0, -1.0, 1e2, 0.0)) for _ in range(2)]
-        found: dict[str, Any] = {"type": "integer"} if self.maybe(0.6) else {}
-        kind = self.random.randrange(3)
-        if kind == 0:
-            return found | {"enum": list(dict.fromkeys([*whole, 0.5]))}
-        if kind == 1:
-            return found | {"multipleOf": abs(whole[0]) or 1.0, "maximum": whole[1]}
-        return found | {"const": whole[0]}

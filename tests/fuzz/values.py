@@ -31,3 +31,23 @@ def instance(random: Random, depth: int = 2) -> Any:
     if kind < 0.8:
         return [instance(random, depth - 1) for _ in range(random.randrange(4))]
     return {random.choice(NAMES): instance(random, depth - 1) for _ in range(random.randrange(4))}
+
+
+def exclusive_flags(random: Random) -> dict[str, Any]:
+    """Bounds of draft 4, exclusive or not."""
+    low = random.choice((-1, 0, 0.5, 1, 2))
+    found: dict[str, Any] = {"minimum": low, "maximum": low + random.choice((0, 0.5, 1, 2))}
+    found |= {name: random.random() < 0.5 for name in ("exclusiveMinimum", "exclusiveMaximum") if random.random() < 0.7}
+    return found
+
+
+def spelled(random: Random) -> dict[str, Any]:
+    """Integers that are written as decimals."""
+    whole = [random.choice((1.0, 2.0, 10.0, -1.0, 1e2, 0.0)) for _ in range(2)]
+    found: dict[str, Any] = {"type": "integer"} if random.random() < 0.6 else {}
+    kind = random.randrange(3)
+    if kind == 0:
+        return found | {"enum": list(dict.fromkeys([*whole, 0.5]))}
+    if kind == 1:
+        return found | {"multipleOf": abs(whole[0]) or 1.0, "maximum": whole[1]}
+    return found | {"const": whole[0]}
