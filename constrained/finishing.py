@@ -319,7 +319,7 @@ class Finishing:
 
     def _bound_of(self, rest: Rest) -> int:
         if isinstance(rest.symbol, Recall) and isinstance(rest.symbol.captured, Captured):
-            return length(self._symbols.of_sequence(rest.symbol.captured.sketch()))
+            return length(self._symbols.of_sequence(rest.symbol.captured.least()))
         return sum(map(length, self._own(rest)))
 
 

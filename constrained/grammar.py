@@ -222,6 +222,10 @@ class Captured:
         """What follows after any text that is not refused, up to `UNKNOWN`. To be overridden."""
         raise NotImplementedError
 
+    def least(self) -> "Sequence":
+        """Something that is no longer, at its shortest, than what follows any text that is not refused."""
+        return self.sketch()
+
     def refused(self) -> Collection[bytes]:
         """The texts that match the body and for which `then` is None. To be overridden."""
         raise NotImplementedError

@@ -195,6 +195,10 @@ class _LiftedCapture(Captured):
         """The capture's."""
         return self._lift.sequence(self._capture.sketch())
 
+    def least(self) -> Sequence:
+        """The capture's."""
+        return self._lift.sequence(self._capture.least())
+
     def refused(self) -> Collection[bytes]:
         """The capture's, as they are written."""
         return [escape(text, self._lift.quote) for text in self._capture.refused()]

@@ -328,6 +328,10 @@ class ExtraKey(Captured):
         """Its value; the members after it depend on the key."""
         return (*self._value, UNKNOWN)
 
+    def least(self) -> Sequence:
+        """Its value, and the end of the object."""
+        return (*self._value, self._plan.writer.marks.close_object)
+
     def refused(self) -> frozenset[bytes]:
         """The declared keys, those that came before, and those that others must leave to conditions."""
         return self.after.extras.union(self._plan.keys, self._doomed)

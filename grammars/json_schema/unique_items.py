@@ -160,6 +160,17 @@ class UniqueItem(Captured):
                 self._sketch = self._sketched()
         return (self._sketch,)
 
+    def least(self) -> Sequence:
+        """The end of the array, and another item where one is needed."""
+        marks = self.plan.writer.marks
+        return (marks.close_array,) if self.plan.may_close(self.after) else (*self._another(), marks.close_array)
+
+    def _another(self) -> Sequence:
+        plan = self.plan
+        with plan.writer.lock:
+            item = plan.array.item(self.after.index)
+            return (plan.writer.marks.comma, plan.writer.node(item)) if plan.writer.alive(item) else ()
+
     def _sketched(self) -> Rule:
         plan, after = self.plan, self.after
         marks, more = plan.writer.marks, len(after.seen) + 2
