@@ -12,6 +12,7 @@ A budget that cannot hold any text is refused before the first token, with the n
 """
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,8 +168,7 @@ class Budgeted:
 
     def fork(self) -> "Budgeted":
         """An independent one at the same place."""
-        other = object.__new__(Budgeted)
-        other.__dict__.update(self.__dict__)
+        other = copy(self)
         other._matcher = self._matcher.fork()
         other._ways = self._ways.copy()
         other._removed = self._removed.copy()

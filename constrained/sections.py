@@ -12,6 +12,7 @@ control tokens do anywhere.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -134,8 +135,7 @@ class Limited:
 
     def fork(self) -> "Limited":
         """An independent one at the same place."""
-        other = object.__new__(Limited)
-        other.__dict__.update(self.__dict__)
+        other = copy(self)
         other._inner = self._inner.fork()
         other._places = self._places.copy()
         return other

@@ -6,7 +6,7 @@ The text of a module goes in, its text with the same lines in the same order com
   which weak_references.py makes into the head of the list of its weak references.
 - A `cached_property` is computed anew at every access in a compiled class: it becomes a property over a field.
 - `ABC` as a base gives a class a `__dict__`: `metaclass=ABCMeta` says the same.
-- Generic classes and those below `threading.local` stay classes of Python, of compiled functions.
+- Generic dataclasses and classes below `threading.local` stay classes of Python, of compiled functions.
 - `NDArray[...]` is `Any`, as numpy is: an alias of it would not be a type.
 - An alias that says itself has `Any` in its place: mypyc ends there.
 - Names of modules that are bound once are `Final`: constants are folded, and others not looked up in a dictionary.
@@ -29,6 +29,13 @@ WEAK = "weakly_referred_by"
 _HEADER = (
     "from dataclasses import field as _field; from mypy_extensions import mypyc_attr as _mypyc_attr; "
     "from abc import ABCMeta as _ABCMeta; from typing import Any as _Any, Final as _Final; "
+)
+
+_SUBSCRIPTABLE = (
+    "    @classmethod",
+    "    def __class_getitem__(cls, item: _Any) -> _Any:",
+    "        return cls",
+    "",
 )
 
 # Names that are no types: constants, and what a module keeps for itself.
@@ -139,10 +146,13 @@ def _class(statement: ast.ClassDef, text: _Text, fields: list[Field], open_bases
     first = (statement.decorator_list or [statement])[0].lineno - 1
     decorator = decorator_of(statement)
     options = options_of(decorator) if decorator else {}
-    if any(base.startswith("Generic[") or base == "threading.local" for base in bases):
+    generic = any(base.startswith("Generic[") for base in bases)
+    if (generic and decorator) or "threading.local" in bases:
         _decorate(decorator, text, options)
         text.insert(first, "@_mypyc_attr(native_class=False)")
         return
+    if generic:
+        text.insert(_after_docstring(statement), *_SUBSCRIPTABLE)
     if statement.name in _OPEN or statement.name in _COPIED or statement.name in open_bases:
         text.insert(first, "@_mypyc_attr(allow_interpreted_subclasses=True)")
     if "ABC" in bases:
