@@ -230,7 +230,9 @@ class Finishing:
                 return
             case Recall(captured):
                 if isinstance(captured, Fresh):
-                    yield self._symbols.of_sequence(captured.then)
+                    *before, last = captured.then
+                    yield self._symbols.of_sequence(tuple(before))
+                    yield self._symbols.of_symbol(last, rest.beside)  # texts that have come come no more
             case symbol:
                 yield self._symbols.of_symbol(symbol, rest.beside)
 

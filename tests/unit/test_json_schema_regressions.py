@@ -329,3 +329,13 @@ def test_one_value_that_meets_several_conditions_is_looked_at_when_compiling():
     schema = {"oneOf": [{"patternProperties": {"é": {"oneOf": [{}, {"format": "iri"}]}}}, text, {"maximum": 1}]}
     with pytest.raises(LimitExceeded):
         compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
+
+
+def test_a_third_key_is_neither_of_the_two_that_have_come():
+    """The way that was thought shortest wrote the first key again, and the search for another one was given up."""
+    schema = {"not": {"maxProperties": 2, "required": ["ba"]}}
+    options = JsonSchemaOptions(whitespace="compact", key_order="schema", additional_properties="declared")
+    grammar = compile_json_schema(schema, byte_vocabulary(), options)
+    state = grammar.states.read(grammar.states.start, b'{"":4E608,"]+\xf1\x96')
+    assert state is not None
+    assert grammar.finishing.of_state(state) == (b'\x80\x80":0," ":0}',)
