@@ -145,7 +145,7 @@ def _has_value_of(name: str, facts: Facts) -> bool:
 
 def _has_text(facts: Facts) -> bool:
     """Is there plainly a text, by the one keyword about its characters?"""
-    if len(OF_TEXTS & facts.keys()) > 1:
+    if len(OF_TEXTS.intersection(facts)) > 1:
         return False
     if "pattern" not in facts:
         return True  # every format has texts
