@@ -91,14 +91,17 @@ class ArrayPlan:
         for item in (*array.prefix, array.rest):
             yield item
             if array.repeats:
-                yield from (both(item, other) for other in (*array.prefix, array.rest) if other is not item)
+                for other in (*array.prefix, array.rest):
+                    if other is not item:
+                        yield both(item, other)
             for one in array.contains:
                 yield both(item, one.shape)
                 if one.high < UNBOUNDED or self._tells(one):
                     yield both(item, one.lacks)
         if len(array.contains) > FEW_CONTAINS:
             for item in dict.fromkeys((*array.prefix, array.rest)):
-                yield from (shape for shape, _ in self.classes(item))
+                for shape, _ in self.classes(item):
+                    yield shape
 
     def sequence(self) -> Sequence:
         """How one is written."""
@@ -312,7 +315,8 @@ class ArrayNode(Node):
             yield (marks.close_empty_array if state.first else marks.close_array,)
         before: Sequence = () if state.first else (marks.comma,)
         if plan.array.unique:
-            yield from ((*before, item) for item in plan.unique.next(state))
+            for item in plan.unique.next(state):
+                yield (*before, item)
             return
         for shape, after in plan.items(state):
             item = plan.writer.node(shape)

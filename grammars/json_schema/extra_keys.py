@@ -79,7 +79,9 @@ class KeyClass:
 
     def listed(self, refused: frozenset[bytes]) -> Iterator[bytes]:
         """The keys that are not refused, shorter ones first."""
-        return (key for key in texts_by_length(_written(self.names)) if key not in refused)
+        for key in texts_by_length(_written(self.names)):
+            if key not in refused:
+                yield key
 
     def shortest(self, refused: frozenset[bytes]) -> bytes:
         """A shortest key that is not refused; there is one."""

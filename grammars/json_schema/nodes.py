@@ -332,7 +332,9 @@ class Writer:
         if stated is not None:
             both, among = self.shapes.both, self.shapes.among
             values = sorted(stated, key=canonical)
-            yield from (one for one in values if self.alive(both(shape, among(frozenset({one})))))
+            for one in values:
+                if self.alive(both(shape, among(frozenset({one})))):
+                    yield one
             return
         # What is alive may not be known: no text that is found now is the shortest for ever.
         short = Shortest(self) if self.is_searching else self.short
@@ -353,7 +355,8 @@ class Writer:
             yield value
 
     def _scalar_values(self, shape: Shape, short: Shortest) -> Iterator[Value]:
-        yield from (value for _, value in short.scalars(shape))
+        for _, value in short.scalars(shape):
+            yield value
         for part in self._strings(shape).parts:
             if not texts.is_empty(part) and not isinstance(texts.automaton(part), Dfa):
                 yield from map(Text, sorted(texts.listed(part, _FEW_TEXTS) or ()))

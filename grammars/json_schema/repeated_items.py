@@ -41,7 +41,9 @@ def owing(plan: "ArrayPlan", state: "ArrayState") -> Iterator[tuple[Shape, "Arra
     if state.seen:
         paying = both(item, plan.writer.shapes.among(state.seen))
         paid = replace(state, owes=False, seen=frozenset())
-        yield from ((shape, after) for shape, after in plan.counted(paid, paying) if plan.can_finish(after))
+        for shape, after in plan.counted(paid, paying):
+            if plan.can_finish(after):
+                yield shape, after
     for shape, after in plan.counted(state, item):
         if plan.can_finish(after):
             yield shape, after
