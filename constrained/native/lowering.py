@@ -46,8 +46,9 @@ _MAKES_TYPE = re.compile(r"(TypeVar|NewType|NamedTuple|ParamSpec)\(")
 _OPEN = frozenset(["Node", "Captured", "Closing"])
 _DECLARED = {"Captured": {"body": "tuple[_Any, ...]"}}  # which leave these to their subclasses
 
-# What users copy and pickle: that makes an instance without calling `__init__`, which open classes allow.
-_COPIED = frozenset(["CompileLimits", "FreeText", "JsonSchemaOptions", "Section"])
+# What users copy and pickle, and what forks itself: that makes an instance without calling `__init__`, which open
+# classes allow.
+_COPIED = frozenset(["Budgeted", "CompileLimits", "FreeText", "JsonSchemaOptions", "Limited", "Section"])
 
 # Kept weakly, though no slot says so, having a `__dict__` otherwise.
 _WEAKLY = frozenset(["Walker", "KindWalker", "Vocabulary", "Dfa"])
