@@ -25,6 +25,7 @@ from constrained.automata.counted import UNBOUNDED, Counted, Meter
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.landing import land, land_counted
 from constrained.closures import leave
+from constrained.counted_leaps import CountedLeaps, Exits, Landings, landings_in, place_in
 from constrained.grammar import Automaton, Captured, Control, Fresh, Metered, Switch, Terminal
 from constrained.inner import Nodes, walker_for
 from constrained.rests import Rest
@@ -34,8 +35,6 @@ from constrained.vocabulary.vocabulary import Vocabulary
 from constrained.ways_out import ways_out
 
 Place = tuple[Terminal | Switch | Control | None, int, Rest]
-Landings = tuple[tuple[int, int], ...]  # row (with its count), one of the tokens that end there
-Exits = dict[int, Nodes]  # label -> nodes
 
 ROOT = np.array([-1], np.int32)
 
@@ -81,7 +80,7 @@ class Leaper:
         self._uncounted: dict[Place, Leaps] = {}  # of `Metered` symbols
         self._bytes = 0
         self._first: dict[tuple[Dfa | Chosen, int], tuple[Landings, Exits]] = {}
-        self._metered: dict[tuple[Meter, int], _Metered] = {}
+        self._metered: dict[tuple[Meter, int], CountedLeaps] = {}
         self._tails: dict[Automaton, tuple[Landings, Exits] | None] = {}
 
     @property
@@ -232,14 +231,14 @@ class Leaper:
             self._bytes += sum(nodes.nbytes for nodes in found[1].values())
         return found
 
-    def _metered_from(self, meter: Meter, row: int) -> "_Metered":
+    def _metered_from(self, meter: Meter, row: int) -> "CountedLeaps":
         found = self._metered.get((meter, row))
         if found is None:
             found = self._metered[meter, row] = self._walk_meter(meter, row)
             self._bytes += 3 * found.exits.nbytes
         return found
 
-    def _walk_meter(self, meter: Meter, row: int) -> "_Metered":
+    def _walk_meter(self, meter: Meter, row: int) -> "CountedLeaps":
         scratch, free = self._scratch, Counted(meter, 0, UNBOUNDED)
         landed = np.full((self._trie.max_depth + 1, meter.dfa.rows), -1, np.int32)
         wanted, words = np.zeros(landed.shape, np.bool_), np.zeros(self._words, np.uint32)
@@ -247,7 +246,7 @@ class Leaper:
             scratch.make_room_for_exits()
         counts, rows = np.nonzero(landed >= 0)
         exits = (scratch.exits[:found].copy(), scratch.labels[:found].copy(), scratch.costs[:found].copy())
-        return _Metered(counts, rows, landed[counts, rows], *exits)
+        return CountedLeaps(counts, rows, landed[counts, rows], *exits)
 
     def _walk(self, automaton: Automaton, row: int, nodes: Nodes) -> tuple[Landings, Exits]:
         """Walk below `nodes`; where the tokens end, and where they leave the automaton."""
@@ -266,10 +265,10 @@ class Leaper:
         landed = np.full(shape, -1, np.int32)
         wanted = np.zeros(shape, np.bool_)
         for one in good:
-            wanted[_place_in(automaton, row, one)] = True
+            wanted[place_in(automaton, row, one)] = True
         while (found := self._run(automaton, row, nodes, wanted, landed, words)) == walk.FULL:
             self._scratch.make_room_for_exits()
-        return tuple(_landings(automaton, row, landed)), found
+        return tuple(landings_in(automaton, row, landed)), found
 
     def _run(
         self,
@@ -315,39 +314,6 @@ class Leaper:
             path.leave(symbol, below, exits)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Metered:
-    """Where all tokens lead from a row of a meter, whatever the bounds are.
-
-    counts, rows, tokens (L,)   what is counted, where it ends, one of the tokens
-    exits, labels, costs (E,)
-    """
-
-    counts: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    tokens: NDArray[np.int32]
-    exits: Nodes
-    labels: NDArray[np.int32]
-    costs: NDArray[np.int32]
-
-    @property
-    def widest(self) -> int:
-        """The most that a token counts."""
-        return int(max(self.counts.max(initial=0), self.costs.max(initial=0), 1))
-
-    def within(self, counted: Counted, before: int) -> tuple[Landings, Exits]:
-        """What of that is within the bounds, `before` being counted already."""
-        meter, counts = counted.meter, before + self.counts
-        alive = (counts + meter.least[self.rows] <= counted.high) & (counts + meter.most[self.rows] >= counted.low)
-        counts = np.minimum(counts, counted.low) if counted.high >= UNBOUNDED else counts
-        packed = (self.rows + meter.dfa.rows * counts)[alive].tolist()
-        costs = before + self.costs
-        ends = (costs >= counted.low) & (costs <= counted.high)
-        labels, exits = self.labels[ends], self.exits[ends]
-        left: Exits = {int(label): exits[labels == label] for label in np.unique(labels)}
-        return tuple(dict(zip(packed, self.tokens[alive].tolist(), strict=True)).items()), left
-
-
 class _Path:
     """The legs of the tokens from one place, as they are found."""
 
@@ -379,31 +345,3 @@ class _Path:
 def places_of(legs: Iterable[Leg]) -> Iterator[Place]:
     """Where the legs end."""
     return ((leg.symbol, row, leg.rest) for leg in legs for row, _ in leg.landings)
-
-
-def _place_in(automaton: Dfa | Counted, start: int, row: int) -> tuple[int, ...] | tuple[slice, int]:
-    """Where `row` stands in `good` and `landed` of a walk from `start`."""
-    if not isinstance(automaton, Counted):
-        return (row,)
-    plain, count = automaton.split(row)
-    _, before = automaton.split(start)
-    return (slice(count - before, None), plain) if _stops(automaton, count) else (count - before, plain)
-
-
-def _stops(automaton: Counted, count: int) -> bool:
-    """Is `count` one at which counting stops, because more makes no difference?"""
-    return automaton.high >= UNBOUNDED and count == automaton.low
-
-
-def _landings(automaton: Dfa | Counted, start: int, landed: NDArray[np.int32]) -> Iterator[tuple[int, int]]:
-    if not isinstance(automaton, Counted):
-        yield from ((int(row), int(landed[row])) for row in np.flatnonzero(landed >= 0))
-        return
-    _, before = automaton.split(start)
-    rows = automaton.meter.dfa.rows
-    found: dict[int, int] = {}
-    for more, row in zip(*np.nonzero(landed >= 0), strict=True):
-        count = before + int(more)
-        count = min(count, automaton.low) if automaton.high >= UNBOUNDED else count
-        found[int(row) + rows * count] = int(landed[more, row])
-    yield from found.items()
