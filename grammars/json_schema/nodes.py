@@ -322,7 +322,9 @@ class Writer:
                     found = list(islice(self._listed(shape), enough))
                 finally:
                     self._listing.discard(shape)
-                if len(found) < enough and not self.is_searching:
+                if len(found) >= enough:
+                    self._at_least[shape] = enough
+                elif not self.is_searching:
                     self._few[shape] = found
             return found if len(found) < enough else None
 
