@@ -12,7 +12,7 @@ import re
 from typing import Literal
 
 from constrained.automata.code_points import complement, ranges, union
-from constrained.errors import UnsupportedFeature
+from constrained.errors import LimitExceeded, UnsupportedFeature
 from constrained.matcher import CompiledGrammar
 from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.expressions import Characters, Cursor, Either, Expression, Name, Rules, Then, Times, Without, text
@@ -40,7 +40,10 @@ def compile_ebnf(
         else notation == "w3c"
     )
     reader = _W3cReader(grammar) if w3c else _IsoReader(grammar)
-    rules = reader.rules()
+    try:
+        rules = reader.rules()
+    except RecursionError as error:
+        raise LimitExceeded("the grammar is nested too deeply") from error
     first = start or next(iter(rules.items()), "")
     node = rules.node(first, vocabulary)
     parts = ("ebnf", grammar, first, vocabulary.fingerprint)

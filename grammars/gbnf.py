@@ -13,7 +13,7 @@ import hashlib
 import re
 
 from constrained.automata.code_points import ANY, complement, ranges
-from constrained.errors import InvalidGrammar, UnsupportedFeature
+from constrained.errors import InvalidGrammar, LimitExceeded, UnsupportedFeature
 from constrained.grammar import Control
 from constrained.matcher import CompiledGrammar
 from constrained.vocabulary.vocabulary import Vocabulary
@@ -33,7 +33,11 @@ def compile_gbnf(grammar: str, vocabulary: Vocabulary, *, start: str = "root") -
     Raises InvalidGrammar, UnsupportedFeature, Unsatisfiable or LimitExceeded; with line and column where
     they are known.
     """
-    node = _Reader(grammar, vocabulary).rules().node(start, vocabulary)
+    try:
+        rules = _Reader(grammar, vocabulary).rules()
+    except RecursionError as error:
+        raise LimitExceeded("the grammar is nested too deeply") from error
+    node = rules.node(start, vocabulary)
     parts = ("gbnf", grammar, start, vocabulary.fingerprint)
     return CompiledGrammar(node, vocabulary, hashlib.sha256("\0".join(parts).encode()).hexdigest())
 

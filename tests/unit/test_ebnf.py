@@ -2,7 +2,7 @@
 
 import pytest
 
-from constrained.errors import InvalidGrammar, Unsatisfiable, UnsupportedFeature
+from constrained.errors import InvalidGrammar, LimitExceeded, Unsatisfiable, UnsupportedFeature
 from grammars.ebnf import compile_ebnf
 from tests.support.walks import BYTES, accepts
 
@@ -69,3 +69,9 @@ def test_starts_where_asked():
     compiled = compile_ebnf("x ::= y y\ny ::= 'a'", BYTES, start="y")
     assert accepts(compiled, "a")
     assert not accepts(compiled, "aa")
+
+
+@pytest.mark.parametrize("head", ["root =", "root ::="])
+def test_parentheses_nested_too_deeply_are_refused(head: str):
+    with pytest.raises(LimitExceeded, match="nested too deeply"):
+        compile_ebnf(f"{head} {'(' * 100_000}'a'{')' * 100_000};", BYTES)

@@ -147,3 +147,8 @@ def test_tokens_are_matched_by_id():
     for token in (1, 0, 0, 1):
         matcher.advance(token)
     assert matcher.is_accepting
+
+
+def test_parentheses_nested_too_deeply_are_refused():
+    with pytest.raises(LimitExceeded, match="nested too deeply"):
+        compile_gbnf(f"root ::= {'(' * 100_000}[a]{')' * 100_000}", BYTES)
