@@ -39,7 +39,7 @@ from grammars.json_schema.ropes import written
 from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.shortest import Shortest
-from grammars.json_schema.telling_apart import stated_values
+from grammars.json_schema.telling_apart import stated_types, stated_values
 from grammars.json_schema.texts import Texts
 from grammars.json_schema.values import Text, Value, as_compared, canonical, parse_value
 
@@ -160,8 +160,7 @@ class Writer:
 
     def _find_weight(self, shape: Shape) -> int | None:
         self.shapes.allowance.check()
-        structured = self.shapes.only_type(shape) in STRUCTURED
-        weight = 1 if not structured and self._has_scalar(shape) else self._lightest(shape)
+        weight = 1 if not self._is_structured(shape) and self._has_scalar(shape) else self._lightest(shape)
         if weight is not None:
             shape.alive, shape.weight = True, weight
         return weight
@@ -199,10 +198,18 @@ class Writer:
     def structured(self, shape: Shape) -> "Iterator[ArrayPlan | ObjectPlan | DifferentObjects]":
         """The ways to be an array or an object, as plans."""
         only = self.shapes.only_type(shape)
-        if only is None or only == "array":
+        allowed = stated_types(self.shapes, shape) if only is None else {only}
+        if allowed is None or "array" in allowed:
             yield from self.ways_of_arrays(shape)
-        if only is None or only == "object":
+        if allowed is None or "object" in allowed:
             yield from self.ways_of_different_objects(shape)
+
+    def _is_structured(self, shape: Shape) -> bool:
+        """Are all values of a shape arrays or objects, as the types that it states alone tell?"""
+        if (only := self.shapes.only_type(shape)) is not None:
+            return only in STRUCTURED
+        allowed = stated_types(self.shapes, shape)
+        return allowed is not None and allowed <= STRUCTURED
 
     # ------------------------------------------------------------------ writing
 
@@ -231,7 +238,7 @@ class Writer:
 
     def scalars(self, shape: Shape) -> tuple[Automaton, ...]:
         """The automata of the scalar values of a shape. Where no document matters, they are remembered."""
-        if self.shapes.only_type(shape) in STRUCTURED:
+        if self._is_structured(shape):
             return ()
         words, options = self.shapes.words(shape), self.options
         if words is None:

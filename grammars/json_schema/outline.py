@@ -29,13 +29,14 @@ class Speech:
     there at once, the schemas when somebody asks for them.
     """
 
-    __slots__ = ("_brought", "_location", "_says", "facts")
+    __slots__ = ("_brought", "_leaf", "_location", "_says", "facts")
 
     def __init__(self, location: "Location", facts: Facts, says: "Sequence[tuple[str, Said]]") -> None:
         self.facts = facts
         self._location = location
         self._says = says
         self._brought: tuple[Sequence[Location], Sequence[Location]] | None = None
+        self._leaf: bool | None = None
 
     @property
     def in_place(self) -> "Sequence[Location]":
@@ -55,7 +56,9 @@ class Speech:
     @property
     def is_leaf(self) -> bool:
         """Does it bring in no schema at all?"""
-        return not self._says or not any(_brings(said, self.facts[keyword]) for keyword, said in self._says)
+        if self._leaf is None:
+            self._leaf = not any(_brings(said, self.facts[keyword]) for keyword, said in self._says)
+        return self._leaf
 
     def _parts(self) -> "tuple[Sequence[Location], Sequence[Location]]":
         if self._brought is None:

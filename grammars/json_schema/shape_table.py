@@ -28,6 +28,7 @@ class ShapeTable:
         self._shapes: dict[frozenset[Literal], Shape] = {
             shape.literals: shape for shape in (self.anything, self.nothing)
         }
+        self._shapes_at: tuple[dict[Location, Shape], dict[Location, Shape]] = ({}, {})  # violated, satisfied
         self._spokesmen: dict[Location, Location] = {}
         self._first: dict[str, Location] = {}
         self._words: dict[Location, str] = {}  # of a spokesman: what it says
@@ -58,6 +59,15 @@ class ShapeTable:
 
     def of(self, location: Location, scope: Scope, positive: bool = True) -> Shape:
         """The shape of one schema, entered from `scope`."""
+        if self.is_dynamic:
+            return self._of(location, scope, positive)
+        known = self._shapes_at[positive]
+        found = known.get(location)
+        if found is None:
+            found = known[location] = self._of(location, (), positive)
+        return found
+
+    def _of(self, location: Location, scope: Scope, positive: bool) -> Shape:
         said = self.speech(location)
         if not said.facts:  # true, false, or {}
             return self.nothing if (location.value is False) is positive else self.anything

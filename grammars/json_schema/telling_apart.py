@@ -27,7 +27,7 @@ TYPE = {Null: "null", Flag: "boolean", Number: "number", Text: "string", Items: 
 
 def plainly_empty(shapes: Shapes, shape: Shape) -> bool:
     """Has no value a shape, by its constants and types, and by what else is said of the constants?"""
-    values, allowed = stated_values(shapes, shape), _types(shapes, shape)
+    values, allowed = stated_values(shapes, shape), stated_types(shapes, shape)
     if allowed is not None and not allowed:
         return True
     if values is None:
@@ -65,7 +65,7 @@ def _apart(shapes: Shapes, a: Shape, b: Shape) -> bool:
     both = Shape(a.literals | b.literals)  # for once only, so it is not interned
     if plainly_empty(shapes, both):
         return True
-    if stated_values(shapes, both) is not None or _types(shapes, both) != _STRINGS:
+    if stated_values(shapes, both) is not None or stated_types(shapes, both) != _STRINGS:
         return False
     return texts.is_empty(shapes.language(TEXTS, shapes.both(a, b), WIDE))
 
@@ -89,7 +89,7 @@ def telling_values(shapes: Shapes, branches: Sequence[Sequence[Shape]]) -> list[
 def _few_values(shapes: Shapes, shape: Shape) -> frozenset[Value] | None:
     """Values that a shape must be among: its constants, or the few strings that a pattern leaves."""
     found = stated_values(shapes, shape)
-    if found is not None or _types(shapes, shape) != _STRINGS:
+    if found is not None or stated_types(shapes, shape) != _STRINGS:
         return found
     listed = texts.listed(shapes.language(TEXTS, shape, WIDE))
     return None if listed is None else frozenset(Text(text) for text in listed)
@@ -113,7 +113,7 @@ def _excluded(shapes: Shapes, shape: Shape) -> Iterator[frozenset[Value]]:
                 yield values
 
 
-def _types(shapes: Shapes, shape: Shape) -> frozenset[str] | None:
+def stated_types(shapes: Shapes, shape: Shape) -> frozenset[str] | None:
     """Types that a value of a shape must be of by `type`; None without it."""
     stated = [allowed for said in _said(shapes, shape) if (allowed := said.types) is not None]
     return reduce(lambda a, b: a & b, stated) if stated else None
