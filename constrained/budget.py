@@ -12,7 +12,6 @@ A budget that cannot hold any text is refused before the first token, with the n
 """
 
 from collections.abc import Sequence
-from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,10 +167,13 @@ class Budgeted:
 
     def fork(self) -> "Budgeted":
         """An independent one at the same place."""
-        other = copy(self)
+        other = Budgeted.__new__(Budgeted)
         other._matcher = self._matcher.fork()
+        other._steering, other._max_tokens = self._steering, self._max_tokens
+        other._start, other._begun = self._start, self._begun
         other._ways = self._ways.copy()
         other._removed = self._removed.copy()
+        other._mask = self._mask
         return other
 
     # ------------------------------------------------------------------ looking ahead

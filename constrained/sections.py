@@ -12,7 +12,6 @@ control tokens do anywhere.
 """
 
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -135,8 +134,10 @@ class Limited:
 
     def fork(self) -> "Limited":
         """An independent one at the same place."""
-        other = copy(self)
+        other = Limited.__new__(Limited)
         other._inner = self._inner.fork()
+        other._section, other._most = self._section, self._most
+        other._opens, other._closes, other._opens_anywhere = self._opens, self._closes, self._opens_anywhere
         other._places = self._places.copy()
         return other
 
