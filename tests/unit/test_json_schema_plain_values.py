@@ -18,6 +18,8 @@ from grammars.json_schema.plain_values import PlainValues
 from grammars.json_schema.shapes import Shapes
 from tests.fuzz.schemas import document
 
+pytestmark = pytest.mark.interpreted  # a class of the engine is replaced by a subclass
+
 OPTIONS = JsonSchemaOptions(key_order="any", additional_properties="schema")
 
 PLAIN: list[Any] = [
