@@ -77,3 +77,21 @@ def count_texts(automaton: Dfa, most: int = _MANY) -> int:
         if total + counts.sum() >= most or not len(rows):
             return min(int(total + counts.sum()), most)
     return most
+
+
+def count_between(automaton: Dfa, shortest: int, longest: int, most: int) -> int:
+    """How many texts of so many bytes an automaton accepts, counted up to `most`."""
+    widths = np.bincount(automaton.classes, minlength=automaton.step.shape[1])
+    accepts = automaton.labels != REFUSES
+    rows = np.array([START])
+    counts: NDArray[Any] = np.ones(1)
+    total = 0.0
+    for length in range(longest + 1):
+        total += counts[accepts[rows]].sum() if length >= shortest else 0
+        if total >= most or not len(rows):
+            break
+        targets, ways = automaton.step[rows], counts[:, None] * widths  # (rows, C)
+        lives = targets != DEAD
+        rows, place = np.unique(targets[lives], return_inverse=True)
+        counts = np.minimum(np.bincount(place, weights=ways[lives], minlength=len(rows)), most)
+    return min(int(total), most)

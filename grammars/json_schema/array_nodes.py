@@ -98,7 +98,7 @@ class ArrayPlan:
                 yield both(item, one.shape)
                 if one.high < UNBOUNDED or self._tells(one):
                     yield both(item, one.lacks)
-        if len(array.contains) > FEW_CONTAINS:
+        if len(array.contains) > 1:
             for item in dict.fromkeys((*array.prefix, array.rest)):
                 for shape, _ in self.classes(item):
                     yield shape

@@ -34,7 +34,7 @@ from constrained.automata.counted import UNBOUNDED, Counted, Meter, string_meter
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.ecma import counted_whole, pattern_dfa
 from constrained.automata.lift import any_string, any_text, json_string
-from constrained.automata.listing import count_texts, texts_by_length
+from constrained.automata.listing import count_between, count_texts, texts_by_length
 from constrained.automata.remembered import remembered
 from constrained.automata.tables import compress
 from constrained.errors import LimitExceeded
@@ -248,12 +248,13 @@ def count(a: Texts, most: int) -> int:
         return 0
     if a.dfa is None:
         return 1 if a.high == 0 else most
-    few = replace(a, high=min(a.high, a.low + _FEW_LENGTHS)) if a.is_counted else a
-    found = 0 if few.is_long else count_texts(decoded(few), most)
-    if found >= most or few.high == a.high:
-        return found
+    if not a.is_counted:
+        return count_texts(a.dfa, most)
+    # A character has one to four bytes: of these many texts, all are long enough and none is too long.
+    longest = min(a.high, 4 * a.low + _FEW_LENGTHS)
+    found = count_between(a.dfa, 4 * a.low, longest, most) if a.low <= _LONGEST_PRODUCT else 0
     # Where lengths are not multiplied out, there are more than anyone will write.
-    return most if a.is_long else count_texts(decoded(a), most)
+    return most if found >= most or a.is_long else count_texts(decoded(a), most)
 
 
 @remembered

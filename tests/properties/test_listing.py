@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from constrained.automata.dfa import Dfa
-from constrained.automata.listing import count_texts, texts_by_length
+from constrained.automata.listing import count_between, count_texts, texts_by_length
 from constrained.automata.regex import compile_rust
 from tests.support.automata import LENGTH, automata, language
 
@@ -36,3 +36,9 @@ def test_long_and_endless_languages_are_counted_at_once(pattern: str, count: int
 def test_the_listing_of_a_finite_language_ends():
     assert list(texts_by_length(compile_rust("[ab]{2}|c"))) == [b"c", b"aa", b"ab", b"ba", b"bb"]
     assert LENGTH >= 2
+
+
+@given(automata(), st.integers(0, 4), st.integers(0, LENGTH), st.integers(1, 50))
+def test_texts_between_two_lengths_are_counted(automaton: Dfa, shortest: int, longest: int, most: int):
+    found = [text for text in language(automaton) if shortest <= len(text) <= longest]
+    assert count_between(automaton, shortest, longest, most) == min(len(found), most)

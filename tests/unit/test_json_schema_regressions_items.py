@@ -286,3 +286,12 @@ def test_long_arrays_that_must_differ_are_told_apart_by_their_beginnings():
     long = "[" + "0, " * 999 + "0]"
     assert accepts(grammar, f"[{long}, [1, {long[1:]}]")
     assert not accepts(grammar, f"[{long}, {long}]")
+
+
+def test_strings_are_counted_without_their_lengths_multiplied_out():
+    """Expressions of up to 300 characters were refused while masks were computed, as there was need to count them."""
+    expressions = {"type": "string", "format": "regex", "maxLength": 300}
+    schema = {"type": "array", "uniqueItems": True, "contains": expressions, "minContains": 2}
+    grammar = compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
+    assert accepts(grammar, '["a", "b", 0]')
+    assert not accepts(grammar, '["a", "a"]')
