@@ -104,6 +104,10 @@ class Arrays:
         )
         return Arr(prefix, rest, low, high, unique, repeats, a.contains + b.contains, evaluated)
 
+    def put_off(self, ways: Sequence[Arr]) -> Arr | None:
+        """Nothing is left open: conditions are on keys."""
+        return None
+
     # ------------------------------------------------------------------ values
 
     def among(self, values: frozenset[Value]) -> list[Arr]:

@@ -29,6 +29,7 @@ from grammars.json_schema.fixpoint import Fixpoint
 from grammars.json_schema.limits import HEAVIEST
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.numbers import other_spellings
+from grammars.json_schema.object_choices import plans_of
 from grammars.json_schema.object_nodes import ObjectPlan
 from grammars.json_schema.object_ways import Obj
 from grammars.json_schema.objects import Objects
@@ -117,7 +118,7 @@ class Writer:
         """The ways to be an object, as plans."""
         if shape.objects is None:
             with self.lock:
-                shape.objects = [self._object_plan(one) for one in self.shapes.alternatives(self.objects, shape)]
+                shape.objects = plans_of(self.shapes.alternatives(self.objects, shape), self)
         return list(shape.objects)
 
     def ways_of_different_objects(self, shape: Shape) -> "Listed[ObjectPlan | DifferentObjects]":
@@ -135,7 +136,8 @@ class Writer:
     def _array_plan(self, one: Arr) -> ArrayPlan:
         return self._array_plans.setdefault(one, ArrayPlan(one, self))
 
-    def _object_plan(self, one: Obj) -> ObjectPlan:
+    def object_plan(self, one: Obj) -> ObjectPlan:
+        """The plan of a way without choices; one object per way."""
         return self._object_plans.setdefault(one, ObjectPlan(one, self))
 
     # ------------------------------------------------------------------ is anything left?

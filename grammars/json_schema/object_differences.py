@@ -54,7 +54,7 @@ def variety_ahead(plan: "ObjectPlan", state: ObjectState) -> int:
 
 def _variety(plan: "ObjectPlan", state: ObjectState) -> int:
     writer, missing = plan.writer, plan.missing(state)
-    if state.pending or missing < 0:  # what meets a condition may have no other value
+    if state.pending or state.live or missing < 0:  # what meets a condition may have no other value
         return 0
     found = max((writer.variety(plan.shape(place), MANY) for place in bits(missing)), default=0)
     if found >= MANY or plan.needs or not plan.can_finish(replace(state, count=plan.more(state))):

@@ -28,6 +28,7 @@ _Member = tuple[float, bytes, Shape]  # its size, key, value
 
 def ending(plan: "ObjectPlan", state: ObjectState) -> Rope:
     """A shortest way to close an object of `plan` from `state`."""
+    plan, state = plan.settled(state)
     writer, marks = plan.writer, plan.writer.marks
     members, here = list[Rope](), state
     while not plan.may_close(here):

@@ -1,11 +1,12 @@
 """The object automaton: which key may come next, and when the object may close.
 
-    ObjectState(first, place, seen, extras, count, pending)
+    ObjectState(first, place, seen, extras, count, pending, live)
         place    of the next declared key that may come (0 throughout when any order is allowed)
         seen     declared keys that have come and still matter, as a bit set
         extras   undeclared keys that have come (their texts, quotes included), where states must say it
         count    of keys, as far as it matters
         pending  `exists` conditions still to be met (object_conditions.py)
+        live     of each choice, the ways that still hold, as a bit set (object_choices.py)
 
 No dead ends: a key is offered only if its value can be completed, and if after it the object can still
 be closed (`can_finish`): required keys are still ahead, dependencies can be met, and all of it fits
@@ -42,6 +43,7 @@ class ObjectState:
     extras: frozenset[bytes] = frozenset()
     count: int = 0
     pending: frozenset[int] = frozenset()
+    live: tuple[int, ...] = ()
 
 
 class Members:
@@ -308,8 +310,8 @@ class Members:
 
     def after(self, state: ObjectState, place: int, pending: frozenset[int] = frozenset()) -> ObjectState:
         """The state after the declared key at `place`, these conditions being pending then."""
-        seen = (state.seen | 1 << place) & self._remembered
-        return ObjectState(False, place + 1 if self.ordered else 0, seen, state.extras, self.more(state), pending)
+        seen, further = (state.seen | 1 << place) & self._remembered, place + 1 if self.ordered else 0
+        return ObjectState(False, further, seen, state.extras, self.more(state), pending, state.live)
 
     def moves(self, state: ObjectState) -> Iterator[tuple[int, Shape, ObjectState]]:
         """As `members`, looked for in the simplest way."""

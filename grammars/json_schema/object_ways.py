@@ -10,13 +10,16 @@ required   keys that must be there              names      the language of the k
 low, high  how many keys                        dependent  key -> keys that must come with it
 exists     "some key in this language has a value of this shape": what negations leave
 evaluated  the keys that unevaluatedProperties spares; its patterns are also in some clause
+choices    one of each of these holds besides, of which each speaks of keys of its own (object_choices.py)
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
 
 from constrained.automata.counted import UNBOUNDED
 from constrained.automata.dfa import Dfa
+from constrained.errors import LimitExceeded
 from grammars.json_schema import texts
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.texts import ANY_TEXT, Texts
@@ -78,6 +81,21 @@ class Obj:
     dependent: tuple[tuple[str, frozenset[str]], ...] = ()
     exists: tuple[Exists, ...] = ()
     evaluated: EvaluatedKeys = NO_KEYS
+    choices: "tuple[OneOf, ...]" = ()
+
+    def named(self) -> frozenset[str]:
+        """The keys that it speaks of by name."""
+        return self.required.union(*(clause.properties for clause in self.clauses))
+
+    def speaks_of_names(self) -> bool:
+        """Does it say nothing but what some keys have, that they come, or do not?"""
+        return (
+            not (self.low or self.dependent or self.exists or self.choices)
+            and self.high >= UNBOUNDED
+            and self.names.is_everything
+            and self.evaluated == NO_KEYS
+            and all(not clause.patterns and not clause.explicit for clause in self.clauses)
+        )
 
     def patterns(self) -> list[Dfa]:
         """The patterns of all clauses, each once."""
@@ -93,3 +111,50 @@ class Obj:
         for pattern in self.evaluated_patterns():
             spared = texts.either(spared, Texts(dfa=pattern))
         return texts.other(spared)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OneOf:
+    """One of several ways holds, all of which speak of these keys alone."""
+
+    keys: frozenset[str]
+    ways: tuple[Obj, ...]
+
+    @classmethod
+    def of(cls, ways: Sequence[Obj]) -> "OneOf":
+        """One of these ways."""
+        return cls(frozenset[str]().union(*(way.named() for way in ways)), tuple(ways))
+
+
+Both = Callable[[Obj, Obj], Obj | None]  # what satisfies both; None where that is obviously nothing
+
+
+def choices_of_both(one: Obj, other: Obj, both: Both, most: int) -> tuple[OneOf, ...] | None:
+    """The choices of both: those that speak of the same keys become one. None where one of them has no way left.
+
+    Raises LimitExceeded for a choice of more than `most` ways.
+    """
+    found = list(one.choices)
+    for choice in other.choices:
+        ways = choice.ways
+        alike = [before for before in found if not before.keys.isdisjoint(choice.keys)]
+        for before in alike:
+            if len(before.ways) * len(ways) > most:
+                raise LimitExceeded(f"more than {most} combinations of alternatives")
+            pairs = [both(a, b) for a in before.ways for b in ways]
+            ways = tuple(way for way in pairs if way is not None)
+        if not ways:
+            return None
+        found = [before for before in found if before not in alike]
+        found.append(OneOf(choice.keys.union(*(before.keys for before in alike)), ways))
+    return tuple(found)
+
+
+def told(one: Obj, both: Both) -> Iterator[Obj]:
+    """The ways to be an object that has choices, without them."""
+    for ways in product(*(choice.ways for choice in one.choices)):
+        found: Obj | None = replace(one, choices=())
+        for way in ways:
+            found = None if found is None else both(found, way)
+        if found is not None:
+            yield found

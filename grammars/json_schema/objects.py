@@ -19,12 +19,13 @@ from grammars.json_schema import texts
 from grammars.json_schema.declared import Declared
 from grammars.json_schema.documents import Location, Scope
 from grammars.json_schema.literals import Shape
-from grammars.json_schema.object_ways import NO_KEYS, Clause, EvaluatedKeys, Exists, Obj
+from grammars.json_schema.object_ways import NO_KEYS, Clause, EvaluatedKeys, Exists, Obj, OneOf, choices_of_both
 from grammars.json_schema.outline import Facts
 from grammars.json_schema.scalars import TEXTS, WIDE, at_least, at_most, chosen, placed, types
-from grammars.json_schema.shapes import Shapes
+from grammars.json_schema.shapes import MOST_ALTERNATIVES, Shapes
 from grammars.json_schema.telling_apart import apart, plainly_empty, telling_values
 from grammars.json_schema.texts import ANY_TEXT, Texts
+from grammars.json_schema.together import Together
 from grammars.json_schema.values import Members, Value, canonical
 
 _MOST_REMEMBERED = 50_000  # shapes of keys
@@ -65,6 +66,11 @@ class Objects:
         required = a.required | b.required
         if low > high or len(required) > high:
             return None
+        choices: tuple[OneOf, ...] | None = a.choices or b.choices
+        if a.choices and b.choices:
+            choices = choices_of_both(a, b, self.both, MOST_ALTERNATIVES)
+        if choices is None:
+            return None
         values: dict[str, Shape] = {}
         for name in required:
             shape = values[name] = self._shapes.both(self.shape_of(a, name), self.shape_of(b, name))
@@ -79,10 +85,15 @@ class Objects:
             a.dependent + b.dependent,
             a.exists + b.exists,
             a.evaluated | b.evaluated,
+            choices,
         )
         for name, shape in values.items():
             self._remember(both, name, shape)
         return both
+
+    def put_off(self, ways: Sequence[Obj]) -> Obj | None:
+        """One way that leaves open which of `ways` holds; None where they do not speak of named keys alone."""
+        return Obj(choices=(OneOf.of(ways),)) if all(way.speaks_of_names() for way in ways) else None
 
     def _hopeless(self, shape: Shape) -> bool:
         """Is a shape plainly empty? What is not seen here is found out by `Writer.alive`."""
@@ -231,13 +242,13 @@ class Objects:
 
     def conditions(self, location: Location, facts: Facts, scope: Scope) -> list[Obj]:
         """`dependentSchemas`: the key is missing, or it is there and the schema holds."""
-        found = [self._anything]
+        together = Together(self._shapes, self, [self._anything])
         for name, at in self._dependent_schemas(location, facts):
             absent = self._with(self._anything, name, self._shapes.nothing, False)
             there = self._with(self._anything, name, self._shapes.anything, True)
             holds = self._shapes.alternatives(self, self._shapes.of(at, scope))
-            found = self._shapes.cross(self, found, [absent, *self._shapes.cross(self, [there], holds)])
-        return found
+            together.add([absent, *self._shapes.cross(self, [there], holds)])
+        return together.found
 
     def evaluated(self, found: list[Obj], location: Location, facts: Facts, scope: Scope) -> list[Obj]:
         """Apply `unevaluatedProperties`."""

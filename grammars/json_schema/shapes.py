@@ -30,6 +30,7 @@ from grammars.json_schema.limits import CompileLimits
 from grammars.json_schema.literals import Among, Either, Literal, Says, Shape, Stated
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.json_schema.structures import Structure
+from grammars.json_schema.together import Together
 from grammars.json_schema.values import Value
 
 A = TypeVar("A")
@@ -151,8 +152,10 @@ class Shapes(Languages):
         found = domain.own(location, facts, scope)
         for target in self.targets(location, facts, scope):
             found = self.cross(domain, found, of(target)) if found else found
+        together = Together(self, domain, found)
         for branch in self.branches(location, facts, "allOf"):
-            found = self.cross(domain, found, of(branch)) if found else found
+            together.add(of(branch) if found else ())
+            found = together.found
         if found and "anyOf" in facts:
             found = self.cross(domain, found, self._any_of(domain, location, scope, of))
         if found and "oneOf" in facts:

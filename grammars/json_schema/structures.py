@@ -27,6 +27,10 @@ class Structure(Protocol[A]):
         """What satisfies both; None where that is obviously nothing."""
         ...
 
+    def put_off(self, ways: Sequence[A]) -> A | None:
+        """One alternative that leaves open which of `ways` holds; None where that cannot be said."""
+        ...
+
     def among(self, values: frozenset[Value]) -> list[A]:
         """The values of the type among `values`."""
         ...
