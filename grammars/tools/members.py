@@ -100,7 +100,7 @@ class MembersNode(AnyOf):
     def shortest_way(self) -> Completion:
         """A shortest way to close the object, or nearly."""
         parts: list[Completion] = []
-        state, plan, pen = self.state, self.plan, self.pen
+        (plan, state), pen = self.plan.settled(self.state), self.pen
         while not plan.may_close(state):
             parts.append(completion_of(pen.opens if state.first else (*pen.between, *pen.opens)))
             moves = [

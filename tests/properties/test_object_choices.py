@@ -65,7 +65,7 @@ def schema_of(random: Random) -> dict[str, Any]:
     return {"type": "object", "allOf": [*conditions, world], **around}
 
 
-@pytest.mark.parametrize("chunk", range(6))
+@pytest.mark.parametrize("chunk", range(4))
 def test_what_is_kept_apart_is_enforced_exactly(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(together, "FEW", 1)  # keep apart whatever can be
     for seed in range(chunk * 4, chunk * 4 + 4):
@@ -91,21 +91,21 @@ def test_what_is_kept_apart_is_enforced_exactly(chunk: int, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("order", ["any", "schema"])
-def test_a_hundred_independent_conditions_are_as_many_choices(order: Any) -> None:
-    """They were 2^100 ways, of which no more than 4,096 are looked at."""
+def test_forty_independent_conditions_are_as_many_choices(order: Any) -> None:
+    """They were 2^40 ways, of which no more than 4,096 are looked at."""
     conditions = [
         {
             "if": {"properties": {f"k{number}": {"const": 1}}, "required": [f"k{number}"]},
             "then": {"required": [f"v{number}"]},
             "else": {"properties": {f"v{number}": {"type": "string"}}},
         }
-        for number in range(100)
+        for number in range(40)
     ]
-    properties = {f"k{number}": {"type": "integer"} for number in range(100)}
+    properties = {f"k{number}": {"type": "integer"} for number in range(40)}
     schema = {"type": "object", "properties": properties, "allOf": conditions}
     grammar = compile_json_schema(schema, byte_vocabulary(), JsonSchemaOptions(key_order=order))
-    good: list[Any] = [{}, {"k3": 1, "v3": []}, {"k99": 2, "v99": ""}, {"k0": 1, "k99": 1, "v0": 0, "v99": None}]
-    bad: list[Any] = [{"k3": 1}, {"v3": 0}, {"k0": 1, "k99": 1, "v0": 0}, {"k99": 2, "v99": 0}, {"k5": ""}]
+    good: list[Any] = [{}, {"k3": 1, "v3": []}, {"k39": 2, "v39": ""}, {"k0": 1, "k39": 1, "v0": 0, "v39": None}]
+    bad: list[Any] = [{"k3": 1}, {"v3": 0}, {"k0": 1, "k39": 1, "v0": 0}, {"k39": 2, "v39": 0}, {"k5": ""}]
     assert [accepts(grammar, json.dumps(value)) for value in (*good, *bad)] == [True] * 4 + [False] * 5
     matcher = grammar.matcher()
     for byte in b'{"k7": 1, "k20": 1, ':
