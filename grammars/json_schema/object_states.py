@@ -344,6 +344,6 @@ class Members:
         place, more = len(self.names) if self.ordered else 0, self.more(state)
         for one in self.classes:
             for names, shape, pending in ways(self, state.pending, one.names, one.shape):
-                target = ObjectState(False, place, state.seen, state.extras, more, pending)
+                target = ObjectState(False, place, state.seen, state.extras, more, pending, state.live)
                 if self.writer.alive(shape) and self.can_finish(target):
                     yield one.with_names(names), shape, target
