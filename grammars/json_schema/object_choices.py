@@ -24,6 +24,7 @@ from grammars.json_schema.literals import Shape
 from grammars.json_schema.object_nodes import ObjectPlan
 from grammars.json_schema.object_states import ObjectState
 from grammars.json_schema.object_ways import Clause, Obj, OneOf, told
+from grammars.json_schema.shapes import MOST_ALTERNATIVES
 
 if TYPE_CHECKING:
     from grammars.json_schema.nodes import Writer
@@ -211,5 +212,5 @@ def plans_of(ways: Sequence[Obj], writer: "Writer") -> list[ObjectPlan]:
         elif are_independent(one):
             found.append(ChoosingPlan(one, writer))
         else:
-            found += [ObjectPlan(way, writer) for way in told(one, writer.objects.both)]
+            found += [ObjectPlan(way, writer) for way in told(one, writer.objects.both, MOST_ALTERNATIVES)]
     return found

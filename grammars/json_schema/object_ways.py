@@ -13,9 +13,8 @@ evaluated  the keys that unevaluatedProperties spares; its patterns are also in 
 choices    one of each of these holds besides, of which each speaks of keys of its own (object_choices.py)
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 
 from constrained.automata.counted import UNBOUNDED
 from constrained.automata.dfa import Dfa
@@ -150,11 +149,12 @@ def choices_of_both(one: Obj, other: Obj, both: Both, most: int) -> tuple[OneOf,
     return tuple(found)
 
 
-def told(one: Obj, both: Both) -> Iterator[Obj]:
-    """The ways to be an object that has choices, without them."""
-    for ways in product(*(choice.ways for choice in one.choices)):
-        found: Obj | None = replace(one, choices=())
-        for way in ways:
-            found = None if found is None else both(found, way)
-        if found is not None:
-            yield found
+def told(one: Obj, both: Both, most: int) -> list[Obj]:
+    """The ways to be an object that has choices, without them. Raises LimitExceeded for more than `most`."""
+    found = [replace(one, choices=())]
+    for choice in one.choices:
+        if len(found) * len(choice.ways) > most:
+            raise LimitExceeded(f"more than {most} combinations of alternatives")
+        pairs = [both(a, b) for a in found for b in choice.ways]
+        found = [way for way in pairs if way is not None]
+    return found

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from constrained.errors import Unsatisfiable
+from constrained.errors import LimitExceeded, Unsatisfiable
 from grammars import JsonSchemaOptions, compile_json_schema
 from grammars.json_schema import together
 from tests.conformance.json_schema.acceptance import accepts, byte_vocabulary
@@ -111,3 +111,10 @@ def test_forty_independent_conditions_are_as_many_choices(order: Any) -> None:
     for byte in b'{"k7": 1, "k20": 1, ':
         matcher.advance(byte)
     assert json.loads(b'{"k7": 1, "k20": 1, ' + matcher.shortest_completion()).keys() == {"k7", "k20", "v7", "v20"}
+
+
+@pytest.mark.parametrize("counting", [{"minProperties": 2}, {"maxProperties": 99}, {"dependentRequired": {"a": ["b"]}}])
+def test_conditions_beside_what_counts_keys_are_refused_where_they_are_many(counting: dict[str, Any]) -> None:
+    either = [{"anyOf": [{"required": [f"a{number}"]}, {"required": [f"b{number}"]}]} for number in range(40)]
+    with pytest.raises(LimitExceeded, match="combinations of alternatives"):
+        compile_json_schema({"type": "object", "allOf": either, **counting}, byte_vocabulary())
