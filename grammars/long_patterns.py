@@ -178,10 +178,10 @@ def _runs(parts: tuple[Pattern, ...]) -> list[Pattern]:
 def _without_anchors(pattern: Pattern) -> Pattern:
     """`pattern` without anchors at its very ends, where they say nothing about a whole text."""
     match pattern:
-        case Sequence((Assertion(Gap.TEXT_START), *rest)):
-            return _without_anchors(Sequence(tuple(rest)))
-        case Sequence((*rest, Assertion(Gap.TEXT_END))):
-            return _without_anchors(Sequence(tuple(rest)))
+        case Sequence(parts) if parts and parts[0] == Assertion(Gap.TEXT_START):
+            return _without_anchors(Sequence(parts[1:]))
+        case Sequence(parts) if parts and parts[-1] == Assertion(Gap.TEXT_END):
+            return _without_anchors(Sequence(parts[:-1]))
         case Sequence((only,)):
             return _without_anchors(only)
         case _:
