@@ -1,6 +1,6 @@
 """Compile the engine, or say which one runs: `python -m constrained.native [--check]`.
 
-    build into a folder  -->  try it in a process of its own  -->  built/<key>/  -->  remove what is old
+    build into a folder  -->  try it, beside the sources  -->  built/<key>/  -->  remove what is old
 
 What was built goes to stdout (a folder), progress and reasons to stderr. Exit codes: 0 the engine is compiled,
 1 it is not. Nothing that goes wrong here changes what runs otherwise: the sources.
@@ -38,7 +38,10 @@ engine = finder.install(folder)
 del sys.modules["constrained"]
 for name in engine.modules or sys.exit(str(engine)):
     importlib.import_module(name)
+if importlib.util.find_spec("grammars.trial"):
+    print(importlib.import_module("grammars.trial").digest())
 """
+_INTERPRETED = "from grammars.trial import digest; print(digest())"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,11 +109,21 @@ def _arrange(folder: Path) -> None:
 
 
 def _try(folder: Path) -> None:
-    """Raise CannotCompile unless a new process can use what is in the folder."""
-    command = [sys.executable, "-c", _TRIAL, str(folder), str(ROOT)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {OFF: "1"})
+    """Raise CannotCompile unless a new process can use what is in the folder, and it does what the sources do."""
+    said = _output(_TRIAL, str(folder), str(ROOT), native="1")
+    if said and said != _output(_INTERPRETED, native="0"):
+        raise CannotCompile("what was compiled does not do what its sources do", "please report this")
+
+
+def _output(program: str, *arguments: str, native: str) -> str:
+    """What a program prints in a process of its own. Raises CannotCompile if that ends with an error."""
+    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    variables = os.environ | {OFF: native, "PYTHONPATH": paths}
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
     if done.returncode:
-        raise CannotCompile(f"it could not be loaded:\n{done.stderr[-4000:]}", "please report this")
+        raise CannotCompile(f"it does not run:\n{done.stderr[-4000:]}", "please report this")
+    return done.stdout
 
 
 def _is_whole(folder: Path) -> bool:
