@@ -166,7 +166,7 @@ def _class(statement: ast.ClassDef, text: _Text, fields: list[Field], open_bases
         text.insert(body, *methods(statement, options, fields))
     for member in statement.body:
         if isinstance(member, ast.FunctionDef) and "cached_property" in map(ast.unparse, member.decorator_list):
-            _once(member, text, body, data=decorator is not None, assigned=member.name in assigned)
+            _once(statement, member, text, body, assigned=member.name in assigned)
         elif isinstance(member, ast.AnnAssign) and decorator:
             _final(member, text)
         elif isinstance(member, ast.AnnAssign) and ast.unparse(member.target) in _DECLARED.get(statement.name, {}):
@@ -206,29 +206,30 @@ def _assigned(statement: ast.ClassDef) -> set[str]:
     return {attribute.attr for attribute in attributes if isinstance(attribute.ctx, ast.Store)}
 
 
-def _once(member: ast.FunctionDef, text: _Text, body: int, *, data: bool, assigned: bool) -> None:
+def _once(of: ast.ClassDef, member: ast.FunctionDef, text: _Text, body: int, *, assigned: bool) -> None:
     """A `cached_property`, as a property over a field that is not there before it is asked for."""
     name, at = member.name, member.lineno - 1
+    own = f"{name}_of_{of.name}"  # a subclass may have one that asks for this one
     kind = ast.unparse(member.returns) if member.returns else "object"
-    kept = " = _field(init=False, repr=False, compare=False)" if data else ""
-    text.insert(body, f"    _once_{name}: {kind}{kept}")
+    kept = " = _field(init=False, repr=False, compare=False)" if decorator_of(of) else ""
+    text.insert(body, f"    _once_{own}: {kind}{kept}")
     text.lines[member.decorator_list[0].lineno - 1] = ""
     text.insert(
         at,
         "    @property",
         f"    def {name}(self) -> {kind}:",
         "        try:",
-        f"            return self._once_{name}",
+        f"            return self._once_{own}",
         "        except AttributeError:",
         "            pass",
-        f"        self._once_{name} = self._find_{name}()",
-        f"        return self._once_{name}",
+        f"        self._once_{own} = self._find_{own}()",
+        f"        return self._once_{own}",
         "",
     )
     if assigned:
         setter = f"    def {name}(self, value: {kind}) -> None:"
-        text.insert(at, f"    @{name}.setter", setter, f"        self._once_{name} = value", "")
-    text.lines[at] = text.lines[at].replace(f"def {name}(", f"def _find_{name}(", 1)
+        text.insert(at, f"    @{name}.setter", setter, f"        self._once_{own} = value", "")
+    text.lines[at] = text.lines[at].replace(f"def {name}(", f"def _find_{own}(", 1)
 
 
 def _final(member: ast.AnnAssign, text: _Text) -> None:

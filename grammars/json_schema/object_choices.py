@@ -55,10 +55,10 @@ class Choice:
         self.ways: list[_Way] = []
         for way in choice.ways:
             if way.required <= index.keys():
-                spoken = sorted(way.named() & index.keys())
+                spoken = sorted(way.named().intersection(index))
                 shapes = {index[name]: plan.writer.objects.shape_of(way, name) for name in spoken}
                 self.ways.append(_Way(way, shapes, sum(1 << index[name] for name in way.required)))
-        self.places = sum(1 << index[name] for name in choice.keys & index.keys())
+        self.places = sum(1 << index[name] for name in choice.keys.intersection(index))
         self.all = (1 << len(self.ways)) - 1
         self._viable: dict[tuple[int, int, int], int] = {}
 
