@@ -76,8 +76,37 @@ def heaviest(bead: Bead | None) -> int:
     return max(bead.weight, heaviest(bead.below)) if bead.below else bead.weight
 '''
 PUZZLES = '''
+from functools import cached_property
+
 from constrained.beads import strung
 from constrained.weighing import heaviest, weight
+
+
+class Scale:
+    """Finds once what a weight is in its units."""
+
+    def __init__(self, weight: int) -> None:
+        self.weight = weight
+
+    @cached_property
+    def units(self) -> int:
+        """In pounds."""
+        return self.weight * 2
+
+
+class FineScale(Scale):
+    """Asks for what its base has found."""
+
+    @cached_property
+    def units(self) -> int:
+        """In ounces."""
+        return super().units * 16
+
+
+def ounces(weight: int) -> list[int]:
+    """Of a weight, and what a coarser scale says, each asked for twice."""
+    fine, coarse = FineScale(weight), Scale(weight)
+    return [fine.units, fine.units, coarse.units, coarse.units]
 
 
 def answers(count: int) -> tuple[int, int]:

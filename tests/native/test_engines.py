@@ -21,6 +21,11 @@ def test_compiled_code_is_used_and_says_the_same(compiled_once):
     assert compiled_once.says(ASK, CONSTRAINED_NATIVE="0") == [*ANSWERS, "interpreted: CONSTRAINED_NATIVE=0"]
 
 
+def test_what_a_subclass_finds_once_may_ask_for_what_its_base_finds_once(compiled: Tree) -> None:
+    program = "from grammars.puzzles import ounces\nprint(json.dumps(ounces(3)))"
+    assert compiled.says(program) == compiled.says(program, CONSTRAINED_NATIVE="0") == [96, 96, 6, 6]
+
+
 @pytest.mark.parametrize("first", ["constrained.weighing", "grammars", "grammars.puzzles", "constrained.beads"])
 def test_whatever_is_imported_first_all_of_it_is_compiled(compiled_once, first):
     program = f"import {first}, grammars.puzzles, sys\n"
