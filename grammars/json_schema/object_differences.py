@@ -24,6 +24,7 @@ from grammars.json_schema.object_endings import ending
 from grammars.json_schema.object_states import ObjectState
 from grammars.json_schema.rivals import Rivals
 from grammars.json_schema.ropes import Rope, joined, size
+from grammars.json_schema.shortest import Circular
 from grammars.json_schema.values import canonical, json_key
 
 if TYPE_CHECKING:
@@ -131,7 +132,8 @@ def ending_apart(plan: "ObjectPlan", state: ObjectState, rivals: Rivals) -> Rope
     """A shortest way to close the object from `state` as none of its rivals.
 
     Best first: a beginning is followed as long as its rivals may be left behind in fewer bytes. After
-    `_MOST_TRIED`, the shortest way that was found is taken.
+    `_MOST_TRIED`, the shortest way that was found is taken. Raises Circular while the values by which it
+    could differ have no text yet.
     """
     marks, text = plan.writer.marks, plan.writer.text
     order = count()
@@ -153,7 +155,8 @@ def ending_apart(plan: "ObjectPlan", state: ObjectState, rivals: Rivals) -> Rope
                 best = longer
             elif rest is not None:
                 heappush(todo, (_size(longer) + size(ending(plan, after)), next(order), longer, after, rest))
-    assert best is not None, "an object is begun only where it can differ"
+    if best is None:
+        raise Circular  # an object is begun only where it can differ: by a value whose text is being looked for
     return joined(best)
 
 

@@ -339,3 +339,27 @@ def test_a_third_key_is_neither_of_the_two_that_have_come():
     state = grammar.states.read(grammar.states.start, b'{"":4E608,"]+\xf1\x96')
     assert state is not None
     assert grammar.finishing.of_state(state) == (b'\x80\x80":0," ":0}',)
+
+
+def test_a_value_that_differs_only_deep_inside_has_a_shortest_text():
+    """It differs by a member of its own kind, whose shortest text was being looked for: `AssertionError`."""
+    chain = {"type": "object", "properties": {"a": {"$ref": "#/definitions/chain"}}, "additionalProperties": False}
+    rings = {
+        f"{length}-{place}": {
+            "additionalProperties": {"$ref": f"#/definitions/{length}-{(place + 1) % length}"},
+            "minProperties": min(place, 1),
+        }
+        for length in (2, 3, 5)
+        for place in range(length)
+    }
+    witness: dict[str, Any] = {}
+    for _ in range(30):
+        witness = {"a": witness}
+    schema = {
+        "allOf": [{"$ref": f"#/definitions/{name}"} for name in ("chain", "2-0", "3-0", "5-0")],
+        "minProperties": 1,
+        "not": {"const": witness},
+        "definitions": {"chain": chain, **rings},
+    }
+    grammar = compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
+    assert grammar.matcher().shortest_completion() == b'{"a": ' * 60 + b"{}" + b"}" * 60
