@@ -27,9 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constrained.automata.algebra import renumbered
+from constrained.automata.alike import alike
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.regex import compile_rust
-from constrained.automata.tables import alike
 
 _LETTERS = {0x5C: b"\\", 0x08: b"b", 0x0C: b"f", 0x0A: b"n", 0x0D: b"r", 0x09: b"t"}  # beside the quote
 _CONTROLS = [byte for byte in range(0x20) if byte not in _LETTERS]

@@ -7,6 +7,7 @@ nothing is tried in vain, and the next text costs no more than its own bytes.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -60,38 +61,36 @@ _MANY = 1 << 30
 def count_texts(automaton: Dfa, most: int = _MANY) -> int:
     """How many texts an automaton accepts, counted up to `most`.
 
-    Length by length, over the rows that texts of that length lead to. Each of these texts begins another text
-    than the others, so as soon as they are many, the whole is.
+    Each text of one length begins another text than the others, so as soon as they are many, the whole is.
     """
-    widths = np.bincount(automaton.classes, minlength=automaton.step.shape[1])
-    accepts = automaton.labels != REFUSES
-    rows = np.array([START])
-    counts: NDArray[Any] = np.ones(1)
     total = 0.0
-    for _ in range(automaton.rows):
-        total += counts[accepts[rows]].sum()
-        targets, ways = automaton.step[rows], counts[:, None] * widths  # (rows, C)
-        lives = targets != DEAD
-        rows, place = np.unique(targets[lives], return_inverse=True)
-        counts = np.bincount(place, weights=ways[lives], minlength=len(rows))
-        if total + counts.sum() >= most or not len(rows):
-            return min(int(total + counts.sum()), most)
+    for ending, ahead in islice(_counts(automaton, most), automaton.rows):
+        total += ending
+        if total + ahead.sum() >= most or not len(ahead):
+            return min(int(total + ahead.sum()), most)
     return most
 
 
 def count_between(automaton: Dfa, shortest: int, longest: int, most: int) -> int:
     """How many texts of so many bytes an automaton accepts, counted up to `most`."""
+    total = 0.0
+    for length, (ending, _) in enumerate(islice(_counts(automaton, most), longest + 1)):
+        total += ending if length >= shortest else 0
+        if total >= most:
+            break
+    return min(int(total), most)
+
+
+def _counts(automaton: Dfa, most: int) -> Iterator[tuple[float, NDArray[Any]]]:
+    """For each length, how many texts have it, and for each row behind (R,) how many lead there, up to `most`."""
     widths = np.bincount(automaton.classes, minlength=automaton.step.shape[1])
     accepts = automaton.labels != REFUSES
     rows = np.array([START])
     counts: NDArray[Any] = np.ones(1)
-    total = 0.0
-    for length in range(longest + 1):
-        total += counts[accepts[rows]].sum() if length >= shortest else 0
-        if total >= most or not len(rows):
-            break
+    while len(rows):
+        ending = float(counts[accepts[rows]].sum())
         targets, ways = automaton.step[rows], counts[:, None] * widths  # (rows, C)
         lives = targets != DEAD
         rows, place = np.unique(targets[lives], return_inverse=True)
         counts = np.minimum(np.bincount(place, weights=ways[lives], minlength=len(rows)), most)
-    return min(int(total), most)
+        yield ending, counts

@@ -138,10 +138,7 @@ def choices_of_both(one: Obj, other: Obj, both: Both, most: int) -> tuple[OneOf,
         ways = choice.ways
         alike = [before for before in found if not before.keys.isdisjoint(choice.keys)]
         for before in alike:
-            if len(before.ways) * len(ways) > most:
-                raise LimitExceeded(f"more than {most} combinations of alternatives")
-            pairs = [both(a, b) for a in before.ways for b in ways]
-            ways = tuple(way for way in pairs if way is not None)
+            ways = tuple(_pairs(before.ways, ways, both, most))
         if not ways:
             return None
         found = [before for before in found if before not in alike]
@@ -153,8 +150,13 @@ def told(one: Obj, both: Both, most: int) -> list[Obj]:
     """The ways to be an object that has choices, without them. Raises LimitExceeded for more than `most`."""
     found = [replace(one, choices=())]
     for choice in one.choices:
-        if len(found) * len(choice.ways) > most:
-            raise LimitExceeded(f"more than {most} combinations of alternatives")
-        pairs = [both(a, b) for a in found for b in choice.ways]
-        found = [way for way in pairs if way is not None]
+        found = _pairs(found, choice.ways, both, most)
     return found
+
+
+def _pairs(some: Sequence[Obj], others: Sequence[Obj], both: Both, most: int) -> list[Obj]:
+    """What satisfies one of `some` and one of `others`. Raises LimitExceeded for more than `most` pairs."""
+    if len(some) * len(others) > most:
+        raise LimitExceeded(f"more than {most} combinations of alternatives")
+    pairs = [both(one, other) for one in some for other in others]
+    return [way for way in pairs if way is not None]
