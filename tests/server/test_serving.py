@@ -80,8 +80,9 @@ def test_a_response_calls_and_goes_on_from_what_is_stored(server: Server) -> Non
     results = [
         {"type": "function_call_output", "call_id": item["call_id"], "output": "sunny"} for item in first["output"]
     ]
+    person = {"text": {"format": {"type": "json_schema", "name": "p", "schema": PERSON}}}
     again = {"input": results, "previous_response_id": first["id"], "tools": [FLAT_TOOL], "tool_choice": "none"}
-    second = server.post(RESPONSES, {**again, "max_output_tokens": 5})
+    second = server.post(RESPONSES, {**again, **person})
     assert second.body["output"][0]["type"] == "message"
     assert second.body["usage"]["input_tokens"] > first["usage"]["input_tokens"]
 
