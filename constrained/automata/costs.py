@@ -11,7 +11,7 @@ have an order (R. Tarjan, *Depth-first search and linear graph algorithms*, 1972
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata.jit import kernel
+from constrained.automata.jit import kernel, kernel_part
 
 # Shapes: S rows (row 0 is dead), C columns, E edges.
 
@@ -25,16 +25,18 @@ def extremes(
     return least, dearest(step, labels, cost, least, unbounded)
 
 
-@kernel
+@kernel_part
 def cheapest(step: NDArray[np.int32], labels: NDArray[np.int32], cost: NDArray[np.uint8]) -> NDArray[np.int32]:
     """(S,): backwards from the accepting rows, those of one cost after the other; -1 where there is none."""
     rows = len(step)
     begins, sources = _edges_into(step, cost)
     least = np.full(rows, -1, np.int32)
     here, there = np.empty(len(sources) + rows, np.int32), np.empty(len(sources) + rows, np.int32)
-    ends = np.flatnonzero(labels[1:] >= 0)
-    count, level = len(ends), 0
-    here[:count] = ends + 1
+    count, level = 0, 0
+    for row in range(1, rows):
+        if labels[row] >= 0:
+            here[count] = row
+            count += 1
     while count > 0:
         later = 0
         while count > 0:
@@ -56,7 +58,7 @@ def cheapest(step: NDArray[np.int32], labels: NDArray[np.int32], cost: NDArray[n
     return least
 
 
-@kernel
+@kernel_part
 def _edges_into(step: NDArray[np.int32], cost: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """The edges into row r are begins[r] to begins[r + 1] of (E,) sources: the row that each leaves, * 2 + its cost."""
     rows, columns = step.shape
@@ -78,7 +80,7 @@ def _edges_into(step: NDArray[np.int32], cost: NDArray[np.uint8]) -> tuple[NDArr
     return begins, sources
 
 
-@kernel
+@kernel_part
 def dearest(
     step: NDArray[np.int32],
     labels: NDArray[np.int32],
@@ -90,7 +92,7 @@ def dearest(
     rows, columns = step.shape
     cycle = cycles(step)
     found = np.full(rows, -1, np.int32)  # by cycle
-    for row in np.argsort(cycle)[1:]:
+    for row in _by_cycle(cycle):
         mine = cycle[row]
         best = found[mine]
         if labels[row] >= 0:
@@ -111,7 +113,23 @@ def dearest(
     return most
 
 
-@kernel
+@kernel_part
+def _by_cycle(cycle: NDArray[np.int32]) -> NDArray[np.int32]:
+    """(S - 1,) all rows but the dead one, in order of their components, which it is given by (S,)."""
+    rows = len(cycle)
+    begins = np.zeros(rows + 1, np.int64)
+    for row in range(1, rows):
+        begins[cycle[row] + 1] += 1
+    for number in range(rows):
+        begins[number + 1] += begins[number]
+    order = np.empty(rows - 1, np.int32)
+    for row in range(1, rows):
+        order[begins[cycle[row]]] = row
+        begins[cycle[row]] += 1
+    return order
+
+
+@kernel_part
 def cycles(step: NDArray[np.int32]) -> NDArray[np.int32]:
     """(S,) the number of the strongly connected component of every row; those that it leads to have lower ones.
 

@@ -1,35 +1,61 @@
-"""The one place that knows numba.
+"""How kernels are declared: functions over numpy arrays and integers that run as machine code.
 
-A kernel is a function over numpy arrays and integers, compiled to machine code the first time it
-is called and kept in numba's on-disk cache, so that only the very first process on a machine pays
-for it. They are declared with types that the checker sees unchanged.
+    the engine is compiled    -->  compiled with it, ahead of time (constrained/native/kernels.py)
+    it runs from its sources  -->  by numba, when they are first called (by_numba.py), kept in its cache on disk
 
-Arrays given to kernels are writeable and C-contiguous: numba compiles a second copy of a kernel
-for read-only arrays. Handing an array over costs 0.2 microseconds. So tables that a kernel may or may
-not come to are handed over by their address (`address`, `table`), which it opens when it does.
-Whoever writes an address down keeps the array alive.
+They are declared with types that the checker sees unchanged. Where they were compiled ahead of time numba is not
+imported, which takes a third of a second and leaves 35,000 objects for Python's collector to look at.
+
+Arrays given to kernels are writeable and C-contiguous: numba compiles a second copy of a kernel for read-only arrays,
+and what was compiled ahead of time refuses them. So tables that a kernel may or may not come to are handed over by
+their address (`address`, `table`), which it opens when it does. Whoever writes an address down keeps the array alive.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Final, TypeVar, cast
 
-import numpy as np
-from numba import njit, types
-from numba.extending import intrinsic
-from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+COMPILED: Final = "constrained.automata.compiled_kernels"  # the module, which is among compiled ones alone
+
+
+def _compiled() -> Mapping[str, Callable[..., Any]]:
+    """Kernels that were compiled ahead of time, by `name_of`."""
+    return import_module(COMPILED).kernels if find_spec(COMPILED) else {}
+
+
+_AHEAD: Final = _compiled()
+declared: Final[dict[str, Any]] = {}  # every kernel that is called from Python, as its source or numba has it
+
 
 def kernel(function: Function) -> Function:
-    """Compile `function` with numba on first call; cached on disk, GIL released."""
-    return cast(Function, njit(cache=True, nogil=True)(function))
+    """A kernel that releases the GIL."""
+    return _kernel(function, nogil=True)
 
 
 def short_kernel(function: Function) -> Function:
     """As `kernel`, but it keeps the GIL: for some microseconds over tables that others may be adding to."""
-    return cast(Function, njit(cache=True)(function))
+    return _kernel(function, nogil=False)
+
+
+def kernel_part(function: Function) -> Function:
+    """What kernels alone call: it becomes a part of them."""
+    return function if _AHEAD else cast(Function, by_numba.kernel(function, nogil=True))
+
+
+def _kernel(function: Function, nogil: bool) -> Function:
+    name = name_of(function)
+    declared[name] = function if _AHEAD else by_numba.kernel(function, nogil)
+    return cast(Function, _AHEAD[name] if _AHEAD else declared[name])
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """The name of a kernel, with its module."""
+    return f"{function.__module__}.{function.__name__}"
 
 
 def address(array: NDArray[Any]) -> int:
@@ -38,36 +64,16 @@ def address(array: NDArray[Any]) -> int:
     return array.__array_interface__["data"][0]
 
 
-@intrinsic
-def _pointer(context: Any, address: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
+# ------------------------------------------------------------------ arrays by their address, inside of kernels
 
-    return types.voidptr(types.int64), generate
+if _AHEAD:
 
+    def _inside(*_: int) -> NDArray[Any]:
+        raise TypeError("kernels alone open addresses")
 
-pointer = cast(Callable[[int], Any], _pointer)  # numba sees the type context, its callers do not
+    cells = table = octets = octet_table = _inside
+else:
+    from constrained.automata import by_numba
 
-
-@njit(cache=True, inline="always")
-def cells(address: int, count: int) -> NDArray[np.int32]:
-    """(count,) int32 at `address`; for kernels."""
-    return carray(pointer(address), (count,), np.int32)
-
-
-@njit(cache=True, inline="always")
-def table(address: int, rows: int, columns: int) -> NDArray[np.int32]:
-    """(rows, columns) int32 at `address`; for kernels."""
-    return carray(pointer(address), (rows, columns), np.int32)
-
-
-@njit(cache=True, inline="always")
-def octets(address: int, count: int) -> NDArray[np.uint8]:
-    """(count,) uint8 at `address`; for kernels."""
-    return carray(pointer(address), (count,), np.uint8)
-
-
-@njit(cache=True, inline="always")
-def octet_table(address: int, rows: int, columns: int) -> NDArray[np.uint8]:
-    """(rows, columns) uint8 at `address`; for kernels."""
-    return carray(pointer(address), (rows, columns), np.uint8)
+    cells, table = by_numba.cells, by_numba.table
+    octets, octet_table = by_numba.octets, by_numba.octet_table

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constrained.automata.dfa import REFUSES, Dfa
-from constrained.automata.jit import kernel
+from constrained.automata.jit import kernel, kernel_part
 
 Cells = NDArray[np.int32]
 Rows = NDArray[np.int32]  # (S, T)
@@ -59,7 +59,7 @@ def _joint_classes(classes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArr
     return found, first[:kinds].copy()
 
 
-@kernel
+@kernel_part
 def _hash(row: NDArray[np.int32]) -> int:
     code = np.uint64(14695981039346656037)
     for part in range(row.shape[0]):
@@ -122,7 +122,7 @@ def _side_by_side(
     return step, rows, tail
 
 
-@kernel
+@kernel_part
 def _slot(where: NDArray[np.int32], rows: Rows, row: NDArray[np.int32]) -> int:
     """Where the number of `row` stands, or is to be put."""
     slot = _hash(row) & (where.shape[0] - 1)
@@ -136,7 +136,7 @@ def _slot(where: NDArray[np.int32], rows: Rows, row: NDArray[np.int32]) -> int:
     return slot
 
 
-@kernel
+@kernel_part
 def _longer(table: NDArray[np.int32], capacity: int) -> NDArray[np.int32]:
     found = np.zeros((capacity, table.shape[1]), np.int32)
     for row in range(table.shape[0]):
@@ -145,7 +145,7 @@ def _longer(table: NDArray[np.int32], capacity: int) -> NDArray[np.int32]:
     return found
 
 
-@kernel
+@kernel_part
 def _rehashed(rows: Rows, count: int, slots: int) -> NDArray[np.int32]:
     where = np.zeros(slots, np.int32)
     for row in range(1, count):

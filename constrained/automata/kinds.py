@@ -7,7 +7,7 @@ that what follows can read, so each node says in a few bits with which bytes its
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata.jit import kernel
+from constrained.automata.jit import kernel, kernel_part
 from constrained.automata.walk import FULL, Nodes
 
 # Shapes: N trie nodes, M start nodes, S rows, C byte classes.
@@ -27,7 +27,7 @@ def first_bytes(byte: NDArray[np.uint8], skip: NDArray[np.int32]) -> NDArray[np.
     return found
 
 
-@kernel
+@kernel_part
 def bits_of(step: NDArray[np.int32], classes: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """(3,) the bytes that START can read: one bit for each below 128, one for two others."""
     found = np.zeros(3, np.uint64)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from constrained.automata import walk
 from constrained.automata.counted import UNBOUNDED
-from constrained.automata.jit import cells, octet_table, octets, short_kernel, table
+from constrained.automata.jit import cells, kernel_part, octet_table, octets, short_kernel, table
 
 Table = NDArray[np.int32]
 Edges = NDArray[np.int64]  # (E, EDGE)
@@ -54,7 +54,7 @@ UNKNOWN = -1  # in `leave`: the rest has not been asked for
 # ------------------------------------------------------------------ inside of masks
 
 
-@short_kernel
+@kernel_part
 def _below(
     byte: NDArray[np.uint8],
     depth: NDArray[np.int16],
@@ -96,7 +96,7 @@ def _below(
     )  # fmt: skip
 
 
-@short_kernel
+@kernel_part
 def _is_new(met: NDArray[np.int64], key: int) -> bool:
     """Enter `key` (not 0) into a hash table with room; False if it is there already."""
     last = met.shape[0] - 1
@@ -200,7 +200,7 @@ def follow(
 # ------------------------------------------------------------------ reading
 
 
-@short_kernel
+@kernel_part
 def _after(edges: Edges, edge: int, row: int, byte: int) -> int:
     """The row after one byte, 0 if it is refused. A counter's row is packed, as in counted.py."""
     rows = edges[edge, ROWS]
@@ -219,7 +219,7 @@ def _after(edges: Edges, edge: int, row: int, byte: int) -> int:
     return after
 
 
-@short_kernel
+@kernel_part
 def _packed(edges: Edges, edge: int, row: int, count: int) -> int:
     """Row and count in one, 0 if no completion brings the count into the bounds."""
     rows = edges[edge, ROWS]
@@ -234,7 +234,7 @@ def _packed(edges: Edges, edge: int, row: int, count: int) -> int:
     return row + rows * count
 
 
-@short_kernel
+@kernel_part
 def _has_chosen(edges: Edges, edge: int, row: int) -> bool:
     """Is one of the chosen texts below `row`?"""
     rows = edges[edge, ROWS]
@@ -244,7 +244,7 @@ def _has_chosen(edges: Edges, edge: int, row: int) -> bool:
     return int(before[last]) > int(before[first])
 
 
-@short_kernel
+@kernel_part
 def _label(edges: Edges, edge: int, row: int) -> int:
     """The label of a row, -1 if it does not accept."""
     rows = edges[edge, ROWS]
@@ -259,7 +259,7 @@ def _label(edges: Edges, edge: int, row: int) -> int:
     return label
 
 
-@short_kernel
+@kernel_part
 def _goes_on(edges: Edges, edge: int, row: int) -> bool:
     """Can anything be read from `row`?"""
     rows = edges[edge, ROWS]
@@ -280,7 +280,7 @@ def _goes_on(edges: Edges, edge: int, row: int) -> bool:
     return False
 
 
-@short_kernel
+@kernel_part
 def _place(edges: Edges, places: Places, count: int, edge: int, row: int) -> int:
     """Add a place behind the first `count`, if it is new; the new count, or -1 if there is no room or if it
     differs from another one in what follows alone, so that the two must be merged."""
@@ -294,7 +294,7 @@ def _place(edges: Edges, places: Places, count: int, edge: int, row: int) -> int
     return count + 1
 
 
-@short_kernel
+@kernel_part
 def _sort(places: Places, count: int) -> None:
     for at in range(1, count):
         edge = places[at, 0]
@@ -308,7 +308,7 @@ def _sort(places: Places, count: int) -> None:
         places[to, 1] = row
 
 
-@short_kernel
+@kernel_part
 def _read_byte(
     edges: Edges,
     rests: Table,

@@ -12,7 +12,7 @@ to its front.
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata.jit import kernel
+from constrained.automata.jit import kernel, kernel_part
 
 Table = NDArray[np.int32]  # (S, C)
 Labels = NDArray[np.int32]  # (S,)
@@ -20,7 +20,7 @@ Labels = NDArray[np.int32]  # (S,)
 FULL = -2  # product(): the row limit was reached
 
 
-@kernel
+@kernel_part
 def _sums(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """np.cumsum, which takes numba long to compile."""
     sums = counts.copy()
@@ -275,7 +275,7 @@ def renumber(step: Table, labels: Labels, block: NDArray[np.int32]) -> tuple[Tab
     return table, names
 
 
-@kernel
+@kernel_part
 def _shared(text: NDArray[np.uint8], begins: NDArray[np.int64], at: int) -> int:
     """How many bytes text `at` begins with that the text before it begins with, too."""
     if at == 0:

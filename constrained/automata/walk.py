@@ -22,7 +22,7 @@ The definition, which the kernels are tested against:
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata.jit import kernel
+from constrained.automata.jit import kernel, kernel_part
 
 # Shapes: N trie nodes, W words of a mask, S rows, C byte classes, M start nodes, E exits.
 
@@ -32,7 +32,7 @@ Nodes = NDArray[np.int32]  # (M,) indices into the trie
 FULL = -1  # more exits than there is room for
 
 
-@kernel
+@kernel_part
 def below(
     byte: NDArray[np.uint8],
     depth: NDArray[np.int16],
@@ -83,7 +83,7 @@ def below(
     return found
 
 
-@kernel
+@kernel_part
 def below_counted(
     byte: NDArray[np.uint8],
     depth: NDArray[np.int16],
@@ -142,7 +142,7 @@ def below_counted(
     return found
 
 
-@kernel
+@kernel_part
 def below_chosen(
     byte: NDArray[np.uint8],
     depth: NDArray[np.int16],

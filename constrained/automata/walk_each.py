@@ -253,7 +253,10 @@ def by_cost(
     tokens: NDArray[np.int32], cheapest: NDArray[np.int32], dearest: NDArray[np.int32], words: Words
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
     """The three (P,) in order of `cheapest`, which are small, otherwise as they are; the bits of `tokens` are set."""
-    begins = np.zeros(cheapest.max() + 2 if cheapest.shape[0] else 1, np.int64)
+    most = -1
+    for cost in cheapest:
+        most = max(most, cost)
+    begins = np.zeros(most + 2, np.int64)
     for cost in cheapest:
         begins[cost + 1] += 1
     for cost in range(1, begins.shape[0]):

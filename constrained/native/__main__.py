@@ -13,12 +13,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from constrained.native import compiler
 from constrained.native.build import CannotCompile, build, copy
 from constrained.native.finder import OFF, contents, engine, write_contents
+from constrained.native.kernels import build_kernels
 from constrained.native.shelf import making, prune
 from constrained.native.sources import ROOT, key_of, shelf_of
 
@@ -88,8 +90,13 @@ def _make(key: str, place: Path, jobs: int) -> None:
     began = time.monotonic()
     _say("compiling the engine: once, in about a minute and a half")
     shutil.rmtree(place, ignore_errors=True)  # what is not whole
-    with making(ROOT, key) as folder:
+    with making(ROOT, key) as folder, ThreadPoolExecutor(1) as pool:
+        kernels = pool.submit(build_kernels, ROOT, folder)  # beside mypy, which uses one core
         build(ROOT, folder, jobs=jobs)
+        try:
+            kernels.result()
+        except CannotCompile as error:
+            _say(f"kernels are not compiled, but by numba when they are first called: {error.what}")
         _arrange(folder)
         write_contents(folder)
         _try(folder)

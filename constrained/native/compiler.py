@@ -1,4 +1,4 @@
-"""Is there a C compiler, and what is it called?
+"""The C compiler and the linker: whether they are there, and how they are called.
 
 setuptools calls what Python was built with, or what the variable `CC` says. Pythons that were built elsewhere name a
 compiler that is not here; then the usual names are tried.
@@ -10,7 +10,10 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterable
 from pathlib import Path
+
+SUFFIX = str(sysconfig.get_config_var("EXT_SUFFIX"))  # of extension modules
 
 _USUAL = "cc", "gcc", "clang"
 _OF_SYSTEM = Path("/usr/bin")
@@ -30,6 +33,31 @@ def missing() -> str:
     if not (Path(sysconfig.get_path("include")) / "Python.h").is_file():
         return "no headers of Python (Linux: python3-dev)"
     return ""
+
+
+def compiler(folders: Iterable[str]) -> list[str]:
+    """The command that compiles C for an extension module, with `folders` of headers beside Python's."""
+    said = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
+    headers = [sysconfig.get_path("include"), *folders]
+    return [*said.split(), "-fPIC", "-fwrapv", "-DNDEBUG", "-w", "-pthread", *(f"-I{folder}" for folder in headers)]
+
+
+def linker() -> list[str]:
+    """The command that links an extension module."""
+    said = sysconfig.get_config_var("LDSHARED") or "cc -shared"
+    if "CC" in os.environ:
+        said = " ".join([os.environ["CC"], *said.split()[1:]])
+    return [*said.split(), "-pthread"]
+
+
+def run(command: list[str]) -> None:
+    """Run one of these; ends this process with what it said if it fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        sys.exit(f"no C compiler: {command[0]} is not there")
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\n{done.stderr[-4000:]}")
 
 
 def _is_there(command: list[str]) -> bool:

@@ -9,16 +9,15 @@ Third-party imports are `Any` to mypy, whether they are installed or not: so eve
 """
 
 import hashlib
-import os
 import subprocess
 import sys
-import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from mypyc.build import get_cflags, include_dir, mypycify
 
+from constrained.native.compiler import SUFFIX, compiler, linker, run
 from constrained.native.data import fields_of_all
 from constrained.native.depth import with_depth, write_runtime
 from constrained.native.lowering import arrays_are_any, bases_of, lowered
@@ -28,7 +27,7 @@ from constrained.native.weak_references import holders, with_weak_references
 
 GROUP = "constrained_engine"
 TOPS = "constrained", "grammars"  # packages
-SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
+_HEADERS = include_dir(), "build"
 
 _MYPY = """\
 [mypy]
@@ -104,12 +103,12 @@ def _library(sources: list[str], out: Path, level: str, pool: ThreadPoolExecutor
             target.parent.mkdir(exist_ok=True)
             text = Path("build") / f"looking_{Path(source).name}"
             text.write_text(texts[source])
-            _run([*_compiler(), *flags, "-c", str(text), "-o", f"{target}.part"])
+            run([*compiler(_HEADERS), *flags, "-c", str(text), "-o", f"{target}.part"])
             Path(f"{target}.part").replace(target)
         return str(target)
 
     by_size = sorted(texts, key=lambda source: -len(texts[source]))
-    _run([*_linker(), *pool.map(made, by_size), "-o", str(out / f"{GROUP}__mypyc{SUFFIX}")])
+    run([*linker(), *pool.map(made, by_size), "-o", str(out / f"{GROUP}__mypyc{SUFFIX}")])
 
 
 def _lowered(source: str) -> str:
@@ -122,30 +121,8 @@ def _shim(name: str, source: str, out: Path) -> None:
     """The module that Python imports by its name: it asks the library for what it is to be."""
     made = Path("objects") / f"{name}.o"
     made.parent.mkdir(exist_ok=True)
-    _run([*_compiler(), "-O0", "-c", source, "-o", str(made)])
-    _run([*_linker(), str(made), "-o", str(out / f"{name}{SUFFIX}")])
-
-
-def _compiler() -> list[str]:
-    said = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
-    folders = [sysconfig.get_path("include"), include_dir(), "build"]
-    return [*said.split(), "-fPIC", "-fwrapv", "-DNDEBUG", "-w", "-pthread", *(f"-I{folder}" for folder in folders)]
-
-
-def _linker() -> list[str]:
-    said = sysconfig.get_config_var("LDSHARED") or "cc -shared"
-    if "CC" in os.environ:
-        said = " ".join([os.environ["CC"], *said.split()[1:]])
-    return [*said.split(), "-pthread"]
-
-
-def _run(command: list[str]) -> None:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        sys.exit(f"no C compiler: {command[0]} is not there")
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}\n{done.stderr[-4000:]}")
+    run([*compiler(_HEADERS), "-O0", "-c", source, "-o", str(made)])
+    run([*linker(), str(made), "-o", str(out / f"{name}{SUFFIX}")])
 
 
 if __name__ == "__main__":

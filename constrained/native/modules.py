@@ -1,7 +1,7 @@
 """Which modules are compiled: those of flat, typed Python that a mask or a first mask spends its time in.
 
 Left out, and run from their sources whatever happens:
-- kernels and what declares them, which numba compiles;
+- kernels and what declares them, which numba compiles (kernels.py, or by_numba.py when they are called);
 - packages' `__init__`, which only import, and the modules below, each for a reason of its own.
 """
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 _FOLDERS = "constrained", "constrained/automata", "constrained/ranks", "grammars", "grammars/json_schema"
 
-_KERNELS = re.compile(r"^@(kernel|short_kernel|intrinsic|njit)", re.MULTILINE)
+_KERNELS = re.compile(r"^@(kernel|kernel_part|short_kernel|intrinsic|njit)\b", re.MULTILINE)
 
 _INTERPRETED = frozenset(
     [
@@ -19,8 +19,8 @@ _INTERPRETED = frozenset(
         "constrained/observation.py",  # dataclasses for others to read
         "constrained/warming.py",  # runs once
         "constrained/scratch.py",  # threading.local
-        "constrained/automata/jit.py",  # numba's
-        "constrained/automata/remembered.py",  # patches numba
+        "constrained/automata/jit.py",  # runs once
+        "constrained/automata/remembered.py",  # decorates functions of every kind
         "constrained/automata/rust_parse.py",  # surrogates in literals, which mypyc refuses
         "constrained/ranks/channel.py",  # waits for others
         "grammars/enclosed.py",  # its classes are kept weakly
