@@ -28,6 +28,7 @@ class Field:
     factory: str  # an expression that makes the default anew; empty if there is none
     init: bool
     compare: bool
+    hashed: bool
     keyword: bool = False
 
 
@@ -61,9 +62,13 @@ def _fields(module: str, name: str, trees: dict[str, ast.Module], tables: Tables
     if key in tables or module not in trees:
         return tables.get(key, [])
     for statement in trees[module].body:
-        if isinstance(statement, ast.ImportFrom) and any(alias.name == name for alias in statement.names):
-            inherited = _fields(statement.module or "", name, trees, tables)
-            return [replace(f, kind="_Any") for f in inherited]
+        if isinstance(statement, ast.ImportFrom):
+            origin = next((alias.name for alias in statement.names if (alias.asname or alias.name) == name), None)
+            if origin is not None:
+                return [
+                    _seen_elsewhere(f, str(statement.module))
+                    for f in _fields(str(statement.module), origin, trees, tables)
+                ]
         if isinstance(statement, ast.ClassDef) and statement.name == name:
             decorator = decorator_of(statement)
             if decorator is None:
@@ -77,6 +82,13 @@ def _fields(module: str, name: str, trees: dict[str, ast.Module], tables: Tables
     return []
 
 
+def _seen_elsewhere(inherited: Field, module: str) -> Field:
+    """A field of a class in another module, whose names are not known here."""
+    known = not inherited.default.isidentifier() or inherited.default in ("None", "True", "False")
+    default = inherited.default if known else f'_import_module("{module}").{inherited.default}'
+    return replace(inherited, kind="_Any", default=default)
+
+
 def _field(statement: ast.stmt) -> Field | None:
     if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
         return None
@@ -88,7 +100,8 @@ def _field(statement: ast.stmt) -> Field | None:
         kind = kind.removeprefix("Final[")[:-1].strip("'\"")
     value = statement.value
     if not (isinstance(value, ast.Call) and ast.unparse(value.func) == "field"):
-        return Field(statement.target.id, kind, ast.unparse(value) if value else "", "", init=True, compare=True)
+        default = ast.unparse(value) if value else ""
+        return Field(statement.target.id, kind, default, "", init=True, compare=True, hashed=True)
     said = {str(keyword.arg): ast.unparse(keyword.value) for keyword in value.keywords}
     return Field(
         statement.target.id,
@@ -97,6 +110,7 @@ def _field(statement: ast.stmt) -> Field | None:
         said.get("default_factory", ""),
         init=said.get("init") != "False",
         compare=said.get("compare") != "False",
+        hashed=said.get("hash", said.get("compare")) != "False",
     )
 
 
@@ -107,7 +121,7 @@ def methods(statement: ast.ClassDef, options: dict[str, str], fields: list[Field
     if options.get("eq") != "False" and "__eq__" not in own:
         lines += _eq(statement.name, [f.name for f in fields if f.compare])
         if options.get("frozen") == "True" and "__hash__" not in own:
-            lines += _hash([f.name for f in fields if f.compare])
+            lines += _hash([f.name for f in fields if f.hashed])
     return lines
 
 

@@ -29,6 +29,7 @@ WEAK = "weakly_referred_by"
 _HEADER = (
     "from dataclasses import field as _field; from mypy_extensions import mypyc_attr as _mypyc_attr; "
     "from abc import ABCMeta as _ABCMeta; from typing import Any as _Any, Final as _Final; "
+    "from importlib import import_module as _import_module; "
 )
 
 _SUBSCRIPTABLE = (

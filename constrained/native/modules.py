@@ -8,7 +8,15 @@ Left out, and run from their sources whatever happens:
 import re
 from pathlib import Path
 
-_FOLDERS = "constrained", "constrained/automata", "constrained/ranks", "grammars", "grammars/json_schema"
+_FOLDERS = (
+    "constrained",
+    "constrained/automata",
+    "constrained/ranks",
+    "grammars",
+    "grammars/json_schema",
+    "grammars/lark",
+    "grammars/tools",
+)
 
 _KERNELS = re.compile(r"^@(kernel|kernel_part|short_kernel|intrinsic|njit)\b", re.MULTILINE)
 
@@ -32,6 +40,7 @@ _INTERPRETED = frozenset(
         "grammars/json_schema/formats_time.py",
         "grammars/json_schema/formats_uri.py",
         "grammars/json_schema/formats.py",
+        "grammars/lark/wording.py",  # surrogates in literals
     ]
 )
 

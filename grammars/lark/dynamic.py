@@ -49,9 +49,9 @@ def dynamic(
         names[name] = _name(name)
         leaf = Terminal(around.spelled(lexeme.dfa), name)
         productions[_name(name)] = [(leaf, *trailing), *([()] if lexeme.may_be_empty else [])]
-    for name, leaf in leaves.items():
+    for name, other in leaves.items():
         names[name] = _name(name)
-        productions[_name(name)] = [(leaf, *trailing)]
+        productions[_name(name)] = [(other, *trailing)]
     for rule in source.rules:
         body = tuple(names[item.name] if item.is_term else item.name for item in rule.expansion)
         productions.setdefault(rule.origin.name, []).append(body)

@@ -29,7 +29,7 @@ def library(text: str) -> Sources:
     def load(base: Any, path: str) -> tuple[Any, str]:
         if path != "common.lark":
             raise FileNotFoundError(path)
-        return stdlib_loader(base, path)[0], _part(frozenset(_NAME.findall(text)) & _definitions().keys())
+        return stdlib_loader(base, path)[0], _part(frozenset(_NAME.findall(text)).intersection(_definitions()))
 
     return [load]
 

@@ -243,7 +243,7 @@ class Machine:
         for index, (name, left) in enumerate(lexing.outcomes):
             if (name in viable or name in self.ignored) and self.leads_on(stack, name, left):
                 yield texts[index], (self.after(stack, name), left)
-        for name in viable & self.controls.keys():
+        for name in viable.intersection(self.controls):
             if self.leads_on(stack, name, None):
                 yield min(self.controls[name].tokens), (self.after(stack, name), None)
 
@@ -261,7 +261,7 @@ class Machine:
         for name, left in self.lexing(stack.state, guard).outcomes:
             if name in viable or name in self.ignored:
                 yield name, left
-        for name in viable & self.controls.keys():
+        for name in viable.intersection(self.controls):
             yield name, None
 
 
@@ -298,7 +298,7 @@ class Place(Reaching):
         lexing = machine.lexing(stack.state, self.guard)
         if wanted := machine.wanted(stack, lexing, viable):
             yield (Switch(machine.lexemes(lexing, wanted), Outcomes(self, lexing, wanted), "lexemes"),)
-        for name in sorted(viable & machine.controls.keys()):
+        for name in sorted(viable.intersection(machine.controls)):
             if machine.leads_on(stack, name, None):
                 yield (machine.controls[name], After(self, (name, None)))
         if END in viable:

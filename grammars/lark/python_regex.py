@@ -123,7 +123,7 @@ class _Writer:
 
     def items(self, items: list[Any], flags: int, to: int) -> int:
         """All of `items` in order, then `to`."""
-        for operator, argument in reversed(items):
+        for operator, argument in items[::-1]:
             to = self._item(str(operator), argument, flags, to)
         return to
 

@@ -77,8 +77,8 @@ def read_source(text: str, start: str, declared: Mapping[str, str]) -> Source:
     if len(text) > _LENGTH:
         raise LimitExceeded(f"a grammar of {len(text)} characters, over {_LENGTH}")
     dialect = read_dialect(text)
-    for name, written in declared.items():
-        dialect.define(name, written)
+    for name, definition in declared.items():
+        dialect.define(name, definition)
     if relative := dialect.places.find(r"^\s*%import\s+\."):
         raise UnsupportedFeature("a relative %import is not supported: grammars read no files", where=relative)
     with as_grammar_errors(dialect), watched():
@@ -88,7 +88,8 @@ def read_source(text: str, start: str, declared: Mapping[str, str]) -> Source:
         loaded: Any = builder.build()
         if start not in {rule[0] for rule in loaded.rule_defs}:
             raise InvalidGrammar(f"there is no rule {start!r} to start with")
-        written = [str(name) for name, parameters, *_ in loaded.rule_defs if not parameters and "__" not in name]
+        plain = [str(defined[0]) for defined in loaded.rule_defs if not defined[1]]  # without parameters
+        written = [rule for rule in plain if "__" not in rule]
         check_rules(loaded.rule_defs, dialect)
         terminals, rules, ignore = loaded.compile([start], [])
     used = {str(rule.origin.name) for rule in rules} | {str(t.name) for t in terminals}

@@ -66,8 +66,8 @@ def _sequence(entry: Input, arguments: Arguments, vocabulary: Vocabulary, option
         case Json():
             marks_of_json = punctuation(options.whitespace)
             quote = terminal(b'"')
-            opens = (marks_of_json.open_object, terminal(f'"{INPUT}"'.encode()), marks_of_json.colon, quote)
-            return (*opens, _text(entry, Enclosure(quote=b'"'), vocabulary), quote, marks_of_json.close_object)
+            before = (marks_of_json.open_object, terminal(f'"{INPUT}"'.encode()), marks_of_json.colon, quote)
+            return (*before, _text(entry, Enclosure(quote=b'"'), vocabulary), quote, marks_of_json.close_object)
         case Tags() as tags:
             return (*marks.sequence(f"{tags.opens}{INPUT}{tags.colon}"), _between_tags(entry, tags, vocabulary))
         case Nested() as nested:
@@ -75,10 +75,10 @@ def _sequence(entry: Input, arguments: Arguments, vocabulary: Vocabulary, option
             text = _text(entry, _ended_by(marks, nested.closes), vocabulary)
             return (*marks.sequence(opens), text, *marks.sequence(nested.closes))
         case Literals() as literals:
-            quote = literals.quote
-            enclosure = Enclosure(quote=quote.encode()) if literals.escapes else _ended_by(marks, quote)
+            ends = literals.quote
+            enclosure = Enclosure(quote=ends.encode()) if literals.escapes else _ended_by(marks, ends)
             text = _text(entry, enclosure, vocabulary)
-            return (*marks.sequence(INPUT + literals.colon + quote), text, *marks.sequence(quote))
+            return (*marks.sequence(INPUT + literals.colon + ends), text, *marks.sequence(ends))
         case _:
             assert_never(arguments)
 

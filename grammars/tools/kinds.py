@@ -6,7 +6,7 @@ of a shape are those that do not read as another kind (`raw`), and the framer de
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -92,14 +92,14 @@ def _other_kinds(kinds: Kinds, words: Words) -> Dfa | None:
     """The texts that `json_for` takes for JSON."""
     found: Dfa | None = None
     null, true, false = ((json.encode(), word.encode()) for json, word in zip(JSON_WORDS, words, strict=True))
-    parts = {
+    parts: dict[str, Callable[[], Dfa]] = {
         "null": lambda: literals(sorted({*null})),
         "boolean": lambda: literals(sorted({*true, *false})),
         "number": numbers.any_number,
         "array": lambda: compile_rust(r"\[(?s:.)*"),
         "object": lambda: compile_rust(r"\{(?s:.)*"),
     }
-    for kind in sorted(kinds & parts.keys()):
+    for kind in sorted(kinds.intersection(parts)):
         found = parts[kind]() if found is None else union(found, parts[kind]())
     return found
 

@@ -82,8 +82,8 @@ class Hand:
         number = numbers_of(writer, shape)
         if not number.is_empty:
             yield (_terminal(number),)
-        for plan in arrays_of(writer, shape):
-            yield terminal(b"["), self.items(plan, plan.start)
+        for array in arrays_of(writer, shape):
+            yield terminal(b"["), self.items(array, array.start)
         for plan in objects_of(writer, shape):
             yield terminal(b"{"), members_of(plan, self.nested, plan.start)
 
@@ -151,9 +151,9 @@ class Hand:
                 for name in plan.names if bare else ():
                     if not _BARE_KEY.fullmatch(name):
                         raise UnsupportedFeature(f"this tool format cannot write the name {name!r}", where="#")
-            for plan in arrays_of(self.writer, shape):
-                todo.extend(plan.children())
-                if plan.array.unique and not self.literals.escapes:
+            for array in arrays_of(self.writer, shape):
+                todo.extend(array.children())
+                if array.array.unique and not self.literals.escapes:
                     raise UnsupportedFeature("this tool format cannot enforce 'uniqueItems'", where="#")
             if self.writer.alive(shape) and not any(True for _ in self.sequences(shape)):
                 raise UnsupportedFeature(f"all values contain {self.literals.quote!r}", where="#")

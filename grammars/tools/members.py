@@ -32,6 +32,10 @@ class Pen(Protocol):
     between: Sequence
     closes: Sequence
 
+    def __hash__(self) -> int:
+        """Pens are told apart by what they are, not by what they write."""
+        ...
+
     def key(self, name: str) -> bytes:
         """A key as it is written."""
         ...

@@ -74,8 +74,8 @@ class NestedHand:
         number = numbers_of(writer, shape)
         if not number.is_empty:
             yield (*kinds["scalar"], _terminal(number), *self.closes)
-        for plan in arrays_of(writer, shape):
-            yield (*kinds["array"], self.items(plan, plan.start))
+        for array in arrays_of(writer, shape):
+            yield (*kinds["array"], self.items(array, array.start))
         for plan in objects_of(writer, shape):
             yield (*kinds["object"], members_of(plan, self.members, plan.start))
 
@@ -111,9 +111,9 @@ class NestedHand:
                 for name in plan.names:
                     if not _KEY.fullmatch(name):
                         raise UnsupportedFeature(f"this tool format cannot write the name {name!r}", where="#")
-            for plan in arrays_of(self.writer, shape):
-                todo.extend(plan.children())
-                if plan.array.unique:
+            for array in arrays_of(self.writer, shape):
+                todo.extend(array.children())
+                if array.array.unique:
                     raise UnsupportedFeature("this tool format cannot enforce 'uniqueItems'", where="#")
             if self.writer.alive(shape) and not any(True for _ in self.sequences(shape)):
                 raise UnsupportedFeature(f"all values contain {self.nested.closes!r}", where="#")

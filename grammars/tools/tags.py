@@ -52,10 +52,14 @@ class TagPen:
         self._kinds: dict[str | None, Kinds] = {}
         self._values: dict[tuple[str | None, Shape], TagValue] = {}
         tag = marks.atoms(tags.closes.strip())
-        self.banned = () if any(atom >= CONTROL for atom in tag) else (bytes(tag),)
-        self.banned += tuple(letter.encode() for letter in tags.quoted)
+        quoted = [letter.encode() for letter in tags.quoted]
+        self.banned: tuple[bytes, ...] = tuple(
+            quoted if any(atom >= CONTROL for atom in tag) else [bytes(tag), *quoted]
+        )
         end_quote = marks.atoms(tags.quotes[1]) if tags.quotes else ()
-        self.banned_in_quotes = () if any(atom >= CONTROL for atom in end_quote) else (bytes(end_quote),)
+        self.banned_in_quotes: tuple[bytes, ...] = (
+            () if any(atom >= CONTROL for atom in end_quote) else (bytes(end_quote),)
+        )
 
     def key(self, name: str) -> bytes:
         """The name itself."""
