@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constrained.automata import tables
-from constrained.automata.algebra import from_table
+from constrained.automata.algebra import renumbered
 from constrained.automata.code_points import BEYOND, OUTSIDE, Alphabet
 from constrained.automata.dfa import DEAD, REFUSES, Dfa
 from constrained.automata.jit import kernel
@@ -42,13 +42,16 @@ def spell(step: Sequence[Sequence[int]], accepts: Sequence[bool], letters: Alpha
     rows = _copy(trie.leaves, trie.first_leaf, targets, copies, S)
     if rows >= 2 * limit:  # some copies may prove equal in the end
         raise too_many_rows(limit)
-    out = np.zeros((rows, 256), np.int32)
+    used = list(dict.fromkeys(letters.ascii))
+    column = {letter: index for index, letter in enumerate(used)}
+    classes = np.array([*map(column.__getitem__, letters.ascii), *(len(used) + trie.classes)], np.uint8)
+    out = np.zeros((rows, len(used) + trie.children.shape[1]), np.int32)
     padded = np.concatenate([table, np.zeros((S, 1), np.int32)], axis=1)  # column -1 is dead
-    out[:S, :128] = padded[:, letters.ascii]
-    _fill(trie.runs, trie.first_run, targets, copies, out)
+    out[:S, : len(used)] = padded[:, used]
+    _fill(trie.children, targets, copies, len(used), out)
     accepting = np.full(rows, REFUSES, np.int32)
     accepting[:S] = labels
-    dfa = from_table(out, accepting)
+    dfa = renumbered(classes, out, accepting)
     if dfa.rows > limit:
         raise too_many_rows(limit)
     return dfa
@@ -81,18 +84,19 @@ _SPREAD = 64  # values of a continuation byte
 
 @dataclass(frozen=True, slots=True)
 class Trie:
-    """UTF-8 sequences beyond ASCII, as shared nodes whose children lie in runs.
+    """UTF-8 sequences beyond ASCII, as shared nodes.
 
     Node 0 is entered with a lead byte (child i is byte 0x80 + i), the others with a continuation
-    byte (likewise). A run leads to a node, or to leaf `~target` where negative; children in no run
-    are dead. Nodes come after those that they lead to, but for node 0.
+    byte (likewise). A child is a node, or leaf `~child` where negative, or `_GONE`. Nodes come after those
+    that they lead to, but for node 0.
 
-    runs    (R, 3) int32   child, last child + 1, target      first_run   (N + 1,)   those of node n begin there
-    leaves  (M,) int32     the leaves below nodes              first_leaf  (N + 1,)
+    classes   (128,) uint8   byte - 0x80 -> column: bytes that every node reads alike share one
+    children  (N, K) int32   where the nodes lead, by column
+    leaves    (M,) int32     the leaves below nodes: those of node n are first_leaf[n] to first_leaf[n + 1], (N + 1,)
     """
 
-    runs: NDArray[np.int32]
-    first_run: NDArray[np.int32]
+    classes: NDArray[np.uint8]
+    children: NDArray[np.int32]
     leaves: NDArray[np.int32]
     first_leaf: NDArray[np.int32]
 
@@ -108,9 +112,14 @@ def _trie(runs: tuple[tuple[int, int], ...]) -> Trie:
     root = grown.node(leads)
     if root != _GONE:  # the only node with so many children, so it came last
         grown.nodes[0], grown.leaves[0] = grown.nodes.pop(), grown.leaves.pop()
+    children = np.full((len(grown.nodes), 128), _GONE, np.int32)
+    for row, node in zip(children, grown.nodes, strict=True):
+        for first, last, child in node:
+            row[first:last] = child
+    classes, chosen = tables.compress(children)
     return Trie(
-        np.array([run for node in grown.nodes for run in node], np.int32).reshape(-1, 3),
-        np.cumsum([0, *map(len, grown.nodes)], dtype=np.int32),
+        classes,
+        np.ascontiguousarray(children[:, chosen]),
         np.array([leaf for leaves in grown.leaves for leaf in leaves], np.int32),
         np.cumsum([0, *map(len, grown.leaves)], dtype=np.int32),
     )
@@ -220,20 +229,52 @@ def _copy(
 
 @kernel
 def _fill(
-    runs: NDArray[np.int32],
-    first_run: NDArray[np.int32],
+    children: NDArray[np.int32],
     targets: NDArray[np.int32],
     copies: NDArray[np.int32],
+    begins: int,
     out: NDArray[np.int32],
 ) -> None:
-    """Let states, and the copies of nodes for them, read what the nodes read: into `out` (rows, 256)."""
-    for node in range(copies.shape[0]):
-        for state in range(targets.shape[0]):
+    """Let states, and the copies of nodes for them, read what the nodes read: into `out` (rows, begins + K).
+
+    Copies that read alike become one: what they lead to comes first, so equal cells tell. The others are left
+    where nothing leads to them. Then the table is minimal if that of the states is: what a copy reads begins with
+    a continuation byte, which no state reads, and as many follow as there are nodes to pass.
+    """
+    nodes, states = copies.shape
+    width = children.shape[1]
+    same = np.arange(out.shape[0]).astype(np.int32)
+    slots = 4
+    while slots < 2 * out.shape[0]:
+        slots *= 2
+    where = np.zeros(slots, np.int32)  # open addressing: the row of a copy, 0 = free
+    for turn in range(1, nodes + 1):
+        node = turn % nodes  # node 0 comes last
+        filled = 0
+        for state in range(states):
             row = state if node == 0 else copies[node, state]
-            if row == 0:
+            if row <= filled and node > 0 or row == 0:
                 continue
-            for run in range(first_run[node], first_run[node + 1]):
-                to = runs[run, 2]
-                target = targets[state, ~to] if to < 0 else copies[to, state]
-                for child in range(runs[run, 0], runs[run, 1]):
-                    out[row, 0x80 + child] = target
+            filled = row
+            key = np.uint64(0)
+            for column in range(width):
+                child = children[node, column]
+                if child == _GONE:
+                    continue
+                target = targets[state, ~child] if child < 0 else same[copies[child, state]]
+                out[row, begins + column] = target
+                key = (key ^ np.uint64(target)) * np.uint64(0x9E3779B97F4A7C15)
+                key ^= key >> np.uint64(29)
+            if node == 0:
+                continue
+            slot = np.int64(key & np.uint64(slots - 1))
+            while where[slot] != 0:
+                equal = True
+                for column in range(begins, begins + width):
+                    equal = equal and out[where[slot], column] == out[row, column]
+                if equal:
+                    break
+                slot = (slot + 1) & (slots - 1)
+            if where[slot] == 0:
+                where[slot] = row
+            same[row] = where[slot]
