@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from constrained.automata import drawn, tables
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa, Row
+from constrained.automata.products import FULL, product
 from constrained.errors import LimitExceeded
 
 PRODUCT_LIMIT = 100_000  # rows of a product before minimisation
@@ -41,10 +42,15 @@ def canonical(classes: NDArray[np.uint8], step: NDArray[np.int32], labels: NDArr
     classes, used = tables.by_first_byte(classes, step.shape[1])
     step = np.ascontiguousarray(step[:, used])
     drawn.add(step.nbytes)
-    dead = tables.distances(step, labels) < 0
-    if dead[1:].any():
-        step = np.where(dead[step], np.int32(DEAD), step)
-    step, labels = tables.renumber(step, labels, tables.partition(step, labels))
+    far = tables.distances(step, labels)
+    if (far[START:] < 0).any():
+        kept = far >= 0
+        kept[:2] = True
+        number = np.where(far < 0, np.int32(DEAD), np.cumsum(kept, dtype=np.int32) - np.int32(1))
+        step, labels, far = number[step[kept]], labels[kept], far[kept]
+        merged, chosen = tables.compress(step)  # what was refused told many columns apart
+        classes, step = merged[classes], np.ascontiguousarray(step[:, chosen])
+    step, labels = tables.renumber(step, labels, tables.partition(step, labels, far))
     merged, chosen = tables.compress(step)
     return Dfa(merged[classes], np.ascontiguousarray(step[:, chosen]), labels)
 
@@ -273,7 +279,7 @@ class _Build:
 
 def _pairs(a: Dfa, b: Dfa, needs_a: bool, needs_b: bool, limit: int) -> tuple[NDArray[np.int32], _Build]:
     left, right, classes = _columns(a, b)
-    step, pairs, count = tables.product(a.step, b.step, left, right, needs_a, needs_b, limit)
-    if count == tables.FULL:
+    step, pairs, count = product(a.step, b.step, left, right, needs_a, needs_b, limit)
+    if count == FULL:
         raise _too_large(limit)
     return pairs, _Build(classes, step)

@@ -1,4 +1,4 @@
-"""Kernels over transition tables: trim, minimise, product, distances.
+"""Kernels over transition tables: trim, minimise, distances.
 
 Every function takes a step table `(S, C) int32` with row 0 DEAD and row 1 START. These loops are
 what numpy has no vocabulary for; `algebra.py` gives them names and meaning.
@@ -17,7 +17,8 @@ from constrained.automata.jit import kernel, kernel_part
 Table = NDArray[np.int32]  # (S, C)
 Labels = NDArray[np.int32]  # (S,)
 
-FULL = -2  # product(): the row limit was reached
+_LARGEST = 2**31 - 1
+_SPREADING = np.uint64(0x9E3779B97F4A7C15)  # a factor for hashes
 
 
 @kernel_part
@@ -146,9 +147,71 @@ def by_first_byte(classes: NDArray[np.uint8], columns: int) -> tuple[NDArray[np.
     return renamed, used[:count].copy()
 
 
-def partition(step: Table, labels: Labels) -> NDArray[np.int32]:
-    """(S,) block of each row: two rows share one iff they accept the same labelled language."""
-    return _partition(step, labels, np.argsort(labels, kind="stable").astype(np.int32))
+def partition(step: Table, labels: Labels, far: NDArray[np.int32] | None = None) -> NDArray[np.int32]:
+    """(S,) block of each row: two rows share one iff they accept the same labelled language.
+
+    Rows of the same language are as far from acceptance, which tells most others apart, so the `distances` come first.
+    """
+    far = distances(step, labels) if far is None else far
+    keys = (labels + 1) * (far.max() + np.int64(2)) + far
+    block = (np.unique(keys, return_inverse=True)[1] if keys.max() > _LARGEST else keys).astype(np.int32)
+    block, settled = _told_apart(step, block)
+    return block if settled else _partition(step, block, np.argsort(block, kind="stable").astype(np.int32))
+
+
+def _told_apart(step: Table, block: NDArray[np.int32]) -> tuple[NDArray[np.int32], bool]:
+    """Split blocks by the blocks that rows lead to, again and again, while it looks like an end: (S,), was it reached?
+
+    Where remainders are told apart two or three rounds do; along a text of n bytes it would take n of them.
+    """
+    rows = len(step)
+    first, slots = np.empty(rows, np.int32), 2 << rows.bit_length()
+    fresh, before, count = 0, 0, 1
+    while count >= 2 * before or count - before < fresh // 8:
+        found = np.empty(rows, np.int32)
+        fresh, before, count = count - before, count, _split(step, block, found, first, np.zeros(slots, np.int32))
+        block = found
+        if count == before:
+            return block, True
+    return block, False
+
+
+@kernel
+def _split(
+    step: Table,
+    block: NDArray[np.int32],
+    found: NDArray[np.int32],
+    first: NDArray[np.int32],
+    where: NDArray[np.int32],
+) -> int:
+    """Rows of one block that lead to the same blocks are in one of `found`; how many these are.
+
+    `first` (S,) is a row of each, `where` a table of zeros, two times as long at least.
+    """
+    rows, columns = step.shape
+    count = 0
+    for row in range(rows):
+        key = np.uint64(block[row])
+        for column in range(columns):
+            key = (key ^ np.uint64(block[step[row, column]])) * _SPREADING
+            key ^= key >> np.uint64(32)
+        slot = np.int64(key & np.uint64(where.shape[0] - 1))
+        while where[slot] != 0:  # open addressing: a block of `found` + 1, 0 = free
+            other = first[where[slot] - 1]
+            same = block[row] == block[other]
+            for column in range(columns):
+                if not same:
+                    break
+                same = block[step[row, column]] == block[step[other, column]]
+            if same:
+                break
+            slot = (slot + 1) & (where.shape[0] - 1)
+        if where[slot] == 0:
+            first[count] = row
+            count += 1
+            where[slot] = count
+        found[row] = where[slot] - 1
+    return count
 
 
 @kernel
@@ -184,14 +247,19 @@ def _partition(step: Table, labels: Labels, order: NDArray[np.int32]) -> NDArray
         place[order[i]] = i
         block[order[i]] = blocks - 1
 
-    # worklist of blocks to split by; all columns of a block are handled at once
+    # worklist of blocks to split by, all columns of a block at once; what the others say one of them may leave out
     waiting = np.zeros(rows + 1, np.bool_)
     work = np.empty(rows + 1, np.int32)
     top = 0
+    largest = 0
     for b in range(blocks):
-        work[top] = b
-        waiting[b] = True
-        top += 1
+        if end[b] - start[b] > end[largest] - start[largest]:
+            largest = b
+    for b in range(blocks):
+        if b != largest:
+            work[top] = b
+            waiting[b] = True
+            top += 1
     touched = np.empty(rows + 1, np.int32)
     splitter = np.empty(rows, np.int32)
     while top > 0:
@@ -318,73 +386,3 @@ def fill_tree(
             rows += 1
         last[at] = path[size]
     return last
-
-
-@kernel
-def product(
-    left: Table,
-    right: Table,
-    left_column: NDArray[np.uint8],
-    right_column: NDArray[np.uint8],
-    needs_left: bool,
-    needs_right: bool,
-    limit: int,
-) -> tuple[Table, NDArray[np.int32], int]:
-    """Pairs of rows reachable together, breadth first.
-
-    A pair is DEAD when a side that is needed is DEAD, or both are. Column k of the result reads
-    `left_column[k]` and `right_column[k]`. Returns (table (S, K), pairs (S, 2), S or `FULL`).
-    """
-    columns = left_column.shape[0]
-    capacity = 64
-    slots = 256
-    mask = slots - 1
-    table = np.zeros((capacity, columns), np.int32)
-    pairs = np.zeros((capacity, 2), np.int32)
-    where = np.zeros(slots, np.int32)  # open addressing: pair -> row, 0 = free
-    pairs[1, 0] = 1
-    pairs[1, 1] = 1
-    where[(1 * 0x9E3779B1 + 1 * 0x85EBCA77) & mask] = 1
-    head = 1
-    tail = 2
-    while head < tail:
-        for column in range(columns):
-            a = left[pairs[head, 0], left_column[column]]
-            b = right[pairs[head, 1], right_column[column]]
-            if (a == 0 and (needs_left or b == 0)) or (b == 0 and needs_right):
-                continue
-            slot = (a * 0x9E3779B1 + b * 0x85EBCA77) & mask
-            while where[slot] != 0 and (pairs[where[slot], 0] != a or pairs[where[slot], 1] != b):
-                slot = (slot + 1) & mask
-            if where[slot] == 0:
-                if tail >= limit:
-                    return table[:tail], pairs[:tail], FULL
-                if tail == capacity:
-                    capacity *= 2
-                    wider = np.zeros((capacity, columns), np.int32)
-                    longer = np.zeros((capacity, 2), np.int32)
-                    for row in range(tail):  # by hand: slices take numba long to compile
-                        longer[row, 0] = pairs[row, 0]
-                        longer[row, 1] = pairs[row, 1]
-                        for k in range(columns):
-                            wider[row, k] = table[row, k]
-                    table = wider
-                    pairs = longer
-                    slots *= 2
-                    mask = slots - 1
-                    where = np.zeros(slots, np.int32)
-                    for row in range(1, tail):
-                        again = (pairs[row, 0] * 0x9E3779B1 + pairs[row, 1] * 0x85EBCA77) & mask
-                        while where[again] != 0:
-                            again = (again + 1) & mask
-                        where[again] = row
-                    slot = (a * 0x9E3779B1 + b * 0x85EBCA77) & mask
-                    while where[slot] != 0:
-                        slot = (slot + 1) & mask
-                pairs[tail, 0] = a
-                pairs[tail, 1] = b
-                where[slot] = tail
-                tail += 1
-            table[head, column] = where[slot]
-        head += 1
-    return table[:tail], pairs[:tail], tail

@@ -243,7 +243,7 @@ def _fill(
     """
     nodes, states = copies.shape
     width = children.shape[1]
-    same = np.arange(out.shape[0]).astype(np.int32)
+    same = np.zeros(out.shape[0], np.int32)
     slots = 4
     while slots < 2 * out.shape[0]:
         slots *= 2
@@ -253,7 +253,7 @@ def _fill(
         filled = 0
         for state in range(states):
             row = state if node == 0 else copies[node, state]
-            if row <= filled and node > 0 or row == 0:
+            if (row <= filled and node > 0) or row == 0:
                 continue
             filled = row
             key = np.uint64(0)

@@ -22,9 +22,9 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata import tables
 from constrained.automata.algebra import canonical
 from constrained.automata.dfa import DEAD, REFUSES, Dfa
+from constrained.automata.products import FULL, product
 from constrained.errors import LimitExceeded
 
 COLUMNS = 15
@@ -82,8 +82,8 @@ def either(a: Table, b: Table) -> Table:
 
 
 def _pairs(a: Table, b: Table, *, needed: bool) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    step, pairs, count = tables.product(a.step, b.step, _EACH, _EACH, needed, needed, 2 * LIMIT)
-    if count == tables.FULL:
+    step, pairs, count = product(a.step, b.step, _EACH, _EACH, needed, needed, 2 * LIMIT)
+    if count == FULL:
         raise too_many_rows("a combination of restrictions on one number")
     return step, pairs
 

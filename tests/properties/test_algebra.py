@@ -102,6 +102,48 @@ def test_minimising_leaves_no_two_rows_alike(dfa):
     assert algebra.minimise(dfa).dump() == dfa.dump()
 
 
+def lengths(wanted: set[int], many: int) -> Dfa:
+    """Texts of a's whose length, modulo `many`, is wanted."""
+    draw = algebra.Builder()
+    rows = [draw.row(0 if length in wanted else REFUSES) for length in range(many)]
+    for length, row in enumerate(rows):
+        draw.edge(row, b"a", rows[(length + 1) % many])
+    return draw.finish()
+
+
+@given(st.integers(1, 40), st.integers(1, 41))
+def test_products_of_many_pairs(many, more):
+    a, b = lengths({0}, many), lengths({0, 1 % more}, more)
+    products = algebra.intersect(a, b), algebra.difference(a, b), algebra.union(a, b)
+    for one in products:
+        one.check()
+    rows = [START, START, START]
+    for length in range(many * more):
+        left, right = length % many == 0, length % more in {0, 1 % more}
+        expected = left and right, left and not right, left or right
+        assert tuple(one.label(row) != REFUSES for one, row in zip(products, rows, strict=True)) == expected
+        rows = [one.run(b"a", row) for one, row in zip(products, rows, strict=True)]
+
+
+@given(st.integers(1, 150), st.integers(0, 2**32))
+def test_rows_that_differ_far_away_are_told_apart(most, seed):
+    # b{0,most}c, every row twice: all rows are one byte from the end, and differ in how many bytes may come.
+    pick = np.random.default_rng(seed)
+    step, labels = np.zeros((2 * most + 5, 256), np.int32), np.full(2 * most + 5, REFUSES, np.int32)
+    labels[[2, 3]] = 0
+    for row in range(1, most + 1):
+        for copy in (2 * row + 2, 2 * row + 3):
+            step[copy, ord("c")] = pick.integers(2, 4)
+            step[copy, ord("b")] = pick.integers(2 * row, 2 * row + 2) if row > 1 else DEAD
+    step[START] = step[2 * most + 2]
+    step[START, ord("b")] = pick.integers(2 * most + 2, 2 * most + 4)
+    dfa = algebra.from_table(step, labels)
+    dfa.check()
+    assert dfa.rows == most + 3
+    for length in range(most + 2):
+        assert dfa.accepts(b"b" * length + b"c") == (length <= most)
+
+
 @given(st.dictionaries(st.sampled_from(TEXTS), st.integers(0, 2), max_size=12))
 def test_literals_are_exactly_the_texts(texts):
     for dfa in (algebra.literals(texts), algebra.literals(texts, minimal=False)):

@@ -6,7 +6,7 @@ import re
 import hypothesis.strategies as st
 from hypothesis import given
 
-from constrained.automata import ecma
+from constrained.automata import algebra, ecma
 from constrained.automata.code_points import ANY, Ranges, complement, ranges
 from constrained.automata.ecma_classes import LINE_TERMINATOR, WORD
 from constrained.automata.pattern_ast import Assertion, Choice, Gap, Look, One, Pattern, Repeat, Sequence
@@ -121,6 +121,24 @@ def test_whole_match_agrees_with_the_definition(node: Pattern) -> None:
     dfa = ecma.compile_pattern(node, search=False)
     texts = TEXTS[1::3]
     assert [t for t in texts if dfa.accepts(t.encode())] == [t for t in texts if len(t) in ends(node, t, 0)]
+
+
+def wide() -> st.SearchStrategy[Pattern]:
+    """Characters of all lengths: é and ê share a first byte, 文 and 斈 two."""
+    few = [ranges([(ord(c), ord(c))]) for c in "aéê文斈😀"] + [ranges([(0xE0, 0x2FFF)]), complement(WORD)]
+    return st.sampled_from([*few, *map(complement, few), ANY]).map(One)
+
+
+@given(st.recursive(wide(), lambda parts: combine(parts, st.just(True)), max_leaves=6), st.booleans())
+def test_patterns_are_spelled_with_no_two_rows_alike(node: Pattern, search: bool) -> None:
+    dfa = ecma.compile_pattern(node, search=search)
+    dfa.check()
+    minimal = algebra.minimise(dfa)
+    assert dfa.dump() == minimal.dump()
+    assert dfa.classes.tobytes() == minimal.classes.tobytes()
+    texts = ["", *"aéê文斈😀", *map("".join, itertools.product("aé文😀", repeat=2))]
+    if search:
+        assert [t for t in texts if dfa.accepts(t.encode())] == [t for t in texts if found_in(node, t)]
 
 
 # ---------------------------------------------------------------- as Python reads them
