@@ -116,3 +116,4 @@ def _visit_algebra() -> None:
     behind(a.step, a.labels >= 0, 1)
     string_meter(any_text()).decides(1, 9)
     pattern_dfa("[é-ü]+")
+    pattern_dfa("^a{0,9}b$")  # rows that only texts of many bytes tell apart
