@@ -59,9 +59,9 @@ pytest: $(DEV) tokenizers kernels
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 	CONSTRAINED_NATIVE=0 $(BIN)/python -m pytest -m 'interpreted and not slow' tests/unit tests/properties
 
-# What all processes of the tests would compile at once.
+# What all processes of the tests that run the sources would compile at once. Compiling the engine leaves it too.
 kernels: $(DEV)
-	@$(BIN)/python -c 'import constrained; constrained.warm_up()'
+	@CONSTRAINED_NATIVE=0 $(BIN)/python -c 'import constrained; constrained.warm_up()'
 
 # A tokenizer that cannot be fetched is said here and again as the reason of each skipped test.
 tokenizers: $(DEV)

@@ -18,6 +18,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 NEEDED = ["mypy==2.4.1", "setuptools>=77"]  # mypyc comes with mypy; constraints.txt has the same one
+FOR_KERNELS = "numpy", "numba", "tokenizers", "outlines-core"  # of the dependencies: what compiling kernels imports
 PYTHONS = (3, 11), (3, 14)  # the first and the last that this mypy has wheels for
 
 # `constrained` cannot be imported before numpy is installed; its part that compiles needs nothing of the rest.
@@ -34,7 +35,8 @@ class CompilingHook(BuildHookInterface[Any]):
 
     def dependencies(self) -> list[str]:
         """What compiling needs, if it is going to be tried."""
-        return [] if self._refused() else NEEDED
+        kernels = [each for each in self.metadata.core.dependencies if each.startswith(FOR_KERNELS)]
+        return [] if self._refused() else [*NEEDED, *kernels]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile, and add what was built to a wheel."""

@@ -34,7 +34,7 @@ def build_kernels(root: Path, out: Path) -> None:
     paths = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
     variables = os.environ | {"CONSTRAINED_NATIVE": "0", "PYTHONPATH": paths}
     command = [sys.executable, "-c", _PROGRAM, str(out.resolve())]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables, cwd=root)
     if done.returncode:
         said = (done.stdout + done.stderr).strip()
         raise CannotCompile(said.splitlines()[-1] if said else "it ended with an error", "please report this")

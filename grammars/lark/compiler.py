@@ -1,23 +1,19 @@
 """compile_lark: the text of a Lark grammar in, a grammar of exactly its texts out, or a refusal.
 
-text --source--> productions --terminals--> automata --+-- greedy:  scanner, LALR tables, machine
-                                                       `-- dynamic: context-free nodes
+lexers.py does it, and is imported when the first grammar is compiled.
 """
 
 import hashlib
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from constrained.errors import UnsupportedFeature
 from constrained.grammar import Node
 from constrained.matcher import CompiledGrammar
 from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.enclosed import Enclosure
-from grammars.lark.dynamic import dynamic
-from grammars.lark.greedy import greedy
-from grammars.lark.report import Finding, findings
-from grammars.lark.source import read_source
-from grammars.lark.terminals import leaves, lexemes
+
+if TYPE_CHECKING:
+    from grammars.lark.report import Finding
 
 Lexer = Literal["greedy", "dynamic"]
 
@@ -72,16 +68,7 @@ def _compiled(
     lexer: Lexer | None,
     enclosure: Enclosure | None,
     declared: Mapping[str, str],
-) -> tuple[Node, tuple[Finding, ...]]:
-    source = read_source(text, start, declared)
-    automata, others = lexemes(source, vocabulary, enclosure), leaves(source, vocabulary, enclosure)
-    why = "as asked for"
-    if lexer != "dynamic":
-        try:
-            node = greedy(source, automata, others, enclosure)
-            return node, tuple(findings(source, automata.values(), None))
-        except UnsupportedFeature as error:
-            if lexer == "greedy":
-                raise
-            why = error.message
-    return dynamic(source, automata, others, enclosure, vocabulary), tuple(findings(source, automata.values(), why))
+) -> "tuple[Node, tuple[Finding, ...]]":
+    from grammars.lark.lexers import compiled  # noqa: PLC0415  it imports Lark: 40 ms, which most programs never need
+
+    return compiled(text, vocabulary, start, lexer, enclosure, declared)
