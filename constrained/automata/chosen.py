@@ -27,10 +27,14 @@ from constrained.automata.jit import kernel
 class Texts:
     """Different texts, none of them empty, in a tree. Label k is the k-th of them in ascending order."""
 
+    first: NDArray[np.int32]  # (S,), as the next two: see `_spans`
+    last: NDArray[np.int32]
+    depth: NDArray[np.int32]
+
     def __init__(self, texts: Iterable[bytes]) -> None:
-        self.texts = sorted(texts)
-        self.dfa = literals({text: label for label, text in enumerate(self.texts)}, minimal=False)
-        self.first, self.last, self.depth = _spans(self.dfa.step, self.dfa.labels)  # (S,) each
+        self.texts: list[bytes] = sorted(texts)
+        self.dfa: Dfa = literals({text: label for label, text in enumerate(self.texts)}, minimal=False)
+        self.first, self.last, self.depth = _spans(self.dfa.step, self.dfa.labels)
 
     @cached_property
     def beginning(self) -> "tuple[Dfa, Dfa] | None":

@@ -9,6 +9,7 @@ share one memory, and a result is found in it without a lock.
 
 from collections.abc import Callable
 from functools import wraps
+from itertools import count
 from threading import Lock
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
@@ -23,6 +24,7 @@ _ENTRY_BYTES = 500  # of a key and small things
 _ROW_BYTES = 64  # what a row's derived tables take
 _HOLDERS = ("dfa", "meter", "automaton")  # the attribute that holds it
 _MISSING: Final = object()
+_numbers = count()  # of functions: Python's collector leaves keys alone in which there are no functions
 
 
 class Memory:
@@ -52,9 +54,11 @@ class Memory:
     def remembered(self, function: Callable[P, R]) -> Callable[P, R]:
         """`function`, whose results are kept here; its arguments must be hashable."""
 
+        number = next(_numbers)
+
         @wraps(function)
         def remembering(*arguments: P.args, **named: P.kwargs) -> R:
-            key = (function, arguments, *sorted(named.items()))
+            key = (number, arguments, *sorted(named.items()))
             found = self._young.get(key, _MISSING)
             if found is _MISSING:
                 found = self._made(key, lambda: function(*arguments, **named), arguments)

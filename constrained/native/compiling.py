@@ -1,7 +1,7 @@
 """From a lowered copy of the sources to extension modules; run in a process of its own, from the copy's folder.
 
-    sources --lowering--> copy --mypyc--> C --depth, weak references--> C --compiler--> objects --> one library
-                                                                                          and a shim a module
+    sources --circles, lowering--> copy --mypyc--> C --depth, weak references, deep ends--> C
+            --compiler--> objects --> one library, and a shim a module
 
 mypyc keeps state of the process, ends it where it finds errors, and takes half a gigabyte: so it has a process.
 
@@ -17,13 +17,17 @@ from typing import Any
 
 from mypyc.build import get_cflags, include_dir, mypycify
 
+from constrained.native import deep_ends, depth
+from constrained.native.circles import acyclic
 from constrained.native.compiler import SUFFIX, compiler, linker, run
 from constrained.native.data import fields_of_all
-from constrained.native.depth import with_depth, write_runtime
-from constrained.native.lowering import arrays_are_any, bases_of, lowered
+from constrained.native.lowering import COPIED, OPEN, arrays_are_any, bases_of, lowered
 from constrained.native.modules import compiled
 from constrained.native.readable import readable, with_frozen_states
 from constrained.native.weak_references import holders, with_weak_references
+
+# Taken for acyclic: what they refer to in a circle (functions of modules) is never dropped.
+_ENDLESS = frozenset(["grammars.json_schema.forms.Form"])
 
 GROUP = "constrained_engine"
 TOPS = "constrained", "grammars"  # packages
@@ -65,11 +69,15 @@ def lower(folder: Path) -> list[str]:
     """Lower the copy of the sources in a folder; the paths of the modules that are compiled."""
     paths = compiled(folder)
     found = sorted(path.relative_to(folder).as_posix() for top in TOPS for path in (folder / top).rglob("*.py"))
-    texts = {path: arrays_are_any((folder / path).read_text("utf-8")) for path in found}
+    sources = {path: (folder / path).read_text("utf-8") for path in found}
+    uncollected = acyclic({_module(path): text for path, text in sources.items()}, OPEN | COPIED, _ENDLESS)
+    texts = {path: arrays_are_any(text) for path, text in sources.items()}
     tables = fields_of_all((_module(path), text) for path, text in texts.items())
     bases = {base for path, text in texts.items() if path not in paths for base in bases_of(text)}
     for path, text in texts.items():
-        (folder / path).write_text(lowered(text, _module(path), tables, bases) if path in paths else text, "utf-8")
+        if path in paths:
+            text = lowered(text, _module(path), tables, bases, uncollected)
+        (folder / path).write_text(text, "utf-8")
     return paths
 
 
@@ -83,13 +91,14 @@ def _library(sources: list[str], out: Path, level: str, pool: ThreadPoolExecutor
     held: dict[str, str] = {}
     for text in texts.values():
         held |= holders(text)
-    runtime = write_runtime(Path("build"))
+    runtimes = depth.write_runtime(Path("build")), deep_ends.write_runtime(Path("build"))
     for source, text in texts.items():
         if Path(source).name.startswith("__native_"):
-            texts[source] = with_depth(with_weak_references(readable(text, _lowered(source)), held))
+            text = with_weak_references(readable(text, _lowered(source)), held)
+            texts[source] = deep_ends.with_deep_ends(depth.with_depth(text))
         elif Path(source).name == "misc_ops.c":
             texts[source] = with_frozen_states(text)
-    texts[str(runtime)] = runtime.read_text()
+    texts |= {str(runtime): runtime.read_text("utf-8") for runtime in runtimes}
     headers = hashlib.sha256()
     for header in sorted(Path("build").glob("*.h")):
         headers.update(header.read_bytes())

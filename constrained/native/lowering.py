@@ -12,6 +12,7 @@ The text of a module goes in, its text with the same lines in the same order com
 - Names of modules that are bound once are `Final`: constants are folded, and others not looked up in a dictionary.
 - What a class that is open to others only declares is a property: subclasses keep it as they like.
 - A `Final` field of a dataclass with `field(...)` loses the `Final`.
+- Classes that can have no instance in a circle (circles.py) are left alone by Python's collector.
 
 Invariant: what is lowered means the same to mypy and to Python, but that frozen classes let their own methods assign.
 """
@@ -44,12 +45,12 @@ _PLAIN = re.compile(r"_?[A-Z][A-Z0-9_]*|_[a-z][a-z0-9_]*")
 _MAKES_TYPE = re.compile(r"(TypeVar|NewType|NamedTuple|ParamSpec)\(")
 
 # What front ends of others may have subclasses of.
-_OPEN = frozenset(["Node", "Captured", "Closing"])
+OPEN = frozenset(["Node", "Captured", "Closing"])
 _DECLARED = {"Captured": {"body": "tuple[_Any, ...]"}}  # which leave these to their subclasses
 
 # What users copy and pickle, and what forks itself: that makes an instance without calling `__init__`, which open
 # classes allow.
-_COPIED = frozenset(["Budgeted", "CompileLimits", "FreeText", "JsonSchemaOptions", "Limited", "Section"])
+COPIED = frozenset(["Budgeted", "CompileLimits", "FreeText", "JsonSchemaOptions", "Limited", "Section"])
 
 # Kept weakly, though no slot says so, having a `__dict__` otherwise.
 _WEAKLY = frozenset(["Walker", "KindWalker", "Vocabulary", "Dfa"])
@@ -74,17 +75,20 @@ class _Text:
         return "\n".join(out)
 
 
-def lowered(source: str, module: str, tables: Tables, bases: Collection[str]) -> str:
+def lowered(source: str, module: str, tables: Tables, bases: Collection[str], uncollected: Collection[str] = ()) -> str:
     """A module's text for mypyc.
 
-    tables  the fields of all dataclasses
-    bases   the names of classes that have interpreted subclasses
+    tables       the fields of all dataclasses
+    bases        the names of classes that have interpreted subclasses
+    uncollected  the classes, as `module.Class`, that Python's collector leaves alone
     """
     text = _Text(source.split("\n"))
     tree = ast.parse(source)
     for statement in tree.body:
         if isinstance(statement, ast.ClassDef):
             _class(statement, text, tables.get(f"{module}.{statement.name}", []), bases)
+            if f"{module}.{statement.name}" in uncollected:
+                text.insert(_first_line(statement), "@_mypyc_attr(acyclic=True)")
         elif isinstance(statement, ast.AnnAssign) and ast.unparse(statement.annotation) == "TypeAlias":
             at, name = statement.lineno - 1, ast.unparse(statement.target)
             head, equals, value = text.lines[at].partition(" = ")
@@ -145,7 +149,7 @@ def arrays_are_any(source: str) -> str:
 
 def _class(statement: ast.ClassDef, text: _Text, fields: list[Field], open_bases: Collection[str]) -> None:
     bases = [ast.unparse(base) for base in statement.bases]
-    first = (statement.decorator_list or [statement])[0].lineno - 1
+    first = _first_line(statement)
     decorator = decorator_of(statement)
     options = options_of(decorator) if decorator else {}
     generic = any(base.startswith("Generic[") for base in bases)
@@ -155,7 +159,7 @@ def _class(statement: ast.ClassDef, text: _Text, fields: list[Field], open_bases
         return
     if generic:
         text.insert(_after_docstring(statement), *_SUBSCRIPTABLE)
-    if statement.name in _OPEN or statement.name in _COPIED or statement.name in open_bases:
+    if statement.name in OPEN or statement.name in COPIED or statement.name in open_bases:
         text.insert(first, "@_mypyc_attr(allow_interpreted_subclasses=True)")
     if "ABC" in bases:
         at = statement.lineno - 1
@@ -181,6 +185,11 @@ def _class(statement: ast.ClassDef, text: _Text, fields: list[Field], open_bases
     if weak:
         kept = " = _field(init=False, repr=False, compare=False)" if decorator else ""
         text.insert(body, f"    {WEAK}: _Any{kept}")
+
+
+def _first_line(statement: ast.ClassDef) -> int:
+    """The index of the line on which a class begins, decorators included."""
+    return (statement.decorator_list or [statement])[0].lineno - 1
 
 
 def _decorate(decorator: ast.expr | None, text: _Text, options: dict[str, str]) -> None:

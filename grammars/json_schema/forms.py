@@ -9,6 +9,7 @@ Forms also note what a document needs to be *plain* (plain_documents.py): nothin
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from grammars.json_schema.dialects import Dialect, Role, Said
@@ -50,12 +51,12 @@ class Form:
     harmless: bool  # whatever the values of these keywords, some value is valid
 
 
-_forms: Final[dict[tuple[Any, ...], Form]] = {}
+_forms: Final[dict[tuple[str, ...], Form]] = {}  # by the names of a dialect and of keywords
 
 
 def form_of(schema: dict[str, Any], dialect: Dialect) -> Form:
     """The form of a schema."""
-    key = (dialect, *schema)
+    key = (dialect.name, *schema)
     found = _forms.get(key)
     if found is None:
         if len(_forms) >= _MOST:
@@ -72,9 +73,9 @@ def _form(names: frozenset[str], ordered: tuple[str, ...], dialect: Dialect) -> 
     texts = len(facts & OF_TEXTS) + (not facts.isdisjoint(LENGTHS)) + (not facts.isdisjoint(_CONSTANTS))
     numbers = len(facts & OF_NUMBERS) + (not facts.isdisjoint(_CONSTANTS))
     return Form(
-        checks=tuple((name, rules[name].role, rules[name].check) for name in ordered if name in rules),
+        checks=tuple(_checked(dialect, name) for name in ordered if name in rules),
         facts=told,
-        brings=tuple((name, says[name]) for name in told if says[name].role is not None),
+        brings=tuple(_said(dialect, name) for name in told if says[name].role is not None),
         names_itself="$schema" in names or dialect.id_keyword in names,
         eager=not _EAGER.isdisjoint(facts | (names & {"$dynamicAnchor", "$recursiveAnchor"}))
         or ("$ref" in facts and len(facts) > 1),
@@ -84,3 +85,17 @@ def _form(names: frozenset[str], ordered: tuple[str, ...], dialect: Dialect) -> 
         meeting=texts > 1 or numbers > 1,
         harmless=facts <= _HARMLESS,
     )
+
+
+# One object for all forms: Python's collector looks at each.
+
+
+@cache
+def _checked(dialect: Dialect, name: str) -> tuple[str, Role, Check | None]:
+    rule = dialect.rules[name]
+    return name, rule.role, rule.check
+
+
+@cache
+def _said(dialect: Dialect, name: str) -> tuple[str, Said]:
+    return name, dialect.says[name]

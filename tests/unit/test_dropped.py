@@ -1,0 +1,48 @@
+"""Grammars and vocabularies that nobody uses any more leave nothing behind."""
+
+import gc
+import sys
+from random import Random
+
+from constrained import Vocabulary, limit_memory
+from constrained.automata.remembered import MEMORY_BYTES
+from constrained.errors import GrammarError
+from constrained.matcher import CompiledGrammar
+from grammars import compile_json_schema, compile_lark
+from tests.fuzz.schemas import document
+from tests.support.walks import walk
+
+_ROUNDS = 4
+_LARK = 'start: "(" (start ",")* NAME ")"\nNAME: /[a-z]{1,9}/\n'
+
+
+def _compiled(vocabulary: Vocabulary) -> list[CompiledGrammar]:
+    """Thirty varied grammars or so, anew each time."""
+    found = [compile_lark(_LARK, vocabulary)]
+    for seed in range(40):
+        try:
+            found.append(compile_json_schema(document(Random(seed)), vocabulary))
+        except GrammarError:
+            continue
+    return found
+
+
+def _used_and_dropped(seed: int) -> None:
+    """With a vocabulary of its own: what is kept for one is bounded by bytes, and goes with it."""
+    vocabulary = Vocabulary.from_spellings([*(bytes([byte]) for byte in range(256)), b'":', b'",', None], [258])
+    for grammar in _compiled(vocabulary):
+        chance = Random(seed)
+        for _ in range(2):
+            walk(grammar, chance, 20)
+        grammar.matcher().shortest_tokens()
+
+
+def test_the_same_grammars_again_and_again_take_no_more_memory():
+    taken: list[int] = []
+    for _ in range(2 + _ROUNDS):  # what is found out once a process is there after two
+        _used_and_dropped(7)
+        limit_memory(automata=0)  # drop what is remembered of automata, which is bounded by bytes as well
+        limit_memory(automata=MEMORY_BYTES)
+        gc.collect()
+        taken.append(sys.getallocatedblocks())
+    assert max(taken[2:]) - taken[1] < 400, taken  # one of the grammars alone has more
