@@ -63,7 +63,11 @@ def compile_json_schema(
 def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits) -> Writer:
     """The writer of a checked document; raises as `compile_json_schema`."""
     warm_up()  # before the clock of a limit runs: the first process compiles the kernels
-    shapes = Shapes(document, options, limits)
+    return write_shapes(Shapes(document, options, limits), limits)
+
+
+def write_shapes(shapes: Shapes, limits: CompileLimits) -> Writer:
+    """The same, of the shapes of a document."""
     writer = Writer(shapes)
     try:
         if not shapes.is_plain:

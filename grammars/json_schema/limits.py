@@ -34,12 +34,13 @@ class CompileLimits:
 
 
 class Allowance:
-    """What is left of time and memory. Begins to count at once."""
+    """What is left of time and memory. Memory counts at once, time from the first check: the clock takes as long as
+    most of what is done before it."""
 
     def __init__(self, limits: CompileLimits) -> None:
         self._limits = limits
-        self._latest = time.thread_time() + limits.seconds
-        self._earliest = time.perf_counter() + limits.seconds  # before then, not so much of it can have passed
+        self._latest = 0.0
+        self._earliest = 0.0  # on the wall's clock: before then, not so much time can have passed
         self._most = drawn.bytes_of_tables() + limits.memory
         self._is_over = False
 
@@ -53,7 +54,9 @@ class Allowance:
         look()
         if self._is_over:
             return
-        if (now := time.perf_counter()) > self._earliest:  # the other clock takes as long as most of what is asked for
+        if (now := time.perf_counter()) > self._earliest:
+            if not self._latest:
+                self._latest = time.thread_time() + self._limits.seconds
             left = self._latest - time.thread_time()
             if left < 0:
                 seconds = self._limits.seconds

@@ -11,10 +11,11 @@ language, no alternative, no automaton. "No" means "not plainly": then `Writer.a
 
 from collections.abc import Sequence
 
+from constrained.automata.dfa import START
 from grammars.json_schema import texts
 from grammars.json_schema.declared import Declared
 from grammars.json_schema.documents import Location
-from grammars.json_schema.forms import LENGTHS, OF_NUMBERS, OF_TEXTS, form_of
+from grammars.json_schema.forms import OF_NUMBERS, OF_TEXTS, form_of
 from grammars.json_schema.limits import HEAVIEST
 from grammars.json_schema.literals import Among, Either, Says, Shape
 from grammars.json_schema.object_ways import Obj
@@ -27,13 +28,17 @@ from grammars.json_schema.values import Flag, Null, Text, value_of
 _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 _ENTANGLED = _REFERENCES | {"allOf", "anyOf", "oneOf", "not", "if", "enum", "const"}
 _OF_OBJECTS = frozenset(
-    "patternProperties propertyNames minProperties maxProperties unevaluatedProperties"
+    "patternProperties propertyNames maxProperties unevaluatedProperties"
     " dependencies dependentRequired dependentSchemas".split()
 )
-_OF_ARRAYS = frozenset("prefixItems additionalItems contains unevaluatedItems".split())
+_OF_ARRAYS = frozenset("additionalItems contains unevaluatedItems".split())
 _FEW_ITEMS = 100
 _LARGE = 1e15  # bounds within it have few digits
 _DEEPEST = 40  # objects within objects that are looked at
+
+# Every format has a text of so many characters at most (tests/unit/test_json_schema_plain_values.py).
+SHORTEST = {"date": 10, "time": 9, "date-time": 20}
+NO_SHORTER = 36  # a uuid
 
 
 class PlainValues:
@@ -104,14 +109,21 @@ class PlainValues:
         if not _OF_OBJECTS.isdisjoint(facts):
             return 0
         weight, declared = 1, facts.get("properties", ())
-        for name in facts["required"]:
+        required = dict.fromkeys(facts.get("required", ()))
+        for name in required:
             if name in declared:
                 found = self._of(location.child("properties", name))
             else:
                 found = self._of(location.child("additionalProperties")) if "additionalProperties" in facts else 1
             if found == 0 or (weight := weight + found) > HEAVIEST:
                 return 0
-        return weight
+        missing = facts.get("minProperties", 0) - len(required)
+        for name in declared:
+            if missing <= 0:
+                break
+            if name not in required and (found := self._of(location.child("properties", name))):
+                weight, missing = weight + found, missing - 1
+        return weight if missing <= 0 and weight <= HEAVIEST else 0
 
     def _array(self, location: Location, facts: Facts) -> int:
         """The weight of an array of as many items as there must be."""
@@ -121,20 +133,23 @@ class PlainValues:
             return 0
         if least > min(facts.get("maxItems", _FEW_ITEMS), _FEW_ITEMS):
             return 0
-        item = self._of(location.child("items")) if "items" in facts else 1
-        weight = 1 + int(least) * item
-        return weight if item and weight <= HEAVIEST else 0
+        first = min(int(least), len(facts.get("prefixItems", ())))
+        weights = [self._of(location.child("prefixItems", index)) for index in range(first)]
+        if first < least:
+            item = self._of(location.child("items")) if "items" in facts else 1
+            weights += [item] * (int(least) - first)
+        weight = 1 + sum(weights)
+        return weight if all(weights) and weight <= HEAVIEST else 0
 
 
 def _has_value_of(name: str, facts: Facts) -> bool:
     """Is there plainly a value of a type, of which only the keywords count that are about it?"""
     match name:
         case "string":
-            if not OF_TEXTS.isdisjoint(facts):
-                return LENGTHS.isdisjoint(facts) and _has_text(facts)
-            return facts.get("minLength", 0) <= min(facts.get("maxLength", LONGEST), LONGEST)
+            low, high = int(facts.get("minLength", 0)), min(int(facts.get("maxLength", LONGEST)), LONGEST)
+            return low <= high and (OF_TEXTS.isdisjoint(facts) or _has_text(facts, low, high))
         case "number" | "integer":
-            return OF_NUMBERS.isdisjoint(facts) or _has_number(facts)
+            return OF_NUMBERS.isdisjoint(facts) or _has_number(facts, name)
         case "array":  # the empty one
             return not facts.get("minItems") and "contains" not in facts
         case "object":  # the empty one
@@ -143,29 +158,33 @@ def _has_value_of(name: str, facts: Facts) -> bool:
             return True
 
 
-def _has_text(facts: Facts) -> bool:
-    """Is there plainly a text, by the one keyword about its characters?"""
+def _has_text(facts: Facts, low: int, high: int) -> bool:
+    """Is there plainly a text of `low..high` characters, by the one keyword about them?"""
     if len(OF_TEXTS.intersection(facts)) > 1:
         return False
     if "pattern" not in facts:
-        return True  # every format has texts
+        return low == 0 and high >= SHORTEST.get(facts.get("format", ""), NO_SHORTER)
     found = texts.matching(facts["pattern"])
     if found.dfa is None or found.also:
         return False
     if found.is_counted:  # so many of the texts of one character
-        return found.low <= min(found.high, LONGEST) and (found.low == 0 or found.dfa.begins)
-    return not found.dfa.is_empty
+        low, high = max(low, found.low), min(high, found.high)
+        return low <= high and (low == 0 or found.dfa.begins)
+    if found.dfa.is_empty or (low == 0 and high == LONGEST):
+        return not found.dfa.is_empty
+    return low <= len(found.dfa.completion(START).decode()) <= high
 
 
-def _has_number(facts: Facts) -> bool:
-    """Is there plainly an integer, as its bounds leave room?"""
-    if "multipleOf" in facts or "format" in facts:
+def _has_number(facts: Facts, kind: str) -> bool:
+    """Is there plainly a number, as its bounds leave room for an integer, or for several multiples?"""
+    step = facts.get("multipleOf", 1)
+    if "format" in facts or not 1 / _LARGE < step < _LARGE or (kind == "integer" and step != int(step)):
         return False
     low = [facts[name] for name in ("minimum", "exclusiveMinimum") if _is_bound(facts.get(name))]
     high = [facts[name] for name in ("maximum", "exclusiveMaximum") if _is_bound(facts.get(name))]
     if any(abs(bound) > _LARGE for bound in (*low, *high)):
         return False
-    return not low or not high or min(high) - max(low) > 1
+    return not low or not high or min(high) - max(low) > (1 if step == 1 else 2 * step)
 
 
 def _is_bound(value: object) -> bool:

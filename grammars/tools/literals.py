@@ -41,6 +41,17 @@ _BARE_KEY = re.compile(_BARE)
 _SWAP = str.maketrans("'\"", "\"'")
 
 
+def is_bare(name: str) -> bool:
+    """Can `name` be a key without quotes?"""
+    return _BARE_KEY.fullmatch(name) is not None
+
+
+def literals_ban(literals: Literals, marks: Marks) -> tuple[bytes, ...]:
+    """What no string may contain: the quote that ends it, where nothing is escaped."""
+    atoms = marks.atoms(literals.quote)
+    return () if literals.escapes or any(atom >= CONTROL for atom in atoms) else (bytes(atoms),)
+
+
 class Hand:
     """Writes values as literals."""
 
@@ -51,8 +62,7 @@ class Hand:
         names: tuple[str, ...] = ("null", "true", "false")
         self._words: dict[str, str] = dict(zip(names, literals.words, strict=True))
         self._quote = marks.sequence(literals.quote)
-        atoms = marks.atoms(literals.quote)
-        self._banned = () if any(atom >= CONTROL for atom in atoms) else (bytes(atoms),)
+        self._banned = literals_ban(literals, marks)
         self._nodes: dict[Shape, LiteralNode] = {}
         self._items: dict[tuple[ArrayPlan, ArrayState], ItemsNode] = {}
         self.arguments = LiteralPen(self, literals.colon, b"", quoted=False)
@@ -149,7 +159,7 @@ class Hand:
             for plan in objects_of(self.writer, shape):
                 todo.extend(plan.children())
                 for name in plan.names if bare else ():
-                    if not _BARE_KEY.fullmatch(name):
+                    if not is_bare(name):
                         raise UnsupportedFeature(f"this tool format cannot write the name {name!r}", where="#")
             for array in arrays_of(self.writer, shape):
                 todo.extend(array.children())

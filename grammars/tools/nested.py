@@ -31,6 +31,17 @@ _KEY_PATTERN = r'[^\x00-\x1f<>"&]+'  # a key stands in quotes, and nothing in it
 _KEY = re.compile(_KEY_PATTERN)
 
 
+def can_be_tag(name: str) -> bool:
+    """Can a tag have this name?"""
+    return _KEY.fullmatch(name) is not None
+
+
+def nested_ban(nested: Nested, marks: Marks) -> tuple[bytes, ...]:
+    """What no string may contain: the tag that ends it."""
+    atoms = marks.atoms(nested.closes)
+    return () if any(atom >= CONTROL for atom in atoms) else (bytes(atoms),)
+
+
 class NestedHand:
     """Writes the shapes of one writer as tags; nodes are made once, so that states are shared."""
 
@@ -41,8 +52,7 @@ class NestedHand:
         self.closes = marks.sequence(nested.closes)
         self.kinds = {kind: marks.sequence(nested.kind_of(kind)) for kind in nested.words}
         self._marks = marks
-        atoms = marks.atoms(nested.closes)
-        self._banned = () if any(atom >= CONTROL for atom in atoms) else (bytes(atoms),)
+        self._banned = nested_ban(nested, marks)
         self._nodes: dict[Shape, NestedValue] = {}
         self._items: dict[tuple[ArrayPlan, ArrayState], NestedItems] = {}
         self.arguments = NestedPen(self, marks, ())
@@ -109,7 +119,7 @@ class NestedHand:
             for plan in objects_of(self.writer, shape):
                 todo.extend(plan.children())
                 for name in plan.names:
-                    if not _KEY.fullmatch(name):
+                    if not can_be_tag(name):
                         raise UnsupportedFeature(f"this tool format cannot write the name {name!r}", where="#")
             for array in arrays_of(self.writer, shape):
                 todo.extend(array.children())

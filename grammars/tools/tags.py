@@ -34,6 +34,18 @@ from grammars.tools.members import members_of
 from grammars.tools.written import AnyOf
 
 
+def tags_name(attributes: bool, name: str) -> bool:
+    """Can a parameter have this name? In `attributes` a letter of it would have to be escaped."""
+    return _KEY.fullmatch(name) is not None and not (attributes and "&" in name)
+
+
+def tags_ban(tags: Tags, marks: Marks) -> tuple[bytes, ...]:
+    """What no string may contain that stands without quotes."""
+    tag = marks.atoms(tags.closes.strip())
+    quoted = [letter.encode() for letter in tags.quoted]
+    return tuple(quoted if any(atom >= CONTROL for atom in tag) else [bytes(tag), *quoted])
+
+
 class TagPen:
     """Writes a tool's arguments as tags. `banned`: what no raw string may contain."""
 
@@ -51,11 +63,7 @@ class TagPen:
         self._schema = schema
         self._kinds: dict[str | None, Kinds] = {}
         self._values: dict[tuple[str | None, Shape], TagValue] = {}
-        tag = marks.atoms(tags.closes.strip())
-        quoted = [letter.encode() for letter in tags.quoted]
-        self.banned: tuple[bytes, ...] = tuple(
-            quoted if any(atom >= CONTROL for atom in tag) else [bytes(tag), *quoted]
-        )
+        self.banned = tags_ban(tags, marks)
         end_quote = marks.atoms(tags.quotes[1]) if tags.quotes else ()
         self.banned_in_quotes: tuple[bytes, ...] = (
             () if any(atom >= CONTROL for atom in end_quote) else (bytes(end_quote),)
@@ -123,7 +131,7 @@ class TagPen:
         """Raise UnsupportedFeature for a parameter that has values, but none that can be written."""
         for plan in self._schema.plans:
             for name, shape in zip(plan.names, plan.shapes, strict=True):
-                if not _KEY.fullmatch(name) or (self._attributes and "&" in name):
+                if not tags_name(self._attributes, name):
                     raise UnsupportedFeature(f"this tool format cannot write the name {name!r}", where="#/properties")
                 if self._schema.writer.alive(shape) and not self._can_write(shape, self.kinds(name)):
                     raise UnsupportedFeature(

@@ -14,7 +14,7 @@ from grammars.json_schema.literals import Shape
 from grammars.json_schema.nodes import Writer
 from grammars.json_schema.object_ways import Obj
 from grammars.json_schema.options import JsonSchemaOptions
-from grammars.json_schema.plain_values import PlainValues
+from grammars.json_schema.plain_values import NO_SHORTER, SHORTEST, PlainValues
 from grammars.json_schema.shapes import Shapes
 from tests.fuzz.schemas import document
 
@@ -39,7 +39,18 @@ PLAIN: list[Any] = [
     {"type": "string", "pattern": "^a"},
     {"type": "string", "pattern": "^[a-z]{3}$"},
     {"type": "array", "minItems": 2, "maxItems": 2, "items": {"minimum": 1, "type": "number"}},
+    {"type": "string", "pattern": "^(ab|c{9})$", "maxLength": 2, "minLength": 2},
+    {"type": "string", "pattern": "^.{3,}$", "maxLength": 3},
+    {"type": "number", "minimum": 5, "maximum": 30.5, "multipleOf": 0.5},
+    {"type": "integer", "multipleOf": 7},
+    {"type": "array", "prefixItems": [{"const": "a"}, {"type": "null"}], "items": False, "minItems": 2},
+    {"type": "array", "prefixItems": [{"const": "a"}], "items": {"type": "null"}, "minItems": 3},
+    {"type": "object", "minProperties": 2, "required": ["a"], "properties": {"a": {}, "b": False, "c": {}}},
     *({"type": "string", "format": name} for name in sorted([*FORMATS, "unheard-of"])),
+    *(
+        {"type": "string", "format": name, "maxLength": SHORTEST.get(name, NO_SHORTER)}
+        for name in sorted([*FORMATS, "unheard-of"])
+    ),
 ]
 NOT_PLAIN: list[Any] = [
     {"type": "string", "minLength": 2, "maxLength": 1},
@@ -60,6 +71,20 @@ NOT_PLAIN: list[Any] = [
     {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "$a"}},
     {"type": "array", "minItems": 2, "maxItems": 1},
     {"type": "array", "minItems": 2, "uniqueItems": True, "items": {"const": 1}},
+    {"type": "string", "pattern": "^.{3,}$", "maxLength": 2},
+    {"type": "string", "pattern": "^(ab|c{9})$", "maxLength": 1},
+    {"type": "string", "format": "date", "maxLength": 9},
+    {"type": "number", "minimum": 5.1, "maximum": 5.4, "multipleOf": 0.5},
+    {"type": "integer", "minimum": 8, "maximum": 13, "multipleOf": 7},
+    {"type": "array", "prefixItems": [{"const": "a"}, {"type": "null"}], "items": False, "minItems": 3},
+    {"type": "array", "prefixItems": [{"const": "a"}, False], "minItems": 2},
+    {
+        "type": "object",
+        "minProperties": 2,
+        "required": ["a"],
+        "properties": {"a": {}, "b": False},
+        "additionalProperties": False,
+    },
 ]
 
 
