@@ -45,12 +45,16 @@ def _are_small(counting: Sequence[tuple[Form, dict[str, Any]]], together: bool) 
                 texts.matching(schema["pattern"])
         if any(has_large_step(schema) for _, schema in counting):
             return False
-        if not together and not any(form.meeting for form, _ in counting):
-            return True
-        bounds = (schema[name] for _, schema in counting for name in _BOUNDS if name in schema)
-        return all(map(_is_short, bounds)) and not may_be_large(schema for _, schema in counting)
+        if together:
+            return _are_small_at_once([schema for _, schema in counting])
+        return all(_are_small_at_once([schema]) for form, schema in counting if form.meeting)
     except GrammarError:
         return False  # which does not matter in a definition that nobody uses
+
+
+def _are_small_at_once(schemas: Sequence[dict[str, Any]]) -> bool:
+    bounds = (schema[name] for schema in schemas for name in _BOUNDS if name in schema)
+    return all(map(_is_short, bounds)) and not may_be_large(schemas)
 
 
 def _is_short(bound: float | bool) -> bool:

@@ -10,39 +10,30 @@ also makes the framer, from the same `Turn`.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from constrained.errors import GrammarError, InvalidGrammar
+from constrained.errors import InvalidGrammar
 from constrained.grammar import Node, Sequence
 from constrained.matcher import CompiledGrammar
 from constrained.sections import Section
 from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.tools.answers import read_answer
-from grammars.tools.arguments import ANY_OBJECT
 from grammars.tools.calls import Calls
-from grammars.tools.definitions import Input, Tool, read_choice, read_tools
+from grammars.tools.definitions import read_choice
 from grammars.tools.formats import ToolFormat
 from grammars.tools.framing import Framer
 from grammars.tools.free_text import text
-from grammars.tools.hands import write_arguments
 from grammars.tools.markers import matching, maybe
 from grammars.tools.messages import message_turn
 from grammars.tools.reasoning import reasoning_format
+from grammars.tools.requests import compiled_tools
 from grammars.tools.tables import FORMATS
-from grammars.tools.turns import Callable, Reasoning, Turn
+from grammars.tools.turns import Reasoning, Turn
 from grammars.tools.written import Alternatives
 
 LINE_BREAKS = matching(r"\n{0,3}")
-
-
-@dataclass(frozen=True, slots=True)
-class Relaxed:
-    """A tool whose schema or grammar was refused, and whose arguments may therefore be any JSON object or text."""
-
-    tool: str
-    reason: str
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -91,15 +82,13 @@ def compile_tools(
     """
     family = _family(format)
     options = options or JsonSchemaOptions()
-    read = read_tools(tools)
-    report: list[Relaxed] = []
-    compiled = tuple(_callable(tool, family, vocabulary, options, report if relax else None) for tool in read)
+    found = compiled_tools(tools, family.arguments, vocabulary, options, relax=relax)
     state, thoughts = reasoning_format(family, vocabulary, reasoning)
     turn = Turn(
         family,
         vocabulary,
-        compiled,
-        read_choice(tool_choice, read, parallel=parallel_tool_calls),
+        found.compiled,
+        read_choice(tool_choice, found.read, parallel=parallel_tool_calls),
         read_answer(response_format, vocabulary, options),
         state,
         thoughts,
@@ -107,10 +96,10 @@ def compile_tools(
     )
     turn.check_names()
     turn.check_ends()
-    request = (tools, tool_choice, parallel_tool_calls, family.name, response_format, state, first_index, relax)
+    request = (found.digest, tool_choice, parallel_tool_calls, family.name, response_format, state, first_index, relax)
     fingerprint = _fingerprint(request, options, vocabulary)
     start = _start(turn)
-    return ToolGrammar(start, vocabulary, fingerprint, tuple(report), turn=turn)
+    return ToolGrammar(start, vocabulary, fingerprint, found.relaxed, turn=turn)
 
 
 def _family(name: ToolFormat | str) -> ToolFormat:
@@ -119,25 +108,6 @@ def _family(name: ToolFormat | str) -> ToolFormat:
     if name not in FORMATS:
         raise InvalidGrammar(f"unknown tool format {name!r}", hint=f"one of {', '.join(FORMATS)}")
     return FORMATS[name]
-
-
-def _callable(
-    tool: Tool,
-    family: ToolFormat,
-    vocabulary: Vocabulary,
-    options: JsonSchemaOptions,
-    relaxed: list[Relaxed] | None,
-) -> Callable:
-    try:
-        written = write_arguments(tool, family.arguments, vocabulary, options)
-    except GrammarError as error:
-        if relaxed is None:
-            raise
-        relaxed.append(Relaxed(tool.name, str(error)))
-        any_input = None if tool.input is None else Input()
-        relaxed_tool = replace(tool, schema=ANY_OBJECT, input=any_input)
-        written = write_arguments(relaxed_tool, family.arguments, vocabulary, options)
-    return Callable(tool, written.node, written.kinds)
 
 
 def _fingerprint(request: tuple[Any, ...], options: JsonSchemaOptions, vocabulary: Vocabulary) -> str:

@@ -9,6 +9,7 @@ Then nothing of the schema has to be made when a request is compiled: the tool m
 plainly", and the hand looks closer (`check`), which says what cannot be written and where.
 """
 
+import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +20,13 @@ from grammars.tools.kinds import raw
 _SAYS_NOTHING = frozenset(
     "title description default examples deprecated $schema $id $comment $defs definitions".split()
 )
+_FORMATS = frozenset("date time date-time duration uuid ipv4 ipv6 hostname".split())
+_OF_FORMATS = frozenset(string.ascii_letters + string.digits + "+-.:")  # no other letter is in a text of these
 _OF_TEXTS = frozenset({"pattern", "format", "contentEncoding", "contentMediaType", "contentSchema"})
 _OF_OTHERS = frozenset(
-    "type properties required additionalProperties items enum const anyOf minLength maxLength minItems maxItems"
-    " minimum maximum exclusiveMinimum exclusiveMaximum multipleOf uniqueItems minProperties maxProperties".split()
+    "type properties required additionalProperties items prefixItems enum const anyOf minLength maxLength"
+    " minItems maxItems minimum maximum exclusiveMinimum exclusiveMaximum multipleOf uniqueItems"
+    " minProperties maxProperties".split()
 )
 _KNOWN = _SAYS_NOTHING | _OF_TEXTS | _OF_OTHERS
 
@@ -60,12 +64,16 @@ class Plainly:
         if self.inside:
             items = schema.get("items", True)
             found += items if isinstance(items, list) else [items]
+            found += schema.get("prefixItems", ())
             found.append(schema.get("additionalProperties", True))
         return found
 
     def _value(self, schema: Any) -> bool:
         """If a schema has values: can one of them be written, and what is in them?"""
         if isinstance(schema, bool):
+            return True
+        declared = schema.get("type")
+        if not self.inside and isinstance(declared, str) and declared != "string" and "$ref" not in schema:
             return True
         if not schema.keys() <= _KNOWN:
             return False
@@ -94,16 +102,15 @@ class Plainly:
         counted = "minLength" in schema or "maxLength" in schema
         if restricted or counted or declared not in (None, "string") or ("const" in schema and "enum" in schema):
             return False
-        return self._has_constant(values)
+        strings = [value for value in values if isinstance(value, str)]
+        written = [value.encode() for value in strings if value.isascii()]
+        if any(all(part not in value for part in self.banned) for value in written):
+            return True
+        return not strings if declared == "string" else len(strings) < len(values)
 
     def _has_text(self, schema: Mapping[str, Any], restricted: set[str]) -> bool:
+        if restricted == {"format"} and schema["format"] in _FORMATS:
+            return all(not _OF_FORMATS.issuperset(part.decode()) for part in self.banned)
         if restricted != {"pattern"} or "minLength" in schema or "maxLength" in schema:
             return False
         return any(not raw(part, self.banned).is_empty for part in texts.matching(schema["pattern"]).parts)
-
-    def _has_constant(self, values: list[Any]) -> bool:
-        """Are all of them strings, and is one without what may not be in it?"""
-        if not all(isinstance(value, str) for value in values):
-            return False
-        written = [value.encode() for value in values if value.isascii()]
-        return any(all(part not in value for part in self.banned) for value in written)

@@ -241,6 +241,21 @@ def test_a_refused_schema_names_tool_and_pointer(schema: Any, where: str):
     assert caught.value.where == f"tools[1].function.parameters{where}"
 
 
+def test_a_request_that_was_changed_is_another():
+    schema: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    tools = [{"type": "function", "function": {"name": "f", "parameters": schema}}]
+    first = compile_tools(tools, TEXT_ONLY, format="generic")
+    schema["properties"]["a"] = {"not": {}}
+    with pytest.raises(Unsatisfiable):
+        compile_tools(tools, TEXT_ONLY, format="generic")
+    schema["properties"]["a"] = {"type": "integer"}
+    again = compile_tools(tools, TEXT_ONLY, format="generic")
+    assert again.fingerprint == first.fingerprint
+    assert again.turn.tools[0].tool.schema == schema
+    schema["properties"]["b"] = {"type": "null"}
+    assert compile_tools(tools, TEXT_ONLY, format="generic").fingerprint != first.fingerprint
+
+
 def test_on_request_a_refused_schema_costs_only_its_own_tool():
     tools = [WEATHER, {"name": "f", "parameters": {"type": "object", "properties": {"a": {"pattern": "("}}}}]
     compiled = compile_tools(tools, TEXT_ONLY, format="hermes", relax=True, tool_choice="required")
