@@ -1,6 +1,6 @@
 """ECMA-262 regular expressions as automata over decoded text: what JSON Schema's `pattern` means.
 
-    text --ecma_parse--> pattern_ast --positions--> subsets or look_around --utf8.spell--> Dfa
+    text --ecma_parse--> pattern_ast --positions--> subsets or look_around --> lettered --utf8.spell--> Dfa
 
 The dialect is ECMA-262 with the `u` flag: `\\d \\w \\b` are ASCII, `\\s` is Unicode white space, `.`
 excludes the four line terminators, `$` is the very end, an escaped surrogate pair is one character.
@@ -15,9 +15,10 @@ limit of states.
 from typing import assert_never
 
 from constrained.automata import look_around, subsets
-from constrained.automata.code_points import Ranges, alphabet
+from constrained.automata.code_points import Ranges
 from constrained.automata.dfa import Dfa
 from constrained.automata.ecma_parse import parse
+from constrained.automata.lettered import Language, in_bytes, lettered
 from constrained.automata.pattern_ast import (
     ANYTHING,
     EMPTY,
@@ -34,9 +35,8 @@ from constrained.automata.pattern_ast import (
 )
 from constrained.automata.positions import positions
 from constrained.automata.remembered import remembered
-from constrained.automata.utf8 import spell
 
-__all__ = ["compile_pattern", "counted_whole", "parse", "pattern_dfa"]
+__all__ = ["compile_pattern", "counted_whole", "parse", "pattern_dfa", "pattern_letters"]
 
 _LIMIT = 20_000  # rows
 
@@ -48,35 +48,41 @@ def pattern_dfa(pattern: str, flags: str = "", *, search: bool = True, limit: in
     `flags` are any of `i`, `m`, `s` (and `u`, which is always on). Raises InvalidGrammar for a
     malformed pattern, UnsupportedFeature for what is not regular, LimitExceeded beyond `limit` rows.
     """
-    return compile_pattern(parse(pattern, flags), search=search, limit=limit)
+    return in_bytes(pattern_letters(pattern, flags, search=search, limit=limit))
+
+
+@remembered
+def pattern_letters(pattern: str, flags: str = "", *, search: bool = True, limit: int = _LIMIT) -> Language:
+    """As `pattern_dfa`, which is refused likewise, but not spelled in bytes yet."""
+    return _compile(parse(pattern, flags), search, limit)
 
 
 def compile_pattern(node: Pattern, *, search: bool = True, limit: int = _LIMIT) -> Dfa:
     """`pattern_dfa` of a parsed pattern."""
+    return in_bytes(_compile(node, search, limit))
+
+
+def _compile(node: Pattern, search: bool, limit: int) -> Language:
     if search:
         node = _from_anywhere(_to_anywhere(node))
     compiled = positions(node, limit)
     construct = look_around.determinise if has_assertions(node) else subsets.determinise
-    return spell(*construct(compiled, limit), compiled.letters, limit)
+    return lettered(*construct(compiled, limit), compiled.letters, limit)
 
 
-def counted_whole(pattern: str, flags: str = "") -> tuple[Dfa, int, int | None] | None:
-    """Recognise `^C{least,most}$` with C a single character: (automaton of C, least, most).
+def counted_whole(pattern: str, flags: str = "") -> tuple[Ranges, int, int | None] | None:
+    """Recognise `^C{least,most}$` with C a single character: (the characters, least, most).
 
     `+`, `*`, `?` and groups around C or the repeat count too; `most` is None without a bound. Returns
     None for every other pattern. A caller can count long repeats instead of spelling them out.
     """
     match parse(pattern, flags):
         case Sequence((Assertion(Gap.TEXT_START), One(points), Assertion(Gap.TEXT_END))) if points:
-            return _one(points), 1, 1
+            return points, 1, 1
         case Sequence((Assertion(Gap.TEXT_START), Repeat(One(points), least, most), Assertion(Gap.TEXT_END))) if points:
-            return _one(points), least, most
+            return points, least, most
         case _:
             return None
-
-
-def _one(points: Ranges) -> Dfa:
-    return spell([[0], [2], [0]], [False, False, True], alphabet([points]), _LIMIT)
 
 
 # ---------------------------------------------------------------- searching

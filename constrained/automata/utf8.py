@@ -26,21 +26,14 @@ from constrained.errors import LimitExceeded
 # Shapes: S states or rows, M letters.
 
 
-def spell(step: Sequence[Sequence[int]], accepts: Sequence[bool], letters: Alphabet, limit: int) -> Dfa:
-    """The byte automaton of an automaton over letters.
+def spell(table: NDArray[np.int32], labels: NDArray[np.int32], letters: Alphabet, limit: int | None = None) -> Dfa:
+    """The byte automaton of a minimal one over letters: `table` (S, M), `labels` (S,).
 
-    `step[state][letter]` is a state; state 0 is dead and state 1 the start. Raises LimitExceeded
-    beyond `limit` rows (twice as many on the way there).
+    Row 0 is dead and row 1 the start. Raises LimitExceeded beyond `limit` rows (twice as many on the way there).
     """
-    table, labels = minimal(step, accepts, len(letters.members))
     S = len(table)
-    leaves = list(dict.fromkeys(letter for _, letter in letters.beyond if letter != OUTSIDE))
-    place = {letter: leaf for leaf, letter in enumerate(leaves)} | {OUTSIDE: OUTSIDE}
-    trie = _trie(tuple((first, place[letter]) for first, letter in letters.beyond))
-    targets = np.ascontiguousarray(table[:, leaves])  # (S, L)
-    copies = np.zeros((len(trie.first_leaf) - 1, S), np.int32)
-    rows = _copy(trie.leaves, trie.first_leaf, targets, copies, S)
-    if rows >= 2 * limit:  # some copies may prove equal in the end
+    trie, targets, copies, rows = _laid_out(table, letters)
+    if limit is not None and rows >= 2 * limit:  # some copies may prove equal in the end
         raise too_many_rows(limit)
     used = list(dict.fromkeys(letters.ascii))
     column = {letter: index for index, letter in enumerate(used)}
@@ -52,9 +45,24 @@ def spell(step: Sequence[Sequence[int]], accepts: Sequence[bool], letters: Alpha
     accepting = np.full(rows, REFUSES, np.int32)
     accepting[:S] = labels
     dfa = renumbered(classes, out, accepting)
-    if dfa.rows > limit:
+    if limit is not None and dfa.rows > limit:
         raise too_many_rows(limit)
     return dfa
+
+
+def rows_spelled(table: NDArray[np.int32], letters: Alphabet) -> int:
+    """How many rows `spell` draws, of which some may prove equal in the end."""
+    return _laid_out(table, letters)[3]
+
+
+def _laid_out(table: NDArray[np.int32], letters: Alphabet) -> tuple["Trie", NDArray[np.int32], NDArray[np.int32], int]:
+    """The trie of the letters, the targets (S, L) of its leaves, copies of its nodes (N, S), and rows with these."""
+    leaves = list(dict.fromkeys(letter for _, letter in letters.beyond if letter != OUTSIDE))
+    place = {letter: leaf for leaf, letter in enumerate(leaves)} | {OUTSIDE: OUTSIDE}
+    trie = _trie(tuple((first, place[letter]) for first, letter in letters.beyond))
+    targets = np.ascontiguousarray(table[:, leaves])  # (S, L)
+    copies = np.zeros((len(trie.first_leaf) - 1, len(table)), np.int32)
+    return trie, targets, copies, _copy(trie.leaves, trie.first_leaf, targets, copies, len(table))
 
 
 def minimal(

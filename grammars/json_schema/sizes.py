@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 from constrained.automata.counted import UNBOUNDED
-from constrained.automata.ecma import pattern_dfa
+from constrained.automata.ecma import pattern_letters
+from constrained.automata.lettered import rows_in_bytes
 from grammars.json_schema import texts
 from grammars.json_schema.documents import Location
 from grammars.json_schema.number_multiples import scaled
@@ -112,9 +113,9 @@ def _rows(facts: Facts) -> Iterator[tuple[_Fact, int]]:
     if "pattern" in facts:
         found = texts.matching(facts["pattern"])
         length = found.high if found.high < UNBOUNDED else found.low
-        yield ("pattern", facts["pattern"]), (length + 1) * (1 if found.dfa is None else found.dfa.rows)
+        yield ("pattern", facts["pattern"]), (length + 1) * (1 if found.dfa is None else rows_in_bytes(found.dfa))
     for pattern in facts.get("patternProperties", ()):
-        yield ("key", pattern), pattern_dfa(pattern).rows
+        yield ("key", pattern), rows_in_bytes(pattern_letters(pattern))
     if "multipleOf" in facts:
         step, decimals = scaled(as_decimal(facts["multipleOf"]))
         yield ("multipleOf", (step, decimals)), step * _ROWS_OF_BOUNDS

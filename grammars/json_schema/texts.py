@@ -14,29 +14,30 @@ beside the rest, each a way of its own to write a string:
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, reduce
+from functools import reduce
 from itertools import islice
 
-import numpy as np
-from numpy.typing import NDArray
-
-from constrained.automata.algebra import (
-    PRODUCT_LIMIT,
+from constrained.automata.algebra import PRODUCT_LIMIT, literals
+from constrained.automata.code_points import ANY
+from constrained.automata.counted import UNBOUNDED, Counted, Meter, string_meter
+from constrained.automata.dfa import START, Dfa
+from constrained.automata.ecma import counted_whole, pattern_letters
+from constrained.automata.lettered import (
+    ANY_CHARACTERS,
+    NO_CHARACTERS,
+    Language,
+    Lettered,
+    characters,
     difference,
-    empty,
+    in_bytes,
     intersect,
-    literals,
-    minimise,
-    renumbered,
+    one_of,
+    rows_in_bytes,
     union,
 )
-from constrained.automata.counted import UNBOUNDED, Counted, Meter, string_meter
-from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
-from constrained.automata.ecma import counted_whole, pattern_dfa
 from constrained.automata.lift import any_string, any_text, json_string
 from constrained.automata.listing import count_between, count_texts, texts_by_length
 from constrained.automata.remembered import remembered
-from constrained.automata.tables import compress
 from constrained.errors import LimitExceeded
 from constrained.grammar import Automaton
 from grammars.json_schema.values import json_key
@@ -54,7 +55,7 @@ class Texts:
     """A set of decoded strings."""
 
     chosen: frozenset[str] | None = None
-    dfa: Dfa | None = None
+    dfa: Language | None = None
     low: int = 0
     high: int = UNBOUNDED
     also: tuple["Texts", ...] = ()  # other parts of the same kind, none of which is empty or has parts
@@ -89,7 +90,9 @@ class Texts:
             encoded = text.encode()
         except UnicodeEncodeError:
             return False
-        return self.low <= len(text) <= self.high and (self.dfa is None or self.dfa.accepts(encoded))
+        if not self.low <= len(text) <= self.high or self.dfa is None:
+            return self.low <= len(text) <= self.high
+        return self.dfa.has(text) if isinstance(self.dfa, Lettered) else self.dfa.accepts(encoded)
 
 
 ANY_TEXT = Texts()
@@ -149,7 +152,7 @@ def _contains(a: Texts, b: Texts) -> bool:
 def _either_short(a: Texts, b: Texts) -> Texts:
     if a.chosen is not None and b.chosen is not None:
         return Texts(chosen=a.chosen | b.chosen)
-    return Texts(dfa=union(decoded(a), decoded(b)))
+    return Texts(dfa=union(_language(a), _language(b)))
 
 
 @remembered
@@ -167,7 +170,7 @@ def other(a: Texts) -> Texts:
         return joined([*outside, *(() if a.dfa is None else other(Texts(dfa=a.dfa)).parts)])
     if a.chosen is None and a.dfa is None and (a.low == 0 or a.high >= UNBOUNDED):
         return Texts(low=a.high + 1) if a.low == 0 else Texts(high=a.low - 1)
-    return Texts(dfa=difference(any_text(), decoded(a)))
+    return Texts(dfa=difference(ANY_CHARACTERS, _language(a)))
 
 
 def less(a: Texts, b: Texts) -> Texts:
@@ -185,18 +188,9 @@ def matching(pattern: str) -> Texts:
     """
     counted = counted_whole(pattern)
     if counted is None:
-        return Texts(dfa=pattern_dfa(pattern))
-    character, low, high = counted
-    return Texts(dfa=_repeated(character), low=low, high=UNBOUNDED if high is None else high)
-
-
-def _repeated(character: Dfa) -> Dfa:
-    """Any number of texts of `character`, none of which begins another: go back to START at each end."""
-    ends = character.labels[character.step] != REFUSES
-    step = np.where(ends, np.int32(START), character.step)
-    labels = np.full(character.rows, REFUSES, np.int32)
-    labels[START] = 0
-    return minimise(Dfa(character.classes, step, labels))
+        return Texts(dfa=pattern_letters(pattern))
+    points, low, high = counted
+    return Texts(dfa=characters(points, 0, None), low=low, high=UNBOUNDED if high is None else high)
 
 
 def is_empty(a: Texts) -> bool:
@@ -217,11 +211,13 @@ def is_empty(a: Texts) -> bool:
 def _has_short(a: Texts) -> bool:
     """Is a text of fewest bytes as long as it should be? Asked where the automaton is not refused, whoever draws it."""
     dfa = a.dfa
-    if dfa is None or not 0 <= dfa.distance[START] <= _FEW_BYTES or a.low > LONGEST:
+    if dfa is None or dfa.is_empty or a.low > LONGEST:
         return False
-    if a.low > 0 and a.high < UNBOUNDED and dfa.rows * _ROWS_OF_CHARACTER * a.high > PRODUCT_LIMIT:
+    if a.low > 0 and a.high < UNBOUNDED and rows_in_bytes(dfa) * _ROWS_OF_CHARACTER * a.high > PRODUCT_LIMIT:
         return False  # it may have to be multiplied out
-    return a.low <= len(dfa.completion(START).decode()) <= a.high
+    if isinstance(dfa, Lettered):
+        return a.low <= dfa.shortest <= a.high
+    return dfa.distance[START] <= _FEW_BYTES and a.low <= len(dfa.completion(START).decode()) <= a.high
 
 
 @remembered
@@ -248,11 +244,12 @@ def count(a: Texts, most: int) -> int:
         return 0
     if a.dfa is None:
         return 1 if a.high == 0 else most
+    dfa = in_bytes(a.dfa)
     if not a.is_counted:
-        return count_texts(a.dfa, most)
+        return count_texts(dfa, most)
     # A character has one to four bytes: of these many texts, all are long enough and none is too long.
     longest = min(a.high, 4 * a.low + _FEW_LENGTHS)
-    found = count_between(a.dfa, 4 * a.low, longest, most) if a.low <= _LONGEST_PRODUCT else 0
+    found = count_between(dfa, 4 * a.low, longest, most) if a.low <= _LONGEST_PRODUCT else 0
     # Where lengths are not multiplied out, there are more than anyone will write.
     return most if found >= most or a.is_long else count_texts(decoded(a), most)
 
@@ -263,14 +260,23 @@ def decoded(a: Texts) -> Dfa:
 
     Raises LimitExceeded where they are long.
     """
-    if a.also:
-        return reduce(union, map(decoded, a.parts))
-    if a.chosen is not None:
+    if a.chosen is not None and not a.also:
         return literals([text.encode() for text in a.chosen if json_key(text) is not None])
+    return in_bytes(_language(a))
+
+
+@remembered
+def _language(a: Texts) -> Language:
+    """As `decoded`, but not spelled in bytes yet."""
+    if a.also:
+        return reduce(union, map(_language, a.parts))
+    if a.chosen is not None:
+        written = [text for text in a.chosen if json_key(text) is not None]
+        return one_of(written) or literals([text.encode() for text in written])
     if a.low > a.high:
-        return empty()
+        return NO_CHARACTERS
     if not a.is_counted:
-        return any_text() if a.dfa is None else a.dfa
+        return ANY_CHARACTERS if a.dfa is None else a.dfa
     lengths = _lengths(a.low, a.high)
     return lengths if a.dfa is None else intersect(a.dfa, lengths)
 
@@ -281,10 +287,10 @@ def automaton(a: Texts) -> Automaton:
     if a.chosen is not None:
         return literals([key for text in a.chosen if (key := json_key(text)) is not None])
     if not a.is_counted:
-        return any_string() if a.dfa is None else json_string(a.dfa)
+        return any_string() if a.dfa is None else json_string(in_bytes(a.dfa))
     if a.low > LONGEST:
         raise LimitExceeded(f"strings of at least {a.low} characters", hint=f"at most {LONGEST}")
-    meter = _meter(any_text() if a.dfa is None else a.dfa)
+    meter = _meter(any_text() if a.dfa is None else in_bytes(a.dfa))
     return Counted(meter, a.low, a.high) if meter.decides(a.low, a.high) else json_string(decoded(a))
 
 
@@ -293,33 +299,9 @@ def _meter(dfa: Dfa) -> Meter:
     return string_meter(dfa)
 
 
-def _lengths(low: int, high: int) -> Dfa:
-    """Texts of low..high characters: a chain of little machines that read one UTF-8 character."""
-    bounded = high < UNBOUNDED
-    last = high if bounded else low
+def _lengths(low: int, high: int) -> Lettered:
+    """Texts of low..high characters."""
+    last = high if high < UNBOUNDED else low
     if last > _LONGEST_PRODUCT:
         raise LimitExceeded(f"a length of {last} inside a union or complement", hint=f"at most {_LONGEST_PRODUCT}")
-    classes, machine = _character()
-    size, columns = machine.shape
-    begins = START + size * np.arange(last, dtype=np.int32)[:, None, None]  # (last, 1, 1): the first row of each
-    chain = np.where(machine == DEAD, np.int32(DEAD), begins + machine).reshape(-1, columns)
-    dead = np.zeros((1, columns), np.int32)
-    step = np.vstack([dead, chain, dead if bounded else chain[-size][None]])  # then it goes on alike
-    labels = np.full(len(step), REFUSES, np.int32)
-    labels[START + size * low :: size] = 0
-    return renumbered(classes, step, labels)
-
-
-@cache
-def _character() -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """One character of UTF-8: classes (256,), and (R, K) the row after each byte; R is the one behind it."""
-    two, three, four, low_e0, high_ed, low_f0, high_f4, end = range(1, 9)  # `two`: the last of two bytes is to come
-    step = np.zeros((end, 256), np.int32)
-    step[0, :0x80] = end
-    step[0, 0xC2:0xE0], step[0, 0xE1:0xF0], step[0, 0xF1:0xF4] = two, three, four
-    step[0, [0xE0, 0xED, 0xF0, 0xF4]] = low_e0, high_ed, low_f0, high_f4
-    step[two, 0x80:0xC0], step[three, 0x80:0xC0], step[four, 0x80:0xC0] = end, two, three
-    step[low_e0, 0xA0:0xC0], step[high_ed, 0x80:0xA0] = two, two
-    step[low_f0, 0x90:0xC0], step[high_f4, 0x80:0x90] = three, three
-    classes, chosen = compress(step)
-    return classes, np.ascontiguousarray(step[:, chosen])
+    return characters(ANY, low, None if high >= UNBOUNDED else high)

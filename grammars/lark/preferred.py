@@ -24,7 +24,7 @@ from constrained.automata import algebra
 from constrained.automata.code_points import alphabet
 from constrained.automata.dfa import REFUSES, START, Dfa
 from constrained.automata.subsets import explore
-from constrained.automata.utf8 import spell
+from constrained.automata.utf8 import minimal, spell
 from constrained.errors import UnsupportedFeature
 from grammars.lark.python_regex import Behind, Match, One, Program, Split, program
 
@@ -51,7 +51,7 @@ def preferred(pattern: str, limit: int = _LIMIT) -> Dfa:
     letters = alphabet(list(written.sets))
     simulation = _Simulation(written, [_holders(mask, len(written.sets)) for mask in letters.members])
     steps, accepts = explore(simulation.start(), len(letters.members), simulation.follow, _matched, limit)
-    return spell(steps, accepts, letters, limit)
+    return spell(*minimal(steps, accepts, len(letters.members)), letters, limit)
 
 
 def _matched(place: _Place) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from constrained.automata.algebra import difference, intersect, literals, union
 from constrained.automata.counted import UNBOUNDED, Counted, meter
 from constrained.automata.dfa import Dfa
+from constrained.automata.lettered import in_bytes
 from constrained.automata.lift import any_text
 from constrained.automata.regex import compile_rust
 from constrained.grammar import Automaton
@@ -112,7 +113,7 @@ def raw(
     if strings.chosen is not None:
         kept = [text for text in strings.chosen if strings.has(text) and json_for(text, kinds, words) is None]
         return literals([text.encode() for text in kept if not any(part in text.encode() for part in banned)])
-    language = any_text() if strings.dfa is None else strings.dfa
+    language = any_text() if strings.dfa is None else in_bytes(strings.dfa)
     if banned:
         language = intersect(language, without(banned))
     others = _other_kinds(kinds - {STRING}, words)

@@ -18,6 +18,7 @@ import numpy as np
 
 from constrained.automata.counted import Counted, Meter
 from constrained.automata.dfa import Dfa
+from constrained.automata.lettered import in_bytes
 from constrained.automata.regex import compile_rust
 from constrained.errors import UnsupportedFeature
 from constrained.finishing import joined, of_text
@@ -312,7 +313,7 @@ def quoted(strings: Texts, quote: str) -> Automaton:
     if strings.chosen is not None:
         swapped = frozenset(text.translate(_SWAP) for text in strings.chosen)
         return _swapped(texts.automaton(Texts(chosen=swapped)))
-    dfa = None if strings.dfa is None else _swapped_dfa(strings.dfa)
+    dfa = None if strings.dfa is None else _swapped_dfa(in_bytes(strings.dfa))
     return _swapped(texts.automaton(replace(strings, dfa=dfa)))
 
 

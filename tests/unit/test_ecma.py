@@ -214,11 +214,9 @@ def test_the_automaton_is_trim_and_minimal(pattern: str) -> None:
 def test_a_counted_character_is_recognised(pattern: str, characters: str, least: int, most: int | None) -> None:
     found = counted_whole(pattern)
     assert found is not None
-    dfa, low, high = found
+    points, low, high = found
     assert (low, high) == (least, most)
-    assert all(dfa.accepts(character.encode()) for character in characters)
-    assert not dfa.accepts(b"")
-    assert not dfa.accepts(2 * characters[0].encode())
+    assert all(any(low <= ord(one) <= high for low, high in points) for one in characters)
 
 
 @pytest.mark.parametrize(

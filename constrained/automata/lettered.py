@@ -1,0 +1,197 @@
+"""Texts as automata over letters: the algebra of patterns before anybody spells them in bytes.
+
+A letter is a set of characters that no pattern at hand tells apart (code_points.py), so a character is one step,
+where the bytes of UTF-8 take up to four and a pattern of one row has nine:
+
+    [^é]*    bounds  0   é   é+1   D800  E000         over letters   1 row reads letter 0
+             letter  0   1    0     1     0           in bytes       9 rows
+
+Products, complements and lengths are small here, and most of what they are made for is never written: the last of them
+alone is spelled, when its bytes are asked for. Whether it may be spelled is found out at once, by counting (`checked`).
+
+Letters are read as if they were bytes, so the algebra is that of algebra.py, over letters that both automata share.
+
+Invariants.  1. `bounds` begin with 0.  2. Surrogates are no characters: their letter, and every number that is no
+letter, lead to DEAD alone.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constrained.automata import algebra
+from constrained.automata.algebra import PRODUCT_LIMIT
+from constrained.automata.code_points import ANY, BEYOND, OUTSIDE, Alphabet, Ranges, alphabet
+from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
+from constrained.automata.remembered import remembered
+from constrained.automata.utf8 import minimal, rows_spelled, spell, too_many_rows
+
+_SURROGATE = 0xD800
+_MOST_LETTERS = 255  # and one that is no character
+
+# Shapes: R runs of characters, S rows, M letters.
+
+
+@dataclass(frozen=True, eq=False)
+class Lettered:
+    """A set of texts.
+
+    bounds   (R,) int32   the first code points of runs, ascending
+    letters  (R,) uint8   what their characters are to `dfa`
+    dfa      an automaton that reads letters for bytes; they are its columns
+    """
+
+    bounds: NDArray[np.int32]
+    letters: NDArray[np.uint8]
+    dfa: Dfa
+
+    @property
+    def is_empty(self) -> bool:
+        """Does no text at all match?"""
+        return self.dfa.is_empty
+
+    def has(self, text: str) -> bool:
+        """Is `text`, which has no surrogates, in the set?"""
+        points = np.array([ord(character) for character in text], np.int32)
+        letters = self.letters[np.searchsorted(self.bounds, points, side="right") - 1]
+        return self.dfa.accepts(letters.tobytes())
+
+    @property
+    def begins(self) -> bool:
+        """Is there a text of a character at least?"""
+        return self.dfa.begins
+
+    @property
+    def shortest(self) -> int:
+        """The characters of the shortest text; -1 where there is none."""
+        return int(self.dfa.distance[START])
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """The letters, those that lead nowhere as `OUTSIDE`."""
+        alive = (self.dfa.step != DEAD).any(axis=0)
+        letters = np.where(alive[self.letters], self.letters, np.int32(OUTSIDE)).tolist()
+        return Alphabet((*self.bounds.tolist(), BEYOND), (*letters, OUTSIDE), (0,) * self.dfa.columns)
+
+
+Language = Dfa | Lettered  # bytes where letters are too many, or where nobody knows them
+
+
+def lettered(step: Sequence[Sequence[int]], accepts: Sequence[bool], letters: Alphabet, limit: int) -> Language:
+    """What `utf8.spell` would spell. Raises LimitExceeded where that takes more than `limit` rows."""
+    table, labels = minimal(step, accepts, len(letters.members))
+    if len(letters.members) > _MOST_LETTERS:
+        return spell(table, labels, letters, limit)
+    number = np.array([letter if letter != OUTSIDE else len(letters.members) for letter in letters.letters[:-1]])
+    table = np.concatenate([table, np.zeros((len(table), 1), np.int32)], axis=1)
+    classes = np.minimum(np.arange(256), len(letters.members)).astype(np.uint8)
+    found = _tidied(
+        np.array(letters.bounds[:-1], np.int32), number.astype(np.uint8), algebra.renumbered(classes, table, labels)
+    )
+    return checked(found, limit)
+
+
+def characters(points: Ranges, low: int, high: int | None) -> Lettered:
+    """Texts of `low` to `high` characters of a set, or of any number from `low` on; the set is not empty.
+
+    A chain of rows, minimal as it is drawn.
+    """
+    cut = alphabet([points])
+    letters = np.array([0 if letter != OUTSIDE else 1 for letter in cut.letters[:-1]], np.uint8)
+    last = low if high is None else high
+    step = np.zeros((START + last + 1, 2), np.int32)
+    step[START : START + last, 0] = np.arange(START + 1, START + last + 1)
+    step[START + last, 0] = START + last if high is None else DEAD
+    labels = np.full(len(step), REFUSES, np.int32)
+    labels[START + low :] = 0
+    classes = np.minimum(np.arange(256), 1).astype(np.uint8)
+    return Lettered(np.array(cut.bounds[:-1], np.int32), letters, Dfa(classes, step, labels))
+
+
+def one_of(texts: Sequence[str]) -> Lettered | None:
+    """Exactly some texts, which have no surrogates; None where they have too many characters."""
+    used = sorted({ord(character) for text in texts for character in text})
+    if len(used) > _MOST_LETTERS:
+        return None
+    number = {point: letter for letter, point in enumerate(used)}
+    runs = {0: len(used)}
+    for point, letter in number.items():
+        runs[point] = letter
+        runs.setdefault(point + 1, len(used))
+    bounds = sorted(runs)
+    written = (bytes([number[ord(character)] for character in text]) for text in texts)
+    return _tidied(
+        np.array(bounds, np.int32), np.array([runs[bound] for bound in bounds], np.uint8), algebra.literals(written)
+    )
+
+
+ANY_CHARACTERS = characters(ANY, 0, None)
+NO_CHARACTERS = Lettered(np.zeros(1, np.int32), np.zeros(1, np.uint8), algebra.empty())  # no text at all
+
+
+def intersect(a: Language, b: Language, limit: int = PRODUCT_LIMIT) -> Language:
+    """Texts in both."""
+    return _together(a, b, algebra.intersect, limit)
+
+
+def union(a: Language, b: Language, limit: int = PRODUCT_LIMIT) -> Language:
+    """Texts in either."""
+    return _together(a, b, algebra.union, limit)
+
+
+def difference(a: Language, b: Language, limit: int = PRODUCT_LIMIT) -> Language:
+    """Texts in `a` and not in `b`."""
+    return _together(a, b, algebra.difference, limit)
+
+
+def checked(language: Lettered, limit: int = PRODUCT_LIMIT) -> Lettered:
+    """The same; raises LimitExceeded where it takes more than `limit` rows to spell it."""
+    # A bound of a run cuts up to three nodes of a trie; others lead to one letter alone, or begin with characters that
+    # fewer bytes spell.
+    if language.dfa.rows * (8 + 3 * (len(language.bounds) + language.dfa.columns)) > limit:
+        rows = rows_in_bytes(language)
+        if rows >= 2 * limit or (rows > limit and in_bytes(language).rows > limit):
+            raise too_many_rows(limit)
+    return language
+
+
+def in_bytes(language: Language) -> Dfa:
+    """The texts in UTF-8."""
+    return language if isinstance(language, Dfa) else _spelled(language)
+
+
+@remembered
+def _spelled(language: Lettered) -> Dfa:
+    return spell(language.dfa.step, language.dfa.labels, language.alphabet)
+
+
+def rows_in_bytes(language: Language) -> int:
+    """How many rows `in_bytes` has, or somewhat more."""
+    return language.rows if isinstance(language, Dfa) else rows_spelled(language.dfa.step, language.alphabet)
+
+
+def _together(a: Language, b: Language, operation: Callable[[Dfa, Dfa, int], Dfa], limit: int) -> Language:
+    if isinstance(a, Lettered) and isinstance(b, Lettered):
+        bounds = np.union1d(a.bounds, b.bounds)
+        left, right = (one.letters[np.searchsorted(one.bounds, bounds, side="right") - 1] for one in (a, b))
+        pairs, letters = np.unique(left * np.int32(256) + right, return_inverse=True)
+        if len(pairs) <= _MOST_LETTERS:
+            letters = letters.astype(np.uint8)
+            none = pairs[letters[np.searchsorted(bounds, _SURROGATE, side="right") - 1]]
+            pairs = np.concatenate([pairs, np.full(256 - len(pairs), none, np.int32)])
+            x = Dfa(a.dfa.classes[pairs // 256], a.dfa.step, a.dfa.labels)
+            y = Dfa(b.dfa.classes[pairs % 256], b.dfa.step, b.dfa.labels)
+            return checked(_tidied(bounds, letters, operation(x, y, limit)), limit)
+    return operation(in_bytes(a), in_bytes(b), limit)
+
+
+def _tidied(bounds: NDArray[np.int32], letters: NDArray[np.uint8], dfa: Dfa) -> Lettered:
+    """Columns become letters; neighbours that have the same are one run."""
+    letters = dfa.classes[letters]
+    none = letters[np.searchsorted(bounds, _SURROGATE, side="right") - 1]
+    classes = np.full(256, none, np.uint8)
+    classes[: dfa.columns] = np.arange(dfa.columns)
+    begins = np.concatenate([[True], letters[1:] != letters[:-1]])
+    return Lettered(bounds[begins], letters[begins], Dfa(classes, dfa.step, dfa.labels))
