@@ -41,19 +41,22 @@ __all__ = ["compile_pattern", "counted_whole", "parse", "pattern_dfa", "pattern_
 _LIMIT = 20_000  # rows
 
 
-@remembered
 def pattern_dfa(pattern: str, flags: str = "", *, search: bool = True, limit: int = _LIMIT) -> Dfa:
     """The texts (UTF-8 bytes) in which `pattern` matches somewhere, or as a whole if not `search`.
 
     `flags` are any of `i`, `m`, `s` (and `u`, which is always on). Raises InvalidGrammar for a
     malformed pattern, UnsupportedFeature for what is not regular, LimitExceeded beyond `limit` rows.
     """
-    return in_bytes(pattern_letters(pattern, flags, search=search, limit=limit))
+    return in_bytes(_letters(pattern, flags, search, limit))
+
+
+def pattern_letters(pattern: str, flags: str = "", *, search: bool = True, limit: int = _LIMIT) -> Language:
+    """As `pattern_dfa`, which is refused likewise, but not spelled in bytes yet."""
+    return _letters(pattern, flags, search, limit)
 
 
 @remembered
-def pattern_letters(pattern: str, flags: str = "", *, search: bool = True, limit: int = _LIMIT) -> Language:
-    """As `pattern_dfa`, which is refused likewise, but not spelled in bytes yet."""
+def _letters(pattern: str, flags: str, search: bool, limit: int) -> Language:
     return _compile(parse(pattern, flags), search, limit)
 
 

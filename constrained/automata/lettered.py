@@ -26,7 +26,7 @@ from constrained.automata.algebra import PRODUCT_LIMIT
 from constrained.automata.code_points import ANY, BEYOND, OUTSIDE, Alphabet, Ranges, alphabet
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.remembered import remembered
-from constrained.automata.utf8 import minimal, rows_spelled, spell, too_many_rows
+from constrained.automata.utf8 import Accepts, Step, minimal, rows_spelled, spell, too_many_rows
 
 _SURROGATE = 0xD800
 _MOST_LETTERS = 255  # and one that is no character
@@ -79,8 +79,8 @@ class Lettered:
 Language = Dfa | Lettered  # bytes where letters are too many, or where nobody knows them
 
 
-def lettered(step: Sequence[Sequence[int]], accepts: Sequence[bool], letters: Alphabet, limit: int) -> Language:
-    """What `utf8.spell` would spell. Raises LimitExceeded where that takes more than `limit` rows."""
+def lettered(step: Step, accepts: Accepts, letters: Alphabet, limit: int) -> Language:
+    """An automaton over letters, as `subsets` makes it. Raises LimitExceeded beyond `limit` rows in bytes."""
     table, labels = minimal(step, accepts, len(letters.members))
     if len(letters.members) > _MOST_LETTERS:
         return spell(table, labels, letters, limit)

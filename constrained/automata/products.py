@@ -7,11 +7,15 @@ are full it stops, and goes on in longer ones. (An array that is exchanged insid
 by a factor of eight here.)
 """
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from constrained.automata.jit import kernel
 from constrained.automata.tables import Table
+
+T = TypeVar("T", bound=np.generic)
 
 FULL = -2  # product(): the row limit was reached
 _ROOM = 256  # rows, to begin with
@@ -47,13 +51,14 @@ def product(
         if room >= limit:
             return table, pairs, FULL
         room = min(4 * room, limit)
-        table, pairs = _longer(table, room), _longer(pairs, room)
+        table, pairs = longer(table, room), longer(pairs, room)
 
 
-def _longer(table: NDArray[np.int32], rows: int) -> NDArray[np.int32]:
-    longer = np.zeros((rows, table.shape[1]), np.int32)
-    longer[: len(table)] = table
-    return longer
+def longer(table: NDArray[T], rows: int) -> NDArray[T]:
+    """The same (S, C), with so many rows."""
+    found = np.zeros((rows, *table.shape[1:]), table.dtype)
+    found[: len(table)] = table
+    return found
 
 
 @kernel

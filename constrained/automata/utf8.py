@@ -24,6 +24,8 @@ from constrained.automata.jit import kernel
 from constrained.errors import LimitExceeded
 
 # Shapes: S states or rows, M letters.
+Step = Sequence[Sequence[int]] | NDArray[np.int32]  # step[state][letter] -> state, S of M; state 0 is dead, 1 the start
+Accepts = Sequence[bool] | NDArray[np.bool_]  # which states accept, S
 
 
 def spell(table: NDArray[np.int32], labels: NDArray[np.int32], letters: Alphabet, limit: int | None = None) -> Dfa:
@@ -65,9 +67,7 @@ def _laid_out(table: NDArray[np.int32], letters: Alphabet) -> tuple["Trie", NDAr
     return trie, targets, copies, _copy(trie.leaves, trie.first_leaf, targets, copies, len(table))
 
 
-def minimal(
-    step: Sequence[Sequence[int]], accepts: Sequence[bool], columns: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def minimal(step: Step, accepts: Accepts, columns: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Trim and minimise an automaton over letters: table (S, M) and labels (S,)."""
     table = np.array(step, np.int32).reshape(len(step), columns)
     labels = np.where(np.array(accepts, np.bool_), np.int32(0), np.int32(REFUSES)).astype(np.int32)
