@@ -11,7 +11,7 @@ language, no alternative, no automaton. "No" means "not plainly": then `Writer.a
 
 from collections.abc import Sequence
 
-from constrained.automata.dfa import START
+from constrained.automata.counted import UNBOUNDED
 from grammars.json_schema import texts
 from grammars.json_schema.declared import Declared
 from grammars.json_schema.documents import Location
@@ -22,7 +22,7 @@ from grammars.json_schema.object_ways import Obj
 from grammars.json_schema.outline import Facts
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.telling_apart import TYPE
-from grammars.json_schema.texts import LONGEST
+from grammars.json_schema.texts import LONGEST, Texts
 from grammars.json_schema.values import Flag, Null, Text, value_of
 
 _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
@@ -170,9 +170,9 @@ def _has_text(facts: Facts, low: int, high: int) -> bool:
     if found.is_counted:  # so many of the texts of one character
         low, high = max(low, found.low), min(high, found.high)
         return low <= high and (low == 0 or found.dfa.begins)
-    if found.dfa.is_empty or (low == 0 and high == LONGEST):
+    if low == 0 and high == LONGEST:
         return not found.dfa.is_empty
-    return low <= len(found.dfa.completion(START).decode()) <= high
+    return texts.has_short(Texts(dfa=found.dfa, low=low, high=UNBOUNDED if high == LONGEST else high))
 
 
 def _has_number(facts: Facts, kind: str) -> bool:

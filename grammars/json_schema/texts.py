@@ -205,10 +205,10 @@ def is_empty(a: Texts) -> bool:
         return False
     if not a.is_counted:
         return a.dfa.is_empty
-    return not _has_short(a) and automaton(a).is_empty
+    return not has_short(a) and automaton(a).is_empty
 
 
-def _has_short(a: Texts) -> bool:
+def has_short(a: Texts) -> bool:
     """Is a text of fewest bytes as long as it should be? Asked where the automaton is not refused, whoever draws it."""
     dfa = a.dfa
     if dfa is None or dfa.is_empty or a.low > LONGEST:
