@@ -7,7 +7,7 @@ only. The free pairs are the largest set with that property: all that can be rea
 until none is.
 """
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 
 from constrained.deadline import look
 from constrained.errors import LimitExceeded
@@ -18,6 +18,7 @@ from grammars.lark.scanner import Guard, Lexing
 _PAIRS = 20_000  # looked at
 
 Pair = tuple[int, Guard]  # parser state, guard
+Leads = Mapping[str, Set[Guard]]  # by terminal, the guards that its lexemes leave
 
 
 def free_pairs(
@@ -28,7 +29,9 @@ def free_pairs(
     ignored, controls  names of terminals
     lexing             the lexemes in a pair
     """
-    leads: dict[Pair, dict[str, set[Guard]]] = {}  # by terminal, the guards that its lexemes leave
+    leads: dict[Pair, Leads] = {}
+    known: dict[tuple[Lexing, frozenset[str]], Leads] = {}
+    followed: set[tuple[str, Guard]] = set()  # whose pairs are in `todo`: they are the same after every pair
     todo = [start]
     for pair in todo:
         look()
@@ -36,31 +39,60 @@ def free_pairs(
             continue
         if len(leads) > _PAIRS:
             raise LimitExceeded(f"more than {_PAIRS} pairs of parser state and guard", hint='lexer="dynamic"')
-        state, _ = pair
-        leads[pair] = {name: {None} for name in controls if name in tables.accepts[state]}
-        for name, left in lexing(*pair).outcomes:
-            leads[pair].setdefault(name, set()).add(left)
-        for name, lefts in leads[pair].items():
-            states = {state} if name in ignored else tables.shifts[name]
-            todo.extend((target, left) for target in states for left in lefts)
+        state, guard = pair
+        key = lexing(state, guard), frozenset(controls & tables.accepts[state])
+        found = known.get(key)
+        if found is None:
+            found = known[key] = _leads(*key)
+            for name, lefts in found.items():
+                for left in lefts if name not in ignored else ():
+                    if (name, left) not in followed:
+                        followed.add((name, left))
+                        todo.extend((target, left) for target in tables.shifts[name])
+        leads[pair] = found
+        todo.extend((state, left) for name in ignored & found.keys() for left in found[name])
     free = set(leads)
+    while bound := _bound(leads, free, tables, ignored):
+        free -= bound
+    return free
+
+
+def _leads(lexing: Lexing, controls: frozenset[str]) -> Leads:
+    found: dict[str, set[Guard]] = {name: {None} for name in controls}
+    for name, left in lexing.outcomes:
+        found.setdefault(name, set()).add(left)
+    return found
+
+
+def _bound(leads: dict[Pair, Leads], free: Set[Pair], tables: Tables, ignored: Set[str]) -> set[Pair]:
+    """Those of the pairs thought to be free that do not lead to such pairs only."""
+    good: dict[tuple[str, Guard], bool] = {}  # does a lexeme that leaves this guard lead to free pairs only?
+    names: dict[int, set[str]] = {}  # by what a pair leads to: the terminals that lead to free pairs only
 
     def leads_on(name: str, lefts: Set[Guard]) -> bool:
-        return any(all((target, left) in free for target in tables.shifts[name]) for left in lefts)
+        for left in lefts:
+            if (name, left) not in good:
+                good[name, left] = all((target, left) in free for target in tables.shifts[name])
+            if good[name, left]:
+                return True
+        return False
+
+    def leading(found: Leads) -> set[str]:
+        if id(found) not in names:
+            names[id(found)] = {name for name, lefts in found.items() if name not in ignored and leads_on(name, lefts)}
+        return names[id(found)]
 
     def is_free(pair: Pair) -> bool:
         look()
         state, _ = pair
-        wanted = set(tables.accepts[state]) - {END} - ignored
+        wanted = set(tables.accepts[state]) - {END} - ignored - leading(leads[pair])
         seen, todo = {pair}, [pair]  # with what is left after ignored text
         while todo and wanted:
             found = leads[todo.pop()]
-            wanted -= {name for name in wanted & found.keys() if leads_on(name, found[name])}
+            wanted -= leading(found)
             more = {(state, left) for name in ignored & found.keys() for left in found[name]} - seen
             seen |= more
             todo.extend(more)
         return not wanted
 
-    while bound := {pair for pair in free if not is_free(pair)}:
-        free -= bound
-    return free
+    return {pair for pair in free if not is_free(pair)}
