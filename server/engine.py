@@ -7,9 +7,10 @@
 
 Commands are taken between steps, so a cancelled sequence is gone within one. Where nothing is being generated, a
 sequence waits a moment for those that are about to be submitted: prompts that begin together are read in one pass, and
-whoever comes a moment later has to wait for the pass before. A sequence that fails takes nobody along; if the engine
-itself fails, all that are in it are told so, and it begins anew. If that fails too, `on_death` is called, and whoever
-comes later is told why.
+whoever comes a moment later has to wait for the pass before. Where nothing is about to be generated either, `on_quiet`
+is called once: what would hold up an answer is done then (collecting.py). A sequence that fails takes nobody along; if
+the engine itself fails, all that are in it are told so, and it begins anew. If that fails too, `on_death` is called,
+and whoever comes later is told why.
 
 The thread never ends: it is parked when it is stopped. What MLX has compiled in a thread is freed by the thread's
 native end, which is after `Thread.join`, and takes Python's lock for it: in an interpreter that is
@@ -28,6 +29,7 @@ from queue import Empty, SimpleQueue
 from constrained.runtime import BatchEngine, SequenceEvent, SequenceFailed, SequenceRequest
 
 TOGETHER = 0.03  # seconds for which a sequence waits for others that are being prepared
+QUIET = 0.1  # seconds for which nobody must have wanted anything
 
 Sink = Callable[[SequenceEvent], None]
 Post = Callable[[list[tuple[Sink, SequenceEvent]]], None]
@@ -62,6 +64,7 @@ class EngineThread:
     post      gives what a step brought to whoever listens
     after     is called when the engine has been closed
     on_death  is called, in the thread, if there is no engine any more and cannot be one
+    on_quiet  is called, in the thread, once when nothing has been generated for a moment
     """
 
     def __init__(
@@ -70,11 +73,13 @@ class EngineThread:
         post: Post,
         after: Callable[[], None] = lambda: None,
         on_death: Callable[[], None] = lambda: None,
+        on_quiet: Callable[[], None] = lambda: None,
     ) -> None:
         self._make = make
         self._after = after
         self._post = post
         self._on_death = on_death
+        self._on_quiet = on_quiet
         self._commands: SimpleQueue[_Command] = SimpleQueue()
         self._tickets = itertools.count(1)
         self._sinks: dict[int, tuple[int, Sink]] = {}  # uid -> ticket and sink; the engine thread's alone
@@ -171,7 +176,7 @@ class EngineThread:
     def _take_commands(self, engine: BatchEngine) -> bool:
         """Obey what was commanded since the last step; with nothing to do, wait. False: stop."""
         was_idle = engine.idle
-        command = self._next_command(block=was_idle)
+        command = self._first_command() if was_idle else self._next_command(block=False)
         until = time.monotonic() + TOGETHER
         while command is not None:
             if isinstance(command, _Stop):
@@ -181,6 +186,16 @@ class EngineThread:
             gathers = was_idle and not engine.idle and left > 0 and self.coming() > 0
             command = self._next_command(block=gathers, timeout=left if gathers else None)
         return True
+
+    def _first_command(self) -> _Command:
+        """What is commanded after nothing was being generated, however long that takes."""
+        command = self._next_command(block=True, timeout=QUIET)
+        while command is None and self.coming() > 0:
+            command = self._next_command(block=True, timeout=QUIET)
+        if command is None:
+            self._on_quiet()
+            command = self._commands.get()
+        return command
 
     def _next_command(self, *, block: bool, timeout: float | None = None) -> _Command | None:
         try:

@@ -6,7 +6,6 @@ engine lost, and cannot be made again  ->  those that run are told so  ->  exit 
 """
 
 import asyncio
-import gc
 import json
 import logging
 import signal
@@ -30,6 +29,7 @@ from constrained.runtime.packaged_model import NAME
 from constrained.vocabulary.vocabulary import Vocabulary
 from grammars.tools.detection import detect_format
 from grammars.tools.tables import FORMATS
+from server import collecting
 from server.app import create_app
 from server.compilation import Compiler
 from server.engine import EngineThread, Sink
@@ -92,7 +92,7 @@ async def _serve(settings: Settings, listener: socket.socket, report: Report, pl
     engine, service = await start_service(settings, report, place, dead)
     try:
         await _warm_up(service)
-        _settle()
+        collecting.settle()
         server = _Server(settings, service, dead)
         report(f"ready after {time.monotonic() - began:.1f} s; the engine is {finder.engine()}")
         server.on_started = lambda: _greet(settings, listener, service)
@@ -144,7 +144,7 @@ async def start_service(
         if dead is not None:
             loop.call_soon_threadsafe(dead.set)
 
-    engine = EngineThread(make, post, close, die)
+    engine = EngineThread(make, post, close, die, collecting.in_quiet)
     await asyncio.to_thread(engine.start)
     assert left.loaded is not None
     assert left.vocabulary is not None
@@ -225,12 +225,6 @@ async def _warm_up(service: Service) -> None:
     prepared = await service.prepare(job, within=WARM_UP)
     async for _ in service.events(prepared, asyncio.get_running_loop().time() + WARM_UP):
         pass
-
-
-def _settle() -> None:
-    """What is loaded by now stays: a collection that looked through it again would stop everything for 70 ms."""
-    gc.collect()
-    gc.freeze()
 
 
 # ---------------------------------------------------------------- the process

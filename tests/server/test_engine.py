@@ -1,14 +1,36 @@
 """The engine's thread, with an engine that only notes who is in its steps."""
 
+import gc
+import threading
+from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
 
 from constrained.runtime import BatchEngine, SequenceFailed, SequenceRequest
+from server import collecting
 from server import engine as module
 from server.engine import EngineThread
 
 REQUEST = SequenceRequest(prompt=[1])
+
+
+@pytest.fixture
+def collector() -> Iterator[list[str]]:
+    """The threads in which Python's collector went through everything, from now on."""
+    threads: list[str] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start" and info["generation"] == 2:
+            threads.append(threading.current_thread().name)
+
+    before = gc.get_threshold()
+    collecting.settle()
+    gc.callbacks.append(note)
+    yield threads
+    gc.callbacks.remove(note)
+    gc.set_threshold(*before)
+    gc.unfreeze()
 
 
 class NotingEngine:
@@ -59,3 +81,76 @@ def test_sequences_that_are_coming_begin_with_the_first(
             pass
     thread.stop()
     assert engine.steps == steps
+
+
+class _LitteringEngine(NotingEngine):
+    """Leaves many circles, in steps that generate until they are told to end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends = threading.Event()
+        self.littered = threading.Event()
+        self._left = 40
+
+    def step(self) -> list[SequenceFailed]:
+        if self._left:
+            self._left -= 1
+            for _ in range(10_000):
+                circle: list[object] = []
+                circle.append(circle)
+            return []
+        self.littered.set()
+        self.ends.wait()
+        return super().step()
+
+
+def test_what_was_dropped_is_looked_for_when_nobody_waits(
+    collector: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "QUIET", 0.01)
+    engine, quiet = _LitteringEngine(), threading.Semaphore(0)
+
+    def on_quiet() -> None:
+        collecting.in_quiet()
+        quiet.release()
+
+    thread = EngineThread(lambda: cast("BatchEngine", engine), post=lambda posted: None, on_quiet=on_quiet)
+    thread.start()
+    quiet.acquire()
+    assert collector == []  # nothing to look for
+    thread.submit(REQUEST, cast("Any", None))
+    engine.littered.wait()
+    assert collector == []
+    engine.ends.set()
+    quiet.acquire()
+    assert collector == ["engine"]
+    thread.stop()
+
+
+def test_whoever_is_about_to_come_is_not_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "QUIET", 0.01)
+    quiet: list[int] = []
+    coming = [0, 0, 1, 1, 1]
+    thread = EngineThread(
+        lambda: cast("BatchEngine", NotingEngine()),
+        post=lambda posted: None,
+        on_quiet=lambda: quiet.append(len(coming)),
+    )
+    thread.coming = lambda: coming.pop()
+    thread.start()
+    while not quiet:
+        pass
+    thread.stop()
+    assert quiet == [1]
+
+
+@pytest.mark.parametrize(("most", "waits"), [(3, False), (100, True)])
+def test_while_somebody_waits_it_is_put_off_but_not_for_ever(
+    collector: list[str], monkeypatch: pytest.MonkeyPatch, most: int, waits: bool
+) -> None:
+    monkeypatch.setattr(collecting, "MOST", most)
+    collecting.settle()
+    collector.clear()
+    held: list[list[object]] = [[] for _ in range(400_000)]  # 57 times as much as a collection of what is young is for
+    assert (collector == []) is waits
+    assert len(held) == 400_000
