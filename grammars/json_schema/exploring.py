@@ -21,17 +21,19 @@ from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from constrained.automata.ecma import pattern_dfa
-from constrained.errors import GrammarError, LimitExceeded
+from constrained.errors import LimitExceeded
 from grammars.json_schema import texts
 from grammars.json_schema.array_nodes import FEW_CONTAINS
+from grammars.json_schema.bounds import WIDEST, Bounds, Bundle
 from grammars.json_schema.documents import Location
 from grammars.json_schema.forms import LENGTHS, OF_NUMBERS, OF_TEXTS
 from grammars.json_schema.literals import Among, Either, Literal, Says, Shape
 from grammars.json_schema.nodes import Writer
 from grammars.json_schema.outline import Facts, Speech
 from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
-from grammars.json_schema.sizes import LONG, MANY, Together, has_large_step, may_be_large
-from grammars.json_schema.structures import Structure
+from grammars.json_schema.sizes import LONG, MANY, Together, has_large_step
+from grammars.json_schema.sketches import Unclear
+from grammars.json_schema.trees import Trees
 from grammars.json_schema.values import Items, Members
 
 R = TypeVar("R")
@@ -58,23 +60,26 @@ def explore(writer: Writer, most: int) -> None:
 
     Raises as `compile_json_schema`; LimitExceeded for more than `most` shapes.
     """
-    explorer = _Explorer(writer)
-    if explorer.near:
-        explorer.expand(writer.shapes.root(), most)
-    else:
+    explorer = Explorer(writer)
+    if not explorer.near:
         for location in writer.shapes.outline:
             explorer.settle_schema(location)
+    elif not explorer.bounds.hold(writer.shapes.root()):
+        explorer.expand(writer.shapes.root(), most)
 
 
-class _Explorer:
+class Explorer:
     """One look over a document."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._shapes = writer.shapes
-        self.near = self._near()
+        self._together = Together(writer.shapes.outline)
+        self._trees = Trees(self._shapes, self._together)
         self._settled: set[Location] = set()
         self._told_of: dict[Location, _Told] = {}
+        self.bounds = Bounds(self._shapes, self._leave, self._together.keys_may_be_large)
+        self.near = self._near()
 
     # ------------------------------------------------------------------ where
 
@@ -102,11 +107,8 @@ class _Explorer:
 
     @cached_property
     def _large(self) -> bool:
-        return may_be_large(said.facts for said in self._shapes.outline.values())
-
-    @cached_property
-    def _together(self) -> Together:
-        return Together(self._shapes.outline)
+        """May automata be large at all? Without regard to where what they are of is said."""
+        return self._together.may_be_large(self._shapes.outline)
 
     def _puts_together(self, said: Speech) -> bool:
         """May it make one schema of several for what is inside of a value?
@@ -129,20 +131,10 @@ class _Explorer:
             return True
         if any(not isinstance(needs, list) for needs in facts.get("dependencies", {}).values()):
             return True
-        return "oneOf" in facts and not (
-            self._told_apart(self._writer.objects, location) and self._told_apart(self._writer.arrays, location)
-        )
-
-    def _told_apart(self, domain: Structure[Any], location: Location) -> bool:
-        """Do the branches of oneOf exclude each other, so that it is but an anyOf?"""
-        shapes = self._shapes
-        branches = shapes.branches(location, shapes.facts(location), "oneOf")
-        try:
-            ways = [shapes.alternatives(domain, shapes.of(branch, ())) for branch in branches]
-            return domain.exclusive([one for one in ways if one])
-        except GrammarError:
-            shapes.allowance.check()
+        if "oneOf" not in facts:
             return False
+        rivals = self.bounds.sketches.profiles.rivals(self._shapes.branches(location, facts, "oneOf"))
+        return rivals is None or any(rivals)
 
     # ------------------------------------------------------------------ looking
 
@@ -157,12 +149,31 @@ class _Explorer:
                 for location in _locations(here):
                     self._settle_below(location)
                 continue
+            if self.bounds.hold(here):
+                continue
             for shape in self._below(here):
                 if shape not in seen:
                     seen.add(shape)
                     todo.append(shape)
             if len(seen) > most:
                 raise LimitExceeded(f"more than {most} combinations of schemas", where="#")
+
+    def _leave(self, bundle: Bundle) -> bool:
+        """Settle the scalars of a bundle. Raises Unclear where their automata may be large."""
+        if len(bundle) == 1:
+            (says,) = bundle
+            if says.positive and says.location not in self.near:
+                self._settle_below(says.location)
+                return True
+        if self._trees.bounded(bundle, WIDEST):
+            return True
+        if len(bundle) == 1:
+            self.settle(self._shapes.intern(bundle))
+        elif self._together.scalars_may_be_large(
+            (says.location for says in bundle), negated=_all(list(map(self._told, bundle))).negated
+        ):
+            raise Unclear
+        return False
 
     def _are_large(self, here: Shape) -> bool:
         """Have schemas been put together in a shape whose automata may be large together?"""
@@ -206,6 +217,10 @@ class _Explorer:
             self._settle(self._shapes.of(location, ()), told)
 
     def _settle(self, shape: Shape, told: "_Told") -> None:
+        locations = [literal.location for literal in shape.literals if isinstance(literal, Says)]
+        alone = len(locations) == len(shape.literals) and not self._shapes.is_dynamic
+        if alone and not self._together.scalars_may_be_large(locations, negated=told.negated):
+            return
         if told.texts > 1 or (told.texts and told.negated):
             self._placed(shape, lambda: texts.is_empty(self._shapes.language(TEXTS, shape)))
         if told.numbers > 1 or (told.numbers and told.negated):
@@ -218,14 +233,17 @@ class _Explorer:
 
     def _settle_below(self, start: Location) -> None:
         """Settle a schema that is not near, and those that it brings in."""
-        todo = [start]
+        todo, fresh = [start], set[Location]()
         while todo:
             location = todo.pop()
-            if location not in self._settled:
-                self._settled.add(location)
+            if location not in self._settled and location not in fresh:
+                fresh.add(location)
+                if not self._together.all_may_be_large(location):
+                    continue
                 self.settle_schema(location)
                 todo += self._shapes.outline[location].in_place
                 todo += self._shapes.outline[location].inside
+        self._settled |= fresh  # all of them, or none where one is refused
 
     # ------------------------------------------------------------------ what is told about scalars
 

@@ -16,11 +16,9 @@ from constrained.errors import GrammarError
 from grammars.json_schema import texts
 from grammars.json_schema.documents import Document
 from grammars.json_schema.forms import Form
-from grammars.json_schema.sizes import has_large_step, may_be_large
+from grammars.json_schema.sizes import BOUNDS, has_large_step, is_short, may_be_large
 
 _LONG = 50_000  # characters of a document: constants of a shorter one make no large automaton by themselves
-_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-_MOST, _LEAST = 1e15, 1e-9  # bounds between these have few digits
 _IN_PLACE = frozenset({"$ref", "anyOf"})
 
 
@@ -53,9 +51,5 @@ def _are_small(counting: Sequence[tuple[Form, dict[str, Any]]], together: bool) 
 
 
 def _are_small_at_once(schemas: Sequence[dict[str, Any]]) -> bool:
-    bounds = (schema[name] for schema in schemas for name in _BOUNDS if name in schema)
-    return all(map(_is_short, bounds)) and not may_be_large(schemas)
-
-
-def _is_short(bound: float | bool) -> bool:
-    return bound == 0 or _LEAST < abs(bound) < _MOST
+    bounds = (schema[name] for schema in schemas for name in BOUNDS if name in schema)
+    return all(map(is_short, bounds)) and not may_be_large(schemas)

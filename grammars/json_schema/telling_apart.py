@@ -14,7 +14,6 @@ from constrained.errors import LimitExceeded
 from grammars.json_schema import texts
 from grammars.json_schema.documents import Location
 from grammars.json_schema.literals import Among, Says, Shape, Stated
-from grammars.json_schema.outline import Facts
 from grammars.json_schema.scalars import TEXTS, WIDE, chosen, types
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.values import Flag, Items, Members, Null, Number, Text, Value
@@ -123,17 +122,22 @@ def _said(shapes: Shapes, shape: Shape) -> Iterator[Stated]:
     """What the schemas of a shape state, one by one."""
     for literal in shape.literals:
         if isinstance(literal, Says) and literal.positive:
-            found = shapes.stated.get(literal.location)
-            if found is None:
-                found = shapes.stated[literal.location] = _stated_at(shapes, literal.location)
-            yield found
+            yield stated_at(shapes, literal.location)
+
+
+def stated_at(shapes: Shapes, location: Location) -> Stated:
+    """What a schema states, with those that must hold with it."""
+    found = shapes.stated.get(location)
+    if found is None:
+        found = shapes.stated[location] = _stated_at(shapes, location)
+    return found
 
 
 def _stated_at(shapes: Shapes, location: Location) -> Stated:
-    """What a schema states, with those that must hold with it."""
     values: frozenset[Value] | None = None
     allowed: frozenset[str] | None = None
-    for facts in _conjuncts(shapes, location):
+    for one in conjuncts(shapes, location):
+        facts = shapes.facts(one)
         if (here := chosen(facts)) is not None:
             values = here if values is None else values & here
         if (named := types(facts)) is not None:
@@ -142,14 +146,14 @@ def _stated_at(shapes: Shapes, location: Location) -> Stated:
     return Stated(values, allowed)
 
 
-def _conjuncts(shapes: Shapes, location: Location) -> Iterator[Facts]:
-    """The keywords of every schema that must hold: through "$ref" and allOf."""
+def conjuncts(shapes: Shapes, location: Location) -> Iterator[Location]:
+    """Every schema that must hold with one, itself included: through "$ref" and allOf."""
     todo = [location]
     seen = set(todo)
     while todo:
         location = todo.pop()
+        yield location
         facts = shapes.facts(location)
-        yield facts
         below = [location.reference("$ref")] if "$ref" in facts else []
         below += shapes.branches(location, facts, "allOf")
         todo += [one for one in below if one not in seen]

@@ -81,14 +81,31 @@ def test_a_branch_that_nothing_satisfies_is_not_refused_for_what_is_in_it() -> N
     written({"anyOf": [{"type": "string"}, {"allOf": [dead, {"type": "array"}]}]})
 
 
+def expanded(writer: Any, *names: str) -> bool:
+    shapes = writer.shapes
+    at = shapes.document.root
+    for name in names:
+        at = at.child("properties", name)
+    return shapes.of(at, ()).objects is not None
+
+
 def test_schemas_without_negations_are_not_expanded() -> None:
     plain = {"type": "object", "properties": {"a": {"type": "object", "properties": {"b": {"type": "string"}}}}}
-    writer = written({"type": "object", "properties": {"p": plain, "n": {"not": {"type": "null"}}}})
-    shapes = writer.shapes
-    root = shapes.document.root
-    assert shapes.of(root, ()).objects is not None
-    assert shapes.of(root.child("properties", "n"), ()).objects is not None
-    assert shapes.of(root.child("properties", "p"), ()).objects is None
+    unclear = {"not": {"enum": [{"a": []}]}}
+    writer = written({"type": "object", "properties": {"p": plain, "n": unclear}})
+    assert expanded(writer)
+    assert expanded(writer, "n")
+    assert not expanded(writer, "p")
+
+
+def test_what_can_be_told_by_keywords_is_not_expanded() -> None:
+    one, two = ({"properties": {name: {"type": "string"}}, "required": [name]} for name in "ab")
+    told = {"oneOf": [one, two], "not": {"required": ["c"]}, "if": one, "then": {"properties": {"d": {"minimum": 3}}}}
+    unclear = {"not": {"enum": [{"a": []}]}}
+    writer = written({"type": "object", "properties": {"t": told, "n": unclear, "s": {"properties": {"t": told}}}})
+    assert expanded(writer, "n")
+    assert not expanded(writer, "t")
+    assert not expanded(writer, "s")
 
 
 KINDS = [f"kind-{i}" for i in range(20)]
