@@ -216,8 +216,8 @@ def _members(inside: list[_Inside]) -> Iterator[Bundle]:
                 if name not in one.members:
                     values.append((one.positive, one.member(name)))
     undeclared = [[(one.positive, value) for value in one.subsets()] for one in inside]
-    for values in (*said.values(), *product(*undeclared)):
-        if (bundle := _together(values)) is not None:
+    for together in (*said.values(), *product(*undeclared)):
+        if (bundle := _together(together)) is not None:
             yield bundle
 
 
