@@ -29,7 +29,8 @@ from grammars.json_schema.values import Items, Members
 Bundle = frozenset[Says]
 
 WIDEST = 512  # alternatives that a matcher may have to make at once
-_MOST = 20_000  # bundles that are looked at
+_MOST = 5_000  # bundles that are looked at
+_MOST_UNBOUNDED = 16  # of them, before the others are given up
 _FEW_PATTERNS = 4  # of keys, that may match in any combination
 _FEW_CONTAINS = 3
 
@@ -68,7 +69,8 @@ class Bounds:
         above: dict[Bundle, list[Bundle]] = {}
         while todo:
             here = todo.pop()
-            below = self._below(here) if len(fresh) <= _MOST else None
+            is_over = len(fresh) > _MOST or len(unbounded) > _MOST_UNBOUNDED
+            below = None if is_over else self._below(here)
             if below is None:
                 unbounded.append(here)
             for bundle in below or ():
