@@ -10,9 +10,10 @@ lead to either, and is left to the matcher:
     {"properties": {"a": {"not": {...}}, "b": {...}}}      near; its "a" is wild
                                          ^-- not near: nobody looks in here
 
-What is near is told from above, if it can be (bounds.py). If not, a shape is expanded if one of its literals is near, or
-is a negation, or where schemas have been put together and automata are large. Of other schemas only the scalars are looked at (`settle`): where several facts meet, or
-numbers are multiples of one with many digits, their automaton may be too large.
+What is near is told from above, where it can be (bounds.py). Where not, a shape is expanded if one of its literals is
+near, or is a negation, or where schemas have been put together and automata are large. Of other schemas only the
+scalars are looked at (`settle`): where several facts meet, or numbers are multiples of one with many digits, their
+automaton may be too large.
 """
 
 from collections.abc import Callable, Iterator, Sequence
