@@ -39,7 +39,9 @@ def compiler(folders: Iterable[str]) -> list[str]:
     """The command that compiles C for an extension module, with `folders` of headers beside Python's."""
     said = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
     headers = [sysconfig.get_path("include"), *folders]
-    return [*said.split(), "-fPIC", "-fwrapv", "-DNDEBUG", "-w", "-pthread", *(f"-I{folder}" for folder in headers)]
+    # hidden: functions of one library call each other directly, and not through a table
+    flags = "-fPIC", "-fvisibility=hidden", "-fwrapv", "-DNDEBUG", "-w", "-pthread"
+    return [*said.split(), *flags, *(f"-I{folder}" for folder in headers)]
 
 
 def linker() -> list[str]:

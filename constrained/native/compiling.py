@@ -106,7 +106,7 @@ def _library(sources: list[str], out: Path, level: str, pool: ThreadPoolExecutor
 
     def made(source: str) -> str:
         digest = headers.copy()
-        digest.update(" ".join(flags).encode() + texts[source].encode())
+        digest.update(" ".join([*compiler(_HEADERS), *flags]).encode() + texts[source].encode())
         target = Path("objects") / f"{Path(source).stem}-{digest.hexdigest()[:16]}.o"
         if not target.exists():
             target.parent.mkdir(exist_ok=True)

@@ -50,7 +50,7 @@ def main() -> None:
         code, source, made = (Path(folder) / name for name in ("kernels.o", "module.c", "module.o"))
         code.write_bytes(_object([(kernel, jit.declared[kernel.name]) for kernel in kernels]))
         source.write_text(module_text(jit.COMPILED, kernels))
-        run([*compiler([numpy.get_include()]), "-O2", "-fvisibility=hidden", "-c", str(source), "-o", str(made)])
+        run([*compiler([numpy.get_include()]), "-O2", "-c", str(source), "-o", str(made)])
         run([*linker(), str(made), str(code), "-o", str(Path(sys.argv[1]) / f"{jit.COMPILED}{SUFFIX}")])
 
 
