@@ -28,6 +28,24 @@ _FEW = 2048  # cells to remember pairs in, at first
 _Begun = tuple[int, Nodes]  # a rest, by its number, and the nodes below which it begins
 
 
+class _Opening:
+    """What stands in front of rests inside of tokens, for the net; it does not know who knows the net."""
+
+    def __init__(self, sketcher: Sketcher, special: dict[Rest, Closure]) -> None:
+        self._sketcher = sketcher
+        self._special = special
+
+    def fronts(self, rest: Rest) -> tuple[Fronts, int]:
+        """What stands in front of a rest, with its flags."""
+        if reaches(rest):
+            return (), net_walk.SPECIAL
+        closure = self._sketcher.closed(rest, None)
+        if not (closure.begun or closure.recalls or closure.unknown or closure.unsure):
+            return closure.configs.items(), 0
+        self._special[rest] = closure
+        return closure.configs.items(), net_walk.SPECIAL
+
+
 class Beyond:
     """The net of one grammar, and what is found by walking it."""
 
@@ -42,7 +60,7 @@ class Beyond:
     @cached_property
     def net(self) -> Net:
         """The tables; most grammars never need them."""
-        return Net(self._fronts)
+        return Net(_Opening(self._sketcher, self.special).fronts)
 
     def part(self, symbol: Reading, row: int, rest: Rest, inner: Inner) -> Passage:
         """The tokens that `inner` and what follows it let pass."""
@@ -73,16 +91,6 @@ class Beyond:
             yield from beyond.reach(target[0], rest, nodes)
         else:
             yield self.net.behind(edge, label), nodes
-
-    def _fronts(self, rest: Rest) -> tuple[Fronts, int]:
-        """For the net: what stands in front of a rest inside of a token, with its flags."""
-        if reaches(rest):
-            return (), net_walk.SPECIAL
-        closure = self._sketcher.closed(rest, None)
-        if not (closure.begun or closure.recalls or closure.unknown or closure.unsure):
-            return closure.configs.items(), 0
-        self.special[rest] = closure
-        return closure.configs.items(), net_walk.SPECIAL
 
 
 class _Walk:

@@ -11,6 +11,7 @@ a copy of the list.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ class CompiledGrammar:
         """The transition function and its interning table."""
         if not self._states:
             states = States(self.start)
-            states.metering = Metering(states, self.vocabulary)
+            states.make_metering = partial(Metering, vocabulary=self.vocabulary)
             self._states.append(states)
         return self._states[0]
 

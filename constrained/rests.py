@@ -136,6 +136,17 @@ class Rest:
         for rest in self._stack(captures=False):
             rest._first = rest._more = None
 
+    def end(self) -> None:
+        """Let go of all lists that are built on this one, which let go of theirs: nobody builds on them any more."""
+        todo: list[Rest] = [self]
+        while todo:
+            rest = todo.pop()
+            if rest._first is not None:
+                todo.append(rest._first)
+            if rest._more is not None:
+                todo += rest._more.values()
+            rest._first = rest._more = None
+
     def recalls(self) -> "Iterator[tuple[Recall, Rest]]":
         """The texts that are open here, each with what is below it."""
         for rest in self._stack(captures=True):
@@ -232,3 +243,9 @@ class Forks:
         """Drop all."""
         self._known.clear()
         self.size = 0
+
+    def end(self) -> None:
+        """Let go of what is built on them, too."""
+        for rest in self._known.values():
+            rest.end()
+        self.forget()

@@ -75,6 +75,11 @@ class State:
         edges = [(net.edges[edge], row) for edge, row in numbers]
         return tuple([(symbol, row, rest) for (symbol, rest), row in edges])
 
+    def end(self) -> None:
+        """Let go of the states that come next: nobody asks for them any more."""
+        self.by_byte = None
+        self.by_token.clear()
+
     def forget(self) -> None:
         """Drop what is memoised here, and let go of the net."""
         if self.net is not None:

@@ -23,7 +23,7 @@ of the grammar (net.py), as far as it can: it leaves the ends of open texts to `
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Protocol
 
@@ -74,10 +74,31 @@ class _Scratch(threading.local):
 _scratch = _Scratch()
 
 
+class _Opening:
+    """What stands in front of rests, for the net; it does not know the states, which know the net."""
+
+    def __init__(self, closer: Closer, closures: dict[Rest, Closure]) -> None:
+        self._closer = closer
+        self._closures = closures
+
+    def fronts(self, rest: Rest) -> tuple[Fronts, int]:
+        """What stands in front of a rest where no text is open, with its flags; the net remembers it."""
+        symbol, below = rest.symbol, rest.below
+        if isinstance(symbol, Terminal | Switch) and below is not None and symbol.automaton.label(START) == REFUSES:
+            return [((symbol, START), below)], net_walk.SPECIAL * below.watched
+        closure = self._closures.get(rest) or self._closer.closed(rest, None)
+        special = not closure.steady or closure.controls or any(one.watched for one in closure.configs.values())
+        flags = net_walk.ACCEPTING * closure.accepting + net_walk.BEGINS * closure.begins
+        return closure.configs.items(), flags + net_walk.SPECIAL * bool(special)
+
+
 class States:
     """The interning table and the transition function of one grammar.
 
     Safe to share between threads: a lost race computes the same value twice.
+
+    States lead to one another, and lists to those that are built on them. Nothing of that leads back here: so when
+    the last matcher is gone, these are gone, and cut it all apart on their way. Python's collector need not find it.
     """
 
     def __init__(self, start: Symbol) -> None:
@@ -89,12 +110,29 @@ class States:
         self._closures: dict[Rest, Closure] = {}  # at the beginning of a tape
         self._refusals: dict[Captured, Refusals] = {}
         self._lock = Lock()
-        self.net = Net(self._fronts)
-        self.metering: Metering | None = None  # for grammars with `Metered` terminals
+        self._opening = _Opening(self._closer, self._closures)
+        self.net = Net(self._opening.fronts)
+        self.make_metering: Callable[[States], Metering] | None = None
+        self._metering: Metering | None = None
         self.start = self.before(start)
+
+    def __del__(self) -> None:
+        for state in self._states.values():
+            state.end()
+        self._closures.clear()
+        self.forks.end()
+        self.end.end()
 
     def __len__(self) -> int:
         return len(self._states)
+
+    @property
+    def metering(self) -> Metering:
+        """For grammars with `Metered` terminals."""
+        if self._metering is None:
+            assert self.make_metering is not None, "tokens are counted, and nobody counts them"
+            self._metering = self.make_metering(self)
+        return self._metering
 
     @property
     def size(self) -> int:
@@ -114,9 +152,9 @@ class States:
             for memory in self._closer.memories:
                 memory.forget()
             self._refusals.clear()
-            if self.metering is not None:
-                self.metering.forget()
-            self.net = Net(self._fronts)
+            if self._metering is not None:
+                self._metering.forget()
+            self.net = Net(self._opening.fronts)
             for rest in [*(rest for _, _, rest in self.start.configs), *(rest for _, rest in self.start.controls)]:
                 rest.forget()
             self.end.forget()
@@ -132,16 +170,6 @@ class States:
             if found.steady and not (tape and found.begins):
                 self._closures[rest] = found
         return found
-
-    def _fronts(self, rest: Rest) -> tuple[Fronts, int]:
-        """For the net, which remembers it: what stands in front of a rest where no text is open, with its flags."""
-        symbol, below = rest.symbol, rest.below
-        if isinstance(symbol, Terminal | Switch) and below is not None and symbol.automaton.label(START) == REFUSES:
-            return [((symbol, START), below)], net_walk.SPECIAL * below.watched
-        closure = self._closures.get(rest) or self._closer.closed(rest, None)
-        special = not closure.steady or closure.controls or any(one.watched for one in closure.configs.values())
-        flags = net_walk.ACCEPTING * closure.accepting + net_walk.BEGINS * closure.begins
-        return closure.configs.items(), flags + net_walk.SPECIAL * bool(special)
 
     def before(self, symbol: Symbol) -> State:
         """The state in which a text of `symbol`, and nothing else, begins."""
@@ -160,7 +188,6 @@ class States:
 
     def after_token(self, state: State) -> State | None:
         """`state`, in which a token has ended; None if none can end there."""
-        assert self.metering is not None, "tokens are counted, and nobody counts them"
         return self.metering.after_token(state)
 
     def with_configs(self, state: State, configs: Iterable[Config]) -> State | None:

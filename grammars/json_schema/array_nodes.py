@@ -65,6 +65,12 @@ class ArrayPlan:
         self._nodes: dict[ArrayState, ArrayNode] = {}
         self.repeatable: dict[ArrayState, bool] = {}  # see repeated_items.py
 
+    def end(self) -> None:
+        """Let the nodes let go of each other."""
+        for node in self._nodes.values():
+            node.end()
+        self._nodes.clear()
+
     @cached_property
     def start(self) -> ArrayState:
         """Before the first item."""
@@ -307,6 +313,10 @@ class ArrayNode(Node):
             with self.plan.writer.lock:
                 self._expanded = tuple(self._sequences())
         return self._expanded
+
+    def end(self) -> None:
+        """Let go of what stands in it."""
+        self._expanded = None
 
     def _sequences(self) -> Iterator[Sequence]:
         plan, state = self.plan, self.state

@@ -26,7 +26,7 @@ from grammars.json_schema.exploring import explore
 from grammars.json_schema.languages import self_reference
 from grammars.json_schema.limits import CompileLimits
 from grammars.json_schema.literals import Says, Shape
-from grammars.json_schema.nodes import Writer
+from grammars.json_schema.nodes import DocumentNode, Writer
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.json_schema.report import Report
 from grammars.json_schema.scalars import TEXTS, placed
@@ -57,7 +57,8 @@ def compile_json_schema(
     writer = write(document, options, limits)
     supplied = [] if not resources else [(uri, resources[uri]) for uri in sorted(resources)]
     fingerprint = _fingerprint([document.text, json.dumps(supplied)], options, vocabulary)
-    return CompiledGrammar(writer.node(writer.shapes.root()), vocabulary, fingerprint, Report(writer))
+    start = DocumentNode(writer.shapes.root(), writer)
+    return CompiledGrammar(start, vocabulary, fingerprint, Report(writer, start))
 
 
 def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits) -> Writer:

@@ -114,6 +114,15 @@ class Location:
                 return resource.bound(name)
         return target.resource.bound(name)
 
+    def end(self) -> None:
+        """Let go of what is below, at any depth."""
+        todo: list[Location] = [self]
+        while todo:
+            here = todo.pop()
+            if here._children is not None:
+                todo += here._children.values()
+                here._children = None
+
     def _descend(self, keys: tuple[Step, ...]) -> "Location":
         found: Any = self.value
         for key in keys:
@@ -198,6 +207,12 @@ class Library:
         document = self._at(uri)
         return [] if document is None else [document.root.resource]
 
+    def end(self) -> None:
+        """Let the locations let go of each other; metaschemas stay, others have them too."""
+        for document in self.documents:
+            document.end()
+        self.documents.clear()
+
     def _at(self, uri: str) -> "Document | None":
         if uri not in self._read and uri in self._supplied:
             where = Where(None, uri)
@@ -231,7 +246,7 @@ class Document:
         self._targets: Final[dict[tuple[Resource, str], tuple[Location, str | None]]] = {}
         self._outline: Outline | None = None
         self._unnamed: Final[dict[Location, None]] = {}  # locations below words that are no keyword there
-        self.root: Final = Location(value, dialect, self._by_path[()], None, ())
+        self._root: Final = [Location(value, dialect, self._by_path[()], None, ())]
         library.documents.append(self)
 
     @classmethod
@@ -254,6 +269,18 @@ class Document:
         document = cls(*_read_schema(schema, limits), limits, "", Where(), library)
         document._check_references()
         return document
+
+    @property
+    def root(self) -> Location:
+        """Its outermost schema."""
+        return self._root[0]
+
+    def end(self) -> None:
+        """Let the locations let go of each other, and of this."""
+        self.root.end()
+        self.survey.end()
+        for known in (self._root, self._targets, self._unnamed, self._resources, self._by_path, self._by_uri):
+            known.clear()
 
     @property
     def is_dynamic(self) -> bool:

@@ -56,6 +56,10 @@ class Fixpoint(Generic[K, V]):
         self._users.setdefault(key, {})[self._looking[-1]] = None
         return self._so_far[key]
 
+    def end(self) -> None:
+        """Let go of all things."""
+        self._settled.clear()
+
     def _settle(self, key: K) -> None:
         try:
             self._look(key)

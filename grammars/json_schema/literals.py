@@ -60,6 +60,13 @@ class Shape:
         self.weight = 0  # values in some value of it, at least
         self.node: Any = None
 
+    def end(self) -> None:
+        """Let go of what has been found out."""
+        if self.node is not None:
+            self.node.end()
+        self.arrays = self.objects = self.different = self.ordered = self.node = None
+        self.scalars.clear()
+
 
 def cheapest_first(literal: Literal) -> int:
     """The order in which literals are combined: what leaves few alternatives comes first."""

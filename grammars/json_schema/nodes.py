@@ -81,6 +81,22 @@ class ShapeNode(Node):
         with self._writer.lock:
             return self._writer.shortest(self.shape)
 
+    def end(self) -> None:
+        """Let go of what stands in it."""
+        self._expanded = None
+
+
+class DocumentNode(ShapeNode):
+    """Any value of a whole document. Whoever uses a grammar of it has this node, and nothing in it leads back here.
+
+    So when it goes, nobody will ask the writer any more: what leads to one another in it is cut, and goes at once.
+    """
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        self._writer.end()
+
 
 class Writer:
     """Writes the values of one document's shapes."""
@@ -104,6 +120,20 @@ class Writer:
         self._few: dict[Shape, Listed[Value]] = {}
         self.short = Shortest(self)
         self.too_long: Shape | None = None  # it has values, but none that anyone could write
+
+    def end(self) -> None:
+        """Cut what leads to one another: nobody asks any more. Python's collector would have to find it."""
+        for array_plan in self._array_plans.values():
+            array_plan.end()
+        for object_plan in self._object_plans.values():
+            object_plan.end()
+        for memo in (self._array_plans, self._object_plans, self._terminals, self._at_least, self._few):
+            memo.clear()
+        self._weights.end()
+        self.short.end()
+        self.objects.end()
+        self.plain_values.end()
+        self.shapes.end()
 
     # ------------------------------------------------------------------ alternatives
 

@@ -45,6 +45,12 @@ class ObjectPlan(Members):
         self._nodes: dict[ObjectState, ObjectNode] = {}
         self._outlines: dict[tuple[bool, bool, bool, bool], Outline | None] = {}
 
+    def end(self) -> None:
+        """Let the nodes let go of each other."""
+        for node in self._nodes.values():
+            node.end()
+        self._nodes.clear()
+
     def sequence(self) -> Sequence:
         """How one is written."""
         members = self.writer.marks.open_object, self.node(self.start)
@@ -233,6 +239,10 @@ class ObjectNode(Node):
             with self.plan.writer.lock:
                 self._expanded = tuple(self._sequences())
         return self._expanded
+
+    def end(self) -> None:
+        """Let go of what stands in it."""
+        self._expanded = self._outlined = None
 
     def _sequences(self) -> Iterator[Sequence]:
         plan, state = self.plan, self.state

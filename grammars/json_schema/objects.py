@@ -50,6 +50,11 @@ class Objects:
         self._empty: dict[Shape, bool] = {}
         self._shape_of: dict[tuple[Obj, str], Shape] = {}
 
+    def end(self) -> None:
+        """Let go of all that has been found out."""
+        self._empty.clear()
+        self._shape_of.clear()
+
     @property
     def names(self) -> frozenset[str]:
         """What `type` calls it."""

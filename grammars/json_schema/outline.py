@@ -60,6 +60,10 @@ class Speech:
             self._leaf = not any(_brings(said, self.facts[keyword]) for keyword, said in self._says)
         return self._leaf
 
+    def end(self) -> None:
+        """Let go of the schemas that it brings in."""
+        self._brought = None
+
     def _parts(self) -> "tuple[Sequence[Location], Sequence[Location]]":
         if self._brought is None:
             self._brought = _brought_in(self._location, self.facts, self._says)

@@ -49,6 +49,10 @@ class PlainValues:
         self._known: dict[Location, int] = {}
         self._depth = 0
 
+    def end(self) -> None:
+        """Let go of all schemas."""
+        self._known.clear()
+
     def weight(self, shape: Shape) -> int:
         """How many values there are at least in some value that a shape plainly has; 0 where none is plain."""
         if len(shape.literals) != 1:

@@ -18,6 +18,7 @@ from typing import Any, Final, overload
 
 from constrained.automata.ecma import pattern_dfa
 from constrained.errors import GrammarError
+from constrained.grammar import Node
 from grammars.json_schema.dialects import Kind, Verdict, subschemas
 from grammars.json_schema.documents import Document, Location
 from grammars.json_schema.formats import FORMATS, NUMBER_FORMATS, known_format
@@ -48,8 +49,9 @@ def refusal(error: GrammarError) -> Finding:
 class Report(Sequence[Finding]):
     """The findings of one compiled schema, in the schema's order; found out when first looked at."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, start: Node | None = None) -> None:
         self._writer: Final = writer
+        self._start: Final = start  # with which the writer would go
         self._findings: tuple[Finding, ...] | None = None
 
     @property

@@ -170,6 +170,16 @@ class ShapeTable:
                     return declared
         return None
 
+    def end(self) -> None:
+        """Let go of all shapes and schemas, and let these let go of each other."""
+        for shape in self._shapes.values():
+            shape.end()
+        for said in self.outline.values():
+            said.end()
+        for known in (self._shapes, *self._shapes_at, self._spokesmen, self._first, self._words, self.outline):
+            known.clear()
+        self.document.library.end()
+
     # ------------------------------------------------------------------ order
 
     def in_order(self, shape: Shape) -> tuple[Literal, ...]:

@@ -57,6 +57,12 @@ class Shapes(Languages):
             "unevaluatedProperties" in said.facts or "unevaluatedItems" in said.facts for said in self.outline.values()
         )
 
+    def end(self) -> None:
+        """Let go of all that has been found out."""
+        for known in (self._alternatives, self.apart, self.stated, self._languages):
+            known.clear()
+        super().end()
+
     # ------------------------------------------------------------------ alternatives
 
     def alternatives(self, domain: Structure[A], shape: Shape, context: Sequence[Sequence[A]] = ()) -> Sequence[A]:

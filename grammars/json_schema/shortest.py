@@ -46,6 +46,10 @@ class Shortest:
             raise Circular
         return found
 
+    def end(self) -> None:
+        """Let go of all shapes."""
+        self._texts.end()
+
     def _short_texts(self, shape: Shape) -> Iterator[Rope]:
         """The shortest scalars of a shape; without any, texts of its plans, a shortest among them."""
         scalars = [one.completion(START) for one in self._writer.scalars(shape)]

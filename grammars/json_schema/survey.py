@@ -79,6 +79,11 @@ class Survey:
         self.chooses = False
         self.counting: list[tuple[Form, dict[str, Any]]] = []
 
+    def end(self) -> None:
+        """Let go of what was found."""
+        for found in (self.regions, self.references, self.counting):
+            found.clear()
+
     def visit(self, schema: Json, path: Path, region: Region, dialect: Dialect, *, named: bool = True) -> None:
         """Walk `schema`, found at `path`.
 

@@ -10,7 +10,7 @@ from constrained.errors import GrammarError
 from constrained.matcher import CompiledGrammar
 from grammars import compile_json_schema, compile_lark
 from tests.fuzz.schemas import document
-from tests.support.walks import walk
+from tests.support.walks import BYTES, walk
 
 _ROUNDS = 4
 _LARK = 'start: "(" (start ",")* NAME ")"\nNAME: /[a-z]{1,9}/\n'
@@ -35,6 +35,17 @@ def _used_and_dropped(seed: int) -> None:
         for _ in range(2):
             walk(grammar, chance, 20)
         grammar.matcher().shortest_tokens()
+
+
+def test_little_is_left_for_pythons_collector():
+    _used_and_dropped(3)  # what is found out once a process
+    gc.collect()
+    gc.disable()
+    try:
+        _used_and_dropped(3)
+        assert gc.collect() < 400 * len(_compiled(BYTES))  # twice as many, if they had to be found
+    finally:
+        gc.enable()
 
 
 def test_the_same_grammars_again_and_again_take_no_more_memory():
