@@ -231,7 +231,9 @@ def _together(said: Iterable[tuple[bool, _Said]]) -> _Said:
             (right if positive else wrong).update(values)
         elif positive:
             return None
-    return frozenset(right).union(one for one in wrong if Says(one.location, not one.positive) not in right)
+    if right:
+        wrong = {one for one in wrong if Says(one.location, not one.positive) not in right}
+    return frozenset(right | wrong)
 
 
 def _said(shapes: Shapes, parts: Iterable[Shape]) -> _Said:

@@ -117,12 +117,12 @@ class Profiles:
             return True
         if any(not other.required <= names for names in one.closed):
             return True
-        return any(
-            _disjoint(stated_at(self._shapes, here), stated_at(self._shapes, there))
-            for name in one.required | other.required
-            for here in one.declared.get(name, ())
-            for there in other.declared.get(name, ())
-        )
+        for name in one.required | other.required:
+            for here in one.declared.get(name, ()):
+                for there in other.declared.get(name, ()):
+                    if _disjoint(stated_at(self._shapes, here), stated_at(self._shapes, there)):
+                        return True
+        return False
 
     def rivals(self, branches: Sequence[Location]) -> list[list[int]] | None:
         """For each of several schemas, those that may hold with it, by their indices; None for too many to compare."""

@@ -13,8 +13,8 @@ a sketch says, or part of it. What cannot be told so is `Unclear`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
-from typing import NamedTuple
 
 from grammars.json_schema.documents import Location
 from grammars.json_schema.literals import Says
@@ -32,7 +32,8 @@ class Unclear(Exception):
     """What there may be is not told by keywords; never leaves `Bounds`."""
 
 
-class Sketch(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Sketch:
     """Own keywords that hold together, or are violated, and how many alternatives that makes at most."""
 
     own: frozenset[Says]
@@ -91,7 +92,11 @@ class Sketches:
     def _exclude(self, one: Sketch, other: Sketch) -> bool:
         """Do own keywords that hold exclude each other? Then the algebra drops what is made of them."""
         exclude = self.profiles.exclude
-        return any(exclude(here, there) for here in one.telling for there in other.telling)
+        for here in one.telling:
+            for there in other.telling:
+                if exclude(here, there):
+                    return True
+        return False
 
     # ------------------------------------------------------------------ schemas
 
@@ -213,7 +218,7 @@ def _some(ways: Iterable[_Sketches]) -> _Sketches:
 
 
 def _times(times: int, sketches: _Sketches) -> _Sketches:
-    return [sketch._replace(times=times * sketch.times) for sketch in sketches]
+    return [replace(sketch, times=times * sketch.times) for sketch in sketches]
 
 
 def _dependent(location: Location, facts: Facts) -> list[Location]:

@@ -10,7 +10,8 @@ of several of them has its say, so what they make together is no more than the p
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple, cast
+from dataclasses import dataclass
+from typing import cast
 
 from grammars.json_schema.documents import Location
 from grammars.json_schema.literals import Says
@@ -23,7 +24,8 @@ from grammars.json_schema.values import Items, Members
 _NOT_IN_TREES = frozenset("patternProperties propertyNames contains uniqueItems".split())
 
 
-class Tree(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Tree:
     """The most at any place of a schema."""
 
     violations: int
