@@ -58,20 +58,23 @@ def _written(schema: Schema, arguments: Arguments, marks: Marks) -> Written:
     return checked(schema, arguments, marks)
 
 
-def checked(schema: Schema, arguments: _Others, marks: Marks) -> Written:
-    """After a closer look. Raises UnsupportedFeature for what this hand cannot write."""
+def checked(schema: Schema, arguments: _Others, marks: Marks, *, look: bool = True) -> Written:
+    """After a closer look, if there is to be one. Raises UnsupportedFeature for what this hand cannot write."""
     match arguments:
         case Tags() as tags:
             pen = TagPen(tags, marks, schema)
-            pen.check()
+            if look:
+                pen.check()
             return Written(TagArguments(schema, pen), pen.kinds)
         case Nested() as nested:
             tags_hand = NestedHand(nested, marks, schema.writer)
-            tags_hand.check()
+            if look:
+                tags_hand.check()
             return Written(NestedArguments(schema, tags_hand), _no_kinds)
         case Literals() as literals:
             hand = Hand(literals, marks, schema.writer)
-            hand.check()
+            if look:
+                hand.check()
             return Written(LiteralArguments(schema, hand), _no_kinds)
         case _:
             assert_never(arguments)
@@ -92,7 +95,7 @@ class Later(AnyOf):
     def written(self) -> Written:
         """What they are."""
         if self._made is None:
-            self._made = checked(self._schema, self._arguments, self._marks)
+            self._made = checked(self._schema, self._arguments, self._marks, look=False)
         return self._made
 
     def kinds(self, name: str) -> Kinds:
