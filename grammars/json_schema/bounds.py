@@ -30,6 +30,7 @@ Bundle = frozenset[Says]
 
 WIDEST = 512  # alternatives that a matcher may have to make at once
 _MOST = 5_000  # bundles that are looked at
+_MOST_SKETCHES = 20_000  # of all of them
 _MOST_UNBOUNDED = 16  # of them, before the others are given up
 _FEW_PATTERNS = 4  # of keys, that may match in any combination
 _FEW_CONTAINS = 3
@@ -49,6 +50,7 @@ class Bounds:
         self._leave = leave
         self._keys_may_be_large = large_keys
         self._known: dict[Bundle, bool] = {}
+        self._looked_at = 0  # sketches
         self._found: dict[Says, _Inside] = {}
 
     def hold(self, shape: Shape) -> bool:
@@ -69,7 +71,8 @@ class Bounds:
         above: dict[Bundle, list[Bundle]] = {}
         while todo:
             here = todo.pop()
-            is_over = len(fresh) > _MOST or len(unbounded) > _MOST_UNBOUNDED
+            self._shapes.allowance.check()
+            is_over = len(fresh) > _MOST or len(unbounded) > _MOST_UNBOUNDED or self._looked_at > _MOST_SKETCHES
             below = None if is_over else self._below(here)
             if below is None:
                 unbounded.append(here)
@@ -100,6 +103,7 @@ class Bounds:
                 return None
             if all(self._shapes.speech(says.location).is_leaf for says in bundle):
                 return set()
+            self._looked_at += len(sketches)
             return {below for sketch in sketches for below in self._inside(sketch) if below}
         except Unclear:
             return None
