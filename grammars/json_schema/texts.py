@@ -217,7 +217,7 @@ def has_short(a: Texts) -> bool:
         return False  # it may have to be multiplied out
     if isinstance(dfa, Lettered):
         return a.low <= dfa.shortest <= a.high
-    return dfa.distance[START] <= _FEW_BYTES and a.low <= len(dfa.completion(START).decode()) <= a.high
+    return int(dfa.distance[START]) <= _FEW_BYTES and a.low <= len(dfa.completion(START).decode()) <= a.high
 
 
 @remembered

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from constrained.automata.algebra import literals
 from constrained.errors import LimitExceeded
+from grammars.json_schema import texts
 from grammars.json_schema.compiler import compile_json_schema
 from grammars.json_schema.options import JsonSchemaOptions
+from grammars.json_schema.texts import Texts
 from tests.conformance.json_schema.acceptance import accepts, byte_vocabulary, written
 from tests.fuzz import walks
 
@@ -70,3 +73,9 @@ def test_a_union_of_many_long_lengths_is_refused():
     many = [{"pattern": f"^{letter}", "maxLength": 5_000} for letter in "abcdefghijklmnopqrstuvwxyz"]
     with pytest.raises(LimitExceeded, match="a union of more than 16"):
         compiled({"type": "string", "anyOf": many})
+
+
+def test_whether_an_automaton_in_bytes_has_short_texts_is_a_plain_bool():
+    far = literals([b"x" * 300])  # its distances are numpy's, and compiled code takes no `numpy.bool`
+    assert texts.has_short(Texts(dfa=far, low=1)) is False
+    assert texts.has_short(Texts(dfa=literals([b"x" * 3]), low=1)) is True
