@@ -56,4 +56,6 @@ def test_the_same_grammars_again_and_again_take_no_more_memory():
         limit_memory(automata=MEMORY_BYTES)
         gc.collect()
         taken.append(sys.getallocatedblocks())
-    assert max(taken[2:]) - taken[1] < 400, taken  # one of the grammars alone has more
+    assert max(taken[2:]) - taken[1] < 2000, (
+        taken
+    )  # Python and numpy keep some for later; a round of grammars has 20,000
