@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from constrained import remains
 from constrained.completion import Shortest
 from constrained.errors import TokenRefused
 from constrained.finishing import Finishing, text_of
@@ -302,6 +303,8 @@ class Matcher:
             return state.by_token[token]
         except KeyError:
             self._grammar.forget_if_full()
+            if remains.put_off:
+                remains.take_apart()
             self._states.tally.steps += 1
             after = state.by_token[token] = self._read(state, token)
             return after

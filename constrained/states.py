@@ -30,6 +30,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from constrained import remains
 from constrained.automata import net_walk
 from constrained.automata.dfa import DEAD, MANY, NONE, REFUSES, START
 from constrained.closures import Closer, Closure, Config, leave
@@ -92,13 +93,31 @@ class _Opening:
         return closure.configs.items(), flags + net_walk.SPECIAL * bool(special)
 
 
+class _Remains:
+    """What is left of the states of a grammar that nobody uses."""
+
+    def __init__(self, states: "dict[object, State]", closures: dict[Rest, Closure], forks: Forks, end: Rest) -> None:
+        self._states = states
+        self._closures = closures
+        self._forks = forks
+        self._end = end
+
+    def end(self) -> None:
+        """Let states let go of those that come next, and lists of those that are built on them."""
+        for state in self._states.values():
+            state.end()
+        self._closures.clear()
+        self._forks.end()
+        self._end.end()
+
+
 class States:
     """The interning table and the transition function of one grammar.
 
     Safe to share between threads: a lost race computes the same value twice.
 
     States lead to one another, and lists to those that are built on them. Nothing of that leads back here: so when
-    the last matcher is gone, these are gone, and cut it all apart on their way. Python's collector need not find it.
+    the last matcher is gone, these are gone, and what is left is taken apart. Python's collector need not find it.
     """
 
     def __init__(self, start: Symbol) -> None:
@@ -117,11 +136,7 @@ class States:
         self.start = self.before(start)
 
     def __del__(self) -> None:
-        for state in self._states.values():
-            state.end()
-        self._closures.clear()
-        self.forks.end()
-        self.end.end()
+        remains.keep(_Remains(self._states, self._closures, self.forks, self.end))
 
     def __len__(self) -> int:
         return len(self._states)

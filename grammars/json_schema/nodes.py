@@ -16,6 +16,7 @@ from collections.abc import Sequence as Listed
 from functools import reduce
 from itertools import islice
 
+from constrained import remains
 from constrained.automata.algebra import difference, literal, union
 from constrained.automata.dfa import START, Dfa
 from constrained.automata.listing import count_texts
@@ -89,13 +90,13 @@ class ShapeNode(Node):
 class DocumentNode(ShapeNode):
     """Any value of a whole document. Whoever uses a grammar of it has this node, and nothing in it leads back here.
 
-    So when it goes, nobody will ask the writer any more: what leads to one another in it is cut, and goes at once.
+    So when it goes, nobody will ask the writer any more: what leads to one another in it is cut, and goes.
     """
 
     __slots__ = ()
 
     def __del__(self) -> None:
-        self._writer.end()
+        remains.keep(self._writer)
 
 
 class Writer:
