@@ -34,6 +34,7 @@ def take_apart(most: int = 2 * _MOST) -> None:
     """Take apart what was put off, and what only that has kept."""
     for _ in range(most):
         try:
-            put_off.popleft().end()
-        except IndexError:  # another thread has
+            one = put_off.popleft()
+        except IndexError:
             return
+        one.end()

@@ -9,6 +9,8 @@ requests keeps, more for what has been dropped. The process is the server's own,
 
 import gc
 
+from constrained import remains
+
 ENOUGH = 2  # collections of what is young, 7,000 objects each that were not freed by themselves
 MOST = 100
 
@@ -22,6 +24,7 @@ def settle() -> None:
 
 
 def in_quiet() -> None:
-    """Nobody waits: look through what has come since, if it is worth it."""
+    """Nobody waits: take dropped grammars apart, and look through what has come since, if it is worth it."""
+    remains.take_apart()
     if gc.get_count()[2] >= ENOUGH:
         gc.collect()

@@ -53,6 +53,12 @@ class Bounds:
         self._looked_at = 0  # sketches
         self._found: dict[Says, _Inside] = {}
 
+    def end(self) -> None:
+        """Let go of all that has been found out."""
+        self._known.clear()
+        self._found.clear()
+        self.sketches.end()
+
     def hold(self, shape: Shape) -> bool:
         """Is a shape plainly bounded?"""
         if self._shapes.is_dynamic or self._shapes.tracks_evaluated:

@@ -67,6 +67,7 @@ def explore(writer: Writer, most: int) -> None:
             explorer.settle_schema(location)
     elif not explorer.bounds.hold(writer.shapes.root()):
         explorer.expand(writer.shapes.root(), most)
+    explorer.bounds.end()  # which knows the explorer, which knows it
 
 
 class Explorer:

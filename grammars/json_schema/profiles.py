@@ -59,6 +59,11 @@ class Profiles:
         self._whole: dict[Location, Profile] = {}
         self._apart: dict[tuple[Profile, Profile], bool] = {}
 
+    def end(self) -> None:
+        """Let go of all that has been found out."""
+        for known in (self._own, self._whole, self._apart):
+            known.clear()
+
     def own(self, location: Location) -> Profile:
         """What the own keywords of a schema say."""
         found = self._own.get(location)

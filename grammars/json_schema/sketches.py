@@ -55,6 +55,11 @@ class Sketches:
         self._shapes = shapes
         self._known: dict[Says, _Sketches | None] = {}
 
+    def end(self) -> None:
+        """Let go of all that has been found out."""
+        self._known.clear()
+        self.profiles.end()
+
     def of(self, literals: Iterable[Says]) -> _Sketches:
         """The ways in which all positive literals hold, and any of the negative ones. Raises Unclear."""
         found = self._all([self._literal(literal) for literal in literals if literal.positive])
