@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from constrained.automata import algebra, tables
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.joint import behind, side_by_side
-from constrained.automata.products import product
+from constrained.automata.products import FULL, product
 from constrained.errors import LimitExceeded
 from grammars.without_marks import Marks, holding
 
@@ -151,7 +151,11 @@ class Scanner:
             ends = np.flatnonzero(context.labels != REFUSES)
         else:
             left, right, classes = _joint(context, guard)
-            step, paired, _ = product(context.step, guard.step, left, right, True, False, _LIMIT)
+            step, paired, reached = product(context.step, guard.step, left, right, True, False, _LIMIT)
+            if reached == FULL:
+                raise LimitExceeded(
+                    f"the terminals of one place need more than {_LIMIT} rows beside what must not follow"
+                )
             here, watched = paired[:, 0], paired[:, 1]
             broken = guard.labels[watched] != REFUSES
             step = np.where(broken[step], np.int32(DEAD), step)

@@ -137,3 +137,11 @@ def test_a_limit_is_not_lost_in_a_literal():
     leaf = metered(compile_regex("a+", TOKENS).start.automaton, "t", 3, TOKENS)  # pyright: ignore
     with pytest.raises(UnsupportedFeature, match="the token limit of t inside a text"):
         Enclosure(quote=b'"')._lift.symbol(leaf)
+
+
+@pytest.mark.interpreted  # a constant of the scanner is replaced
+@pytest.mark.parametrize(("rows", "beside"), [(20, "together"), (25, "beside what must not follow")])
+def test_terminals_of_too_many_rows_are_refused_and_never_cut(monkeypatch, rows, beside):
+    monkeypatch.setattr("grammars.lark.scanner._LIMIT", rows)
+    with pytest.raises(LimitExceeded, match=f"more than {rows} rows {beside}"):
+        compile_lark("start: WORD NUMBER\nWORD: /[a-z]+/\nNUMBER: /([a-z0-9]{2}){1,9}!/", BYTES)
