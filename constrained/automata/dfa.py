@@ -73,7 +73,10 @@ class Dfa:
     @cached_property
     def labels_used(self) -> tuple[int, ...]:
         """The labels that texts have, ascending."""
-        return tuple(np.unique(self.labels[self.labels != REFUSES]).tolist())
+        used = self.labels[self.labels != REFUSES]
+        if int(used.max(initial=0)) > len(self.labels):
+            return tuple(np.unique(used).tolist())
+        return tuple(np.flatnonzero(np.bincount(used)).tolist())  # without sorting them all
 
     @property
     def labels_end(self) -> int:

@@ -124,7 +124,7 @@ def lifted_table(decoded: Dfa) -> tuple[NDArray[np.uint8], NDArray[np.int32], ND
     columns = escape_columns(decoded.classes)
     quote = columns.classes[_QUOTE]
     inside = _with_escapes(decoded, columns)
-    ends = {label: 2 + len(inside) + k for k, label in enumerate(sorted({*decoded.labels.tolist()} - {REFUSES}))}
+    ends = {label: 2 + len(inside) + k for k, label in enumerate(decoded.labels_used)}
     step = np.zeros((2 + len(inside) + len(ends), inside.shape[1]), np.int32)
     step[2 : 2 + len(inside)] = np.where(inside == DEAD, np.int32(DEAD), inside + np.int32(2))
     if ends:

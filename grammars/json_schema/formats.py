@@ -32,6 +32,7 @@ from functools import cache, partial
 from types import MappingProxyType
 from typing import Literal
 
+from constrained.automata import algebra
 from constrained.automata.dfa import Dfa
 from constrained.automata.regex import compile_rust
 from grammars.json_schema import formats_idn, formats_net, formats_regex, formats_time, formats_uri
@@ -103,8 +104,13 @@ _COLORS = (
 ).split()
 
 
+@cache
 def _color() -> Dfa:
-    return _compiled(f"#(?:[0-9a-fA-F]{{3}}){{1,2}}|(?i-u:{'|'.join(_COLORS)})")
+    """A keyword in letters of either case, or a number."""
+    small = algebra.literals([name.encode() for name in _COLORS])
+    classes = small.classes.copy()
+    classes[ord("A") : ord("Z") + 1] = classes[ord("a") : ord("z") + 1]
+    return algebra.union(_compiled("#(?:[0-9a-fA-F]{3}){1,2}"), Dfa(classes, small.step, small.labels))
 
 
 def _same(name: str, source: str, build: Callable[[], Dfa], superset: str = _ANY, narrower: str = "") -> Format:
