@@ -56,8 +56,14 @@ class Meter:
     _lengths: "list[NDArray[np.int32]]" = field(default_factory=list, repr=False)
 
     def decides(self, low: int, high: int) -> bool:
-        """Do two comparisons tell whether a completion costs low..high?"""
-        return low == 0 or high >= UNBOUNDED or self.gap <= high - low
+        """Do two comparisons tell whether a completion costs low..high?
+
+        No gap has more costs than the dearest of the cheapest completions: a way to a cost after the gap has, where the
+        gap begins, a row with a cheapest completion, and to end there would cost something in the gap. That is
+        known, and mostly few enough; `gap` itself takes long to find out.
+        """
+        spare = high - low
+        return low == 0 or high >= UNBOUNDED or self._dearest[1] <= spare or self.gap <= spare
 
     @cached_property
     def gap(self) -> int:

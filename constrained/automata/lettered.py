@@ -167,6 +167,11 @@ def _spelled(language: Lettered) -> Dfa:
     return spell(language.dfa.step, language.dfa.labels, language.alphabet)
 
 
+def rows(language: Language) -> int:
+    """How many it has as it is."""
+    return language.rows if isinstance(language, Dfa) else language.dfa.rows
+
+
 def rows_in_bytes(language: Language) -> int:
     """How many rows `in_bytes` has, or somewhat more."""
     return language.rows if isinstance(language, Dfa) else rows_spelled(language.dfa.step, language.alphabet)

@@ -47,10 +47,11 @@ class Scalar(Generic[L]):
     is_empty: Callable[[L], bool]
     own: Callable[[Location, Facts, JsonSchemaOptions, bool], L]  # location, its facts, options, rounding
     among: Callable[[frozenset[Value], JsonSchemaOptions, bool], L]  # the values of this type, options, rounding
+    size: Callable[[L], int]  # small ones are intersected first; of the same size, as they are written
 
     def all_of(self, parts: list[L]) -> L:
         """In every part."""
-        return reduce(self.both, parts, self.everything)
+        return reduce(self.both, sorted(parts, key=self.size), self.everything)
 
     def any_of(self, parts: list[L]) -> L:
         """In some part."""
@@ -64,6 +65,10 @@ class Scalar(Generic[L]):
             fresh = part if self.is_empty(some) else self.both(part, self.other(some))
             one, some = self.either(kept, fresh), self.either(some, opposite)
         return one
+
+
+def _as_written(language: object) -> int:
+    return 0
 
 
 def types(facts: Facts) -> frozenset[str] | None:
@@ -146,6 +151,7 @@ TEXTS: Scalar[Texts] = Scalar(
     texts.is_empty,
     _own_texts,
     _among_texts,
+    texts.size,
 )
 
 
@@ -262,6 +268,7 @@ NUMBERS: Scalar[Dfa] = Scalar(
     lambda language: language.is_empty,
     _own_numbers,
     _told_numbers,
+    _as_written,  # `multipleOf` 7 and 11 are small, and large together
 )
 
 
@@ -288,6 +295,7 @@ def _few(everything: Few, name: str, among: Callable[[frozenset[Value], JsonSche
         lambda a: not a,
         own,
         among,
+        _as_written,
     )
 
 

@@ -32,6 +32,7 @@ from constrained.automata.lettered import (
     in_bytes,
     intersect,
     one_of,
+    rows,
     rows_in_bytes,
     union,
 )
@@ -206,6 +207,11 @@ def is_empty(a: Texts) -> bool:
     if not a.is_counted:
         return a.dfa.is_empty
     return not has_short(a) and automaton(a).is_empty
+
+
+def size(a: Texts) -> int:
+    """The rows of its automata; lengths are numbers as yet, and texts are looked up one by one."""
+    return sum(0 if part.dfa is None else rows(part.dfa) for part in a.parts)
 
 
 def has_short(a: Texts) -> bool:

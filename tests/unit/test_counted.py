@@ -87,6 +87,20 @@ def distance(counted: Counted, row: int) -> int:
     return steps
 
 
+@pytest.mark.parametrize(
+    ("pattern", "low", "high", "decided"),
+    [
+        ("(aa)*", 3, 3, False),
+        ("(aa)*", 3, 4, True),
+        ("(aaa)*b?", 1, 1, False),
+        ("(aaa)*", 1, 3, True),
+        ("a|aaaa", 2, 3, False),
+    ],
+)
+def test_bounds_wider_than_any_gap_are_counted(pattern, low, high, decided):
+    assert string_meter(compile_rust(pattern)).decides(low, high) == decided
+
+
 def test_far_bounds_are_no_rows():
     counted = Counted(string_meter(any_text()), 100_000, 200_000)
     assert len(counted.completion(START)) == 100_002
