@@ -96,8 +96,8 @@ def _refuse_cycles(shapes: Shapes) -> None:
         return
     done: set[Location] = set()
     on_the_way: dict[Location, Iterator[Location]] = {}
-    for start in said:
-        todo = [] if start in done else [start]
+    for start, speech in said.items():
+        todo = [start] if start not in done and speech.in_place else []
         while todo:
             here = todo[-1]
             if here not in on_the_way:

@@ -18,7 +18,6 @@ automaton may be too large.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from constrained.automata.ecma import pattern_dfa
@@ -63,8 +62,7 @@ def explore(writer: Writer, most: int) -> None:
     """
     explorer = Explorer(writer)
     if not explorer.near:
-        for location in writer.shapes.outline:
-            explorer.settle_schema(location)
+        explorer.settle_all()
     elif not explorer.bounds.hold(writer.shapes.root()):
         explorer.expand(writer.shapes.root(), most)
     explorer.bounds.end()  # which knows the explorer, which knows it
@@ -107,11 +105,6 @@ class Explorer:
                     todo.append(location)
         return near
 
-    @cached_property
-    def _large(self) -> bool:
-        """May automata be large at all? Without regard to where what they are of is said."""
-        return self._together.may_be_large(self._shapes.outline)
-
     def _puts_together(self, said: Speech) -> bool:
         """May it make one schema of several for what is inside of a value?
 
@@ -122,7 +115,7 @@ class Explorer:
         return bool(said.in_place) or _overlap(said.facts)
 
     def _is_wild(self, location: Location, facts: Facts, branching: bool) -> bool:
-        together = self._large and self._puts_together(self._shapes.outline[location])
+        together = self._together.any_may_be_large and self._puts_together(self._shapes.outline[location])
         if together and self._together.may_be_large([location]):
             return True
         if _PERHAPS_WILD.isdisjoint(facts):
@@ -179,7 +172,7 @@ class Explorer:
 
     def _are_large(self, here: Shape) -> bool:
         """Have schemas been put together in a shape whose automata may be large together?"""
-        if len(here.literals) < 2 or not self._large:
+        if len(here.literals) < 2 or not self._together.any_may_be_large:
             return False
         said = [literal.location for literal in here.literals if isinstance(literal, Says)]
         return len(said) < len(here.literals) or self._together.may_be_large(said)
@@ -212,10 +205,18 @@ class Explorer:
         """Combine the languages of a shape's scalars where several facts meet: one may be too large."""
         self._settle(shape, _all([self._told(literal) for literal in shape.literals]))
 
+    def settle_all(self) -> None:
+        """Settle every schema, where none is near (so what they say does not depend on the way to them)."""
+        if not self._together.all_is_small:
+            for location in self._shapes.outline:
+                self.settle_schema(location)
+
     def settle_schema(self, location: Location) -> None:
         """Settle one schema."""
         told = self._told_by(location)
-        if told is not _NOTHING:
+        if told is _NOTHING:
+            return
+        if self._shapes.is_dynamic or self._together.scalars_may_be_large([location], negated=told.negated):
             self._settle(self._shapes.of(location, ()), told)
 
     def _settle(self, shape: Shape, told: "_Told") -> None:

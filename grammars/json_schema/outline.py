@@ -81,8 +81,10 @@ def outline(root: "Location") -> "Outline":
         below: dict[Location, None] = {}
         for location in level:
             said = found[location] = speech(location)
-            below.update(dict.fromkeys(said.in_place))
-            below.update(dict.fromkeys(said.inside))
+            for each in said.in_place:
+                below[each] = None
+            for each in said.inside:
+                below[each] = None
         level = {each: None for each in below if each not in found}
     return found
 
@@ -109,18 +111,17 @@ def _brought_in(
     location: "Location", facts: Facts, says: "Sequence[tuple[str, Said]]"
 ) -> "tuple[Sequence[Location], Sequence[Location]]":
     """The schemas that a schema applies in place, and inside; raises as `Location.reference`."""
-    child = location.child
     in_place: list[Location] = []
     inside: list[Location] = []
     for keyword, said in says:
         value, role = facts[keyword], said.role
         parts = in_place if said.in_place else inside
         if role is Role.SCHEMA_MAP:
-            parts += [child(keyword, name) for name in value]
+            parts += [location.child(keyword, name) for name in value]
         elif role is Role.REFERENCE:
             parts += [location.reference(keyword)] if keyword == "$ref" else _meant(location, keyword)
         elif role is not None:
-            parts += [child(keyword, *to) for to, _ in subschemas(role, value)]
+            parts += [location.child(keyword, *to) for to, _ in subschemas(role, value)]
     return in_place, inside
 
 

@@ -100,10 +100,16 @@ class Together:
         return not self._are_large((1 << len(self._facts)) - 1, strictly=True)
 
     @cached_property
+    def any_may_be_large(self) -> bool:
+        """Could an automaton be too large that went into values of all schemas at once?"""
+        return self._are_large(((1 << len(self._facts)) - 1) & ~self._of_bounds)
+
+    @cached_property
     def _said(self) -> dict[Location, int]:
         """The facts that go into values of each schema, and what is in them."""
         said = {location: self._own.get(location, 0) for location in self._outline}
         brought = [(location, (*one.in_place, *one.inside)) for location, one in self._outline.items()][::-1]
+        brought = [(location, schemas) for location, schemas in brought if schemas]
         changed = True
         while changed:  # outermost last: few rounds, but for what comes back to itself
             changed = False
