@@ -28,6 +28,8 @@ from constrained.rests import Recall, Rest, below
 from constrained.states import State, States
 
 STATE_LIMIT = 20_000  # states looked at for a captured text that is not refused
+_FURTHER = 8  # bytes after which a search that is lost begins anew, at most
+_MANY = 64  # states from which no more than two bytes are tried
 _ENTRY = 100  # bytes of an entry of a dict, roughly
 _BLOCK = 1 << 16  # rows looked at together
 
@@ -262,14 +264,16 @@ class Finishing:
     def _searched(self, start: State) -> Completion:
         """As `of_state`, when the texts that have come must be looked at.
 
-        Where a capture around hides how much follows, the search may be lost: then after any one or two bytes more,
+        Where a capture around hides how much follows, the search may be lost: then after a few bytes more, whichever,
         which make a text that has come another one.
         """
         try:
             return self._best_first(start, lambda state: state.accepting)[0]
         except LimitExceeded:
             reached: list[tuple[Completion, State]] = [((), start)]
-            for _ in range(2):
+            for further_on in range(_FURTHER):
+                if further_on > 1 and len(reached) > _MANY:
+                    break
                 reached = [((*items, item), after) for items, state in reached for item, after in self._steps(state)]
                 further = [(items, after, self._straight(after)) for items, after in reached]
                 ways = [joined([items, rest]) for items, after, rest in further if self._is_valid(after, rest)]

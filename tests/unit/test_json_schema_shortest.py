@@ -122,6 +122,21 @@ def test_schemas_that_all_refer_to_each_other_are_not_followed_along_every_path(
     assert compiled(each_leads_to_all(15)).matcher().shortest_completion() == b'{"a14":{}}'
 
 
+@pytest.mark.parametrize("text", [b"{ ", b'{"', b'{"aa'])
+def test_keys_that_must_differ_may_have_to_differ_by_several_bytes(text: bytes):
+    """Of fuzz schema 2008501: a key that has come goes on by four letters, which a search among values missed."""
+    keys = {"propertyNames": {"format": "byte"}, "type": "object", "patternProperties": {"^(a|é)+$": {}}}
+    condition = {"if": {"unevaluatedProperties": {"format": "time"}}}
+    schema = {"minProperties": 3, "allOf": [keys | {"additionalProperties": False}, condition]}
+    grammar = compile_json_schema(schema, byte_vocabulary(), JsonSchemaOptions(whitespace="flexible"))
+    matcher = grammar.matcher()
+    for byte in text:
+        matcher.advance(byte)
+    completion = matcher.shortest_completion()
+    assert accepts(grammar, (text + completion).decode())
+    assert len(completion) < 70
+
+
 @pytest.mark.parametrize(
     ("schema", "where"),
     [
