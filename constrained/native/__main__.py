@@ -88,7 +88,7 @@ def _make(key: str, place: Path, jobs: int) -> None:
     if lacking := compiler.missing():
         raise CannotCompile(lacking, "install gcc or clang (on macOS: xcode-select --install)")
     began = time.monotonic()
-    _say("compiling the engine: once, in about a minute and a half")
+    _say("compiling the engine: once, in about two minutes")
     shutil.rmtree(place, ignore_errors=True)  # what is not whole
     with making(ROOT, key) as folder, ThreadPoolExecutor(1) as pool:
         kernels = pool.submit(build_kernels, ROOT, folder)  # beside mypy, which uses one core
