@@ -19,7 +19,7 @@ from pathlib import Path
 
 from constrained.native import compiler
 from constrained.native.build import CannotCompile, build, copy
-from constrained.native.finder import OFF, contents, engine, write_contents
+from constrained.native.finder import OFF, contents, engine, variables, write_contents
 from constrained.native.kernels import build_kernels
 from constrained.native.shelf import making, prune
 from constrained.native.sources import ROOT, key_of, shelf_of
@@ -117,17 +117,16 @@ def _arrange(folder: Path) -> None:
 
 def _try(folder: Path) -> None:
     """Raise CannotCompile unless a new process can use what is in the folder, and it does what the sources do."""
-    said = _output(_TRIAL, str(folder), str(ROOT), native="1")
-    if said and said != _output(_INTERPRETED, native="0"):
+    said = _output(_TRIAL, str(folder), str(ROOT), native=True)
+    if said and said != _output(_INTERPRETED, native=False):
         raise CannotCompile("what was compiled does not do what its sources do", "please report this")
 
 
-def _output(program: str, *arguments: str, native: str) -> str:
+def _output(program: str, *arguments: str, native: bool) -> str:
     """What a program prints in a process of its own. Raises CannotCompile if that ends with an error."""
-    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    variables = os.environ | {OFF: native, "PYTHONPATH": paths}
     command = [sys.executable, "-c", program, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
+    environment = variables(ROOT, native=native)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         raise CannotCompile(f"it does not run:\n{done.stderr[-4000:]}", "please report this")
     return done.stdout

@@ -56,6 +56,12 @@ class Engine:
         return f"{self.kind}: {self.reason}" if self.reason else self.kind
 
 
+def variables(root: Path, *, native: bool) -> dict[str, str]:
+    """Of a process that runs the tree at `root`: what is compiled of it, or its sources."""
+    paths = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return os.environ | {OFF: str(int(native)), "PYTHONPATH": paths}
+
+
 class Finder:
     """Finds compiled modules by name, and nothing else."""
 

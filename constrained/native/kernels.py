@@ -10,7 +10,6 @@ arrays, is an error. So is code that needs anything of numba's but memory.
 The code is for any processor of this kind (x86-64, arm64), as the rest of the engine is: built folders are copied.
 """
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any
 
 from constrained.native.build import CannotCompile
 from constrained.native.compiler import SUFFIX, compiler, linker, run
+from constrained.native.finder import variables
 from constrained.native.kernels_c import Array, Kernel, Scalar, Type, module_text
 
 _PARTS = "constrained/automata/jit.py", "constrained/warming.py"  # a tree that has none of these has no kernels
@@ -31,10 +31,9 @@ def build_kernels(root: Path, out: Path) -> None:
     """Compile the kernels of the tree at `root` into the folder `out`. Raises CannotCompile."""
     if not all((root / part).is_file() for part in _PARTS):
         return
-    paths = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
-    variables = os.environ | {"CONSTRAINED_NATIVE": "0", "PYTHONPATH": paths}
+    environment = variables(root, native=False)
     command = [sys.executable, "-c", _PROGRAM, str(out.resolve())]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables, cwd=root)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=root)
     if done.returncode:
         said = (done.stdout + done.stderr).strip()
         raise CannotCompile(said.splitlines()[-1] if said else "it ended with an error", "please report this")

@@ -26,7 +26,7 @@ from grammars.regex import counted_pattern, pattern_dfa
 from grammars.tools.definitions import INPUT, Input
 from grammars.tools.formats import Arguments, Json, Literals, Nested, Tags
 from grammars.tools.free_text import without
-from grammars.tools.markers import CONTROL, Marks, marks_of, terminal
+from grammars.tools.markers import Marks, marks_of, terminal
 from grammars.tools.transcribe import Emit
 from grammars.tools.written import Alternatives
 
@@ -104,8 +104,7 @@ def _between_tags(entry: Input, tags: Tags, vocabulary: Vocabulary) -> Node:
 
 def _ended_by(marks: Marks, *ends: str) -> Enclosure:
     """Text up to one of some marks; those that are tokens, or have one in them, cannot be written in text anyway."""
-    atoms = [marks.atoms(end) for end in ends]
-    return Enclosure(marks=tuple(bytes(end) for end in atoms if all(atom < CONTROL for atom in end)))
+    return Enclosure(marks=tuple(mark for end in ends for mark in marks.banned(end)))
 
 
 def _text(entry: Input, enclosure: Enclosure, vocabulary: Vocabulary) -> Symbol:

@@ -32,7 +32,7 @@ from grammars.json_schema.values import value_of
 from grammars.tools.arguments import Schema
 from grammars.tools.formats import Literals
 from grammars.tools.kinds import arrays_of, numbers_of, objects_of, raw, strings_of, words_of
-from grammars.tools.markers import CONTROL, Marks, terminal
+from grammars.tools.markers import Marks, terminal
 from grammars.tools.members import members_of
 from grammars.tools.transcribe import python_value
 from grammars.tools.written import AnyOf, completion_of
@@ -49,8 +49,7 @@ def is_bare(name: str) -> bool:
 
 def literals_ban(literals: Literals, marks: Marks) -> tuple[bytes, ...]:
     """What no string may contain: the quote that ends it, where nothing is escaped."""
-    atoms = marks.atoms(literals.quote)
-    return () if literals.escapes or any(atom >= CONTROL for atom in atoms) else (bytes(atoms),)
+    return () if literals.escapes else marks.banned(literals.quote)
 
 
 class Hand:

@@ -50,6 +50,11 @@ class Marks:
         """`text` as atoms."""
         return tuple(atom for piece in self.pieces(text) for atom in _atoms_of(piece))
 
+    def banned(self, text: str) -> tuple[bytes, ...]:
+        """What no string may contain that ends with `text`: nothing, if it has a token that text cannot have."""
+        atoms = self.atoms(text)
+        return () if any(atom >= CONTROL for atom in atoms) else (bytes(atoms),)
+
     def sequence(self, text: str) -> Sequence:
         """The grammar of exactly `text`."""
         return tuple(terminal(piece) if isinstance(piece, bytes) else control(piece) for piece in self.pieces(text))

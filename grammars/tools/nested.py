@@ -23,7 +23,7 @@ from grammars.json_schema.texts import Texts
 from grammars.tools.arguments import Schema
 from grammars.tools.formats import Nested
 from grammars.tools.kinds import arrays_of, numbers_of, objects_of, raw, strings_of, words_of
-from grammars.tools.markers import CONTROL, Marks, terminal
+from grammars.tools.markers import Marks, terminal
 from grammars.tools.members import members_of
 from grammars.tools.written import AnyOf, completion_of
 
@@ -38,8 +38,7 @@ def can_be_tag(name: str) -> bool:
 
 def nested_ban(nested: Nested, marks: Marks) -> tuple[bytes, ...]:
     """What no string may contain: the tag that ends it."""
-    atoms = marks.atoms(nested.closes)
-    return () if any(atom >= CONTROL for atom in atoms) else (bytes(atoms),)
+    return marks.banned(nested.closes)
 
 
 class NestedHand:

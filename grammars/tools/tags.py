@@ -29,7 +29,7 @@ from grammars.tools.kinds import (
     strings_of,
     words_of,
 )
-from grammars.tools.markers import CONTROL, Marks, terminal
+from grammars.tools.markers import Marks, terminal
 from grammars.tools.members import members_of
 from grammars.tools.written import AnyOf
 
@@ -41,9 +41,7 @@ def tags_name(attributes: bool, name: str) -> bool:
 
 def tags_ban(tags: Tags, marks: Marks) -> tuple[bytes, ...]:
     """What no string may contain that stands without quotes."""
-    tag = marks.atoms(tags.closes.strip())
-    quoted = [letter.encode() for letter in tags.quoted]
-    return tuple(quoted if any(atom >= CONTROL for atom in tag) else [bytes(tag), *quoted])
+    return (*marks.banned(tags.closes.strip()), *(letter.encode() for letter in tags.quoted))
 
 
 class TagPen:
@@ -64,10 +62,7 @@ class TagPen:
         self._kinds: dict[str | None, Kinds] = {}
         self._values: dict[tuple[str | None, Shape], TagValue] = {}
         self.banned = tags_ban(tags, marks)
-        end_quote = marks.atoms(tags.quotes[1]) if tags.quotes else ()
-        self.banned_in_quotes: tuple[bytes, ...] = (
-            () if any(atom >= CONTROL for atom in end_quote) else (bytes(end_quote),)
-        )
+        self.banned_in_quotes = marks.banned(tags.quotes[1] if tags.quotes else "")
 
     def key(self, name: str) -> bytes:
         """The name itself."""
