@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from types import FrameType
 
 from constrained.errors import LimitExceeded, OutOfTime
 
@@ -61,11 +62,28 @@ def watched() -> Generator[None]:
         yield
         return
     outer = sys.getprofile()
-    sys.setprofile(lambda frame, event, argument: look())
+    sys.setprofile(lambda frame, event, argument: _look_from(frame))
     try:
         yield
     finally:
         sys.setprofile(outer)
+
+
+def _look_from(frame: FrameType) -> None:
+    """As `look`, but where Python would swallow the error, and stop looking: in what ends objects."""
+    try:
+        look()
+    except OutOfTime:
+        if not _ends_objects(frame):
+            raise
+
+
+def _ends_objects(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_name == "__del__" or frame.f_globals.get("__name__") == "weakref":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def look() -> None:
