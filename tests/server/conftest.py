@@ -30,7 +30,7 @@ def servers(
     """Two servers, started together: starting is mostly importing."""
     logs = tmp_path_factory.mktemp("logs")
     common = ["--served-name", "tiny", "--heartbeat", "0.2", "--temperature", "0.7"]
-    narrow = "--context 8000 --max-concurrency 1 --max-queue 1 --timeout 2 --stored-responses 1 --max-body-mb 1"
+    narrow = "--context 40000 --max-concurrency 1 --max-queue 1 --timeout 2 --stored-responses 1 --max-body-mb 1"
     flags = (
         [*common, "--model", str(tiny_model), "--max-tokens", "200", "--context", "8000", "--max-concurrency", "2"],
         [*common, "--model", str(thinking_model), *narrow.split(), "--refuse-hosted-tools", "--relax-tools"],
