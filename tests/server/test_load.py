@@ -97,6 +97,7 @@ def test_who_takes_too_long_is_told_so_and_not_to_try_again(narrow_server: Serve
     assert (answer.status, answer.body["error"]["code"]) == (504, "timeout")
     assert answer.headers["x-should-retry"] == "false"
     streamed = narrow_server.post(CHAT, {**ENDLESS, "stream": True}, headers={"x-api-key": KEY})
+    assert streamed.status == 200, streamed.raw
     assert streamed.events[-1][1]["error"]["code"] == "timeout"
     wait_until_idle(narrow_server, seconds=2)
 
