@@ -14,6 +14,7 @@ from constrained.automata.counted import Counted, string_meter
 from constrained.automata.ecma import pattern_dfa
 from constrained.automata.joint import behind, side_by_side
 from constrained.automata.kinds import reaching
+from constrained.automata.lettered import ANY_CHARACTERS, NO_CHARACTERS, intersect
 from constrained.automata.lift import any_string, any_text
 from constrained.automata.tables import reachable
 from constrained.grammar import UNKNOWN, Captured, Fresh, Rule, Seen, Sequence, Switch, Terminal
@@ -111,6 +112,7 @@ def _visit_algebra() -> None:
     a, b = algebra.literals([b"a", b"ab"]), algebra.literal(b"ab")
     for product in (algebra.union, algebra.intersect, algebra.difference, algebra.concat):
         product(a, b).check()
+    intersect(ANY_CHARACTERS, NO_CHARACTERS)
     reachable(a.step)
     side_by_side([a, b], 1, 100)
     behind(a.step, a.labels >= 0, 1)

@@ -16,8 +16,9 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata import drawn, tables
+from constrained.automata import drawn, tables, tidying
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa, Row
+from constrained.automata.pairing import BOTH, EITHER, LEFT_ALONE, joint_columns, pair_labels
 from constrained.automata.products import FULL, product
 from constrained.errors import LimitExceeded
 
@@ -29,7 +30,7 @@ def from_table(step: NDArray[np.int32], labels: NDArray[np.int32]) -> Dfa:
 
     Row 0 must be DEAD and row 1 START; other rows may be unreachable or useless.
     """
-    classes, chosen = tables.compress(step)
+    classes, chosen = tidying.compress(step)
     return canonical(classes, np.ascontiguousarray(step[:, chosen]), labels)
 
 
@@ -39,30 +40,22 @@ def canonical(classes: NDArray[np.uint8], step: NDArray[np.int32], labels: NDArr
     Columns go by their first bytes, and rows are numbered as they are met, column by column: automata of
     the same language are equal tables.
     """
-    classes, used = tables.by_first_byte(classes, step.shape[1])
-    step = np.ascontiguousarray(step[:, used])
+    classes, step = tidying.by_first_byte(classes, step)
     drawn.add(step.nbytes)
     far = tables.distances(step, labels)
-    if (far[START:] < 0).any():
-        kept = far >= 0
-        kept[:2] = True
-        number = np.where(far < 0, np.int32(DEAD), np.cumsum(kept, dtype=np.int32) - np.int32(1))
-        step, labels, far = number[step[kept]], labels[kept], far[kept]
-        merged, chosen = tables.compress(step)  # what was refused told many columns apart
-        classes, step = merged[classes], np.ascontiguousarray(step[:, chosen])
+    classes, step, labels, far = tidying.trimmed(classes, step, labels, far)
     step, labels = tables.renumber(step, labels, tables.partition(step, labels, far))
-    merged, chosen = tables.compress(step)
-    return Dfa(merged[classes], np.ascontiguousarray(step[:, chosen]), labels)
+    classes, step = tidying.compressed(classes, step)
+    return Dfa(classes, step, labels)
 
 
 def renumbered(classes: NDArray[np.uint8], step: NDArray[np.int32], labels: NDArray[np.int32]) -> Dfa:
     """As `canonical`, for a table that is trim and minimal already, but for rows that cannot be reached."""
-    classes, used = tables.by_first_byte(classes, step.shape[1])
-    step = np.ascontiguousarray(step[:, used])
+    classes, step = tidying.by_first_byte(classes, step)
     drawn.add(step.nbytes)
     step, labels = tables.renumber(step, labels, np.arange(len(step), dtype=np.int32))
-    merged, chosen = tables.compress(step)
-    return Dfa(merged[classes], np.ascontiguousarray(step[:, chosen]), labels)
+    classes, step = tidying.compressed(classes, step)
+    return Dfa(classes, step, labels)
 
 
 def minimise(dfa: Dfa) -> Dfa:
@@ -144,22 +137,19 @@ def literals(texts: Mapping[bytes, int] | Iterable[bytes], *, minimal: bool = Tr
 def intersect(a: Dfa, b: Dfa, limit: int = PRODUCT_LIMIT) -> Dfa:
     """Texts in both; labelled as in `a`."""
     pairs, build = _pairs(a, b, True, True, limit)
-    both = b.labels[pairs[:, 1]] != REFUSES
-    return build(np.where(both, a.labels[pairs[:, 0]], np.int32(REFUSES)))
+    return build(pair_labels(pairs, a.labels, b.labels, BOTH))
 
 
 def difference(a: Dfa, b: Dfa, limit: int = PRODUCT_LIMIT) -> Dfa:
     """Texts in `a` and not in `b`; labelled as in `a`."""
     pairs, build = _pairs(a, b, True, False, limit)
-    only = b.labels[pairs[:, 1]] == REFUSES
-    return build(np.where(only, a.labels[pairs[:, 0]], np.int32(REFUSES)))
+    return build(pair_labels(pairs, a.labels, b.labels, LEFT_ALONE))
 
 
 def union(a: Dfa, b: Dfa, limit: int = PRODUCT_LIMIT) -> Dfa:
     """Texts in either, with the one label 0."""
     pairs, build = _pairs(a, b, False, False, limit)
-    either = (a.labels[pairs[:, 0]] != REFUSES) | (b.labels[pairs[:, 1]] != REFUSES)
-    return build(np.where(either, np.int32(0), np.int32(REFUSES)))
+    return build(pair_labels(pairs, a.labels, b.labels, EITHER))
 
 
 def labelled_union(parts: Sequence[Dfa], limit: int = PRODUCT_LIMIT) -> tuple[Dfa, tuple[frozenset[int], ...]]:
@@ -205,7 +195,7 @@ _Subset = tuple[int, frozenset[int]]  # a row of one automaton, rows of another
 
 def concat(a: Dfa, b: Dfa, limit: int = PRODUCT_LIMIT) -> Dfa:
     """A text of `a` followed by a text of `b`, labelled as in `b`, by the subset construction."""
-    left_column, right_column, classes = _columns(a, b)
+    left_column, right_column, classes = joint_columns(a.classes, b.classes)
     step_a, step_b = a.step[:, left_column].tolist(), b.step[:, right_column].tolist()
     ends, names = (a.labels != REFUSES).tolist(), b.labels.tolist()
 
@@ -255,13 +245,6 @@ def equivalent(a: Dfa, b: Dfa) -> bool:
     )
 
 
-def _columns(a: Dfa, b: Dfa) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-    """Joint byte classes: (column of a (K,), column of b (K,), byte -> k (256,))."""
-    keys = a.classes.astype(np.int32) * 256 + b.classes
-    joint, classes = np.unique(keys, return_inverse=True)
-    return (joint // 256).astype(np.uint8), (joint % 256).astype(np.uint8), classes.astype(np.uint8)
-
-
 def _too_large(limit: int) -> LimitExceeded:
     return LimitExceeded(f"an automaton of more than {limit} rows", hint="shorten counted repeats or simplify patterns")
 
@@ -278,7 +261,7 @@ class _Build:
 
 
 def _pairs(a: Dfa, b: Dfa, needs_a: bool, needs_b: bool, limit: int) -> tuple[NDArray[np.int32], _Build]:
-    left, right, classes = _columns(a, b)
+    left, right, classes = joint_columns(a.classes, b.classes)
     step, pairs, count = product(a.step, b.step, left, right, needs_a, needs_b, limit)
     if count == FULL:
         raise _too_large(limit)

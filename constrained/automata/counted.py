@@ -29,7 +29,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata import tables
+from constrained.automata import tables, tidying
 from constrained.automata.algebra import from_table
 from constrained.automata.costs import extremes, widest_gap
 from constrained.automata.dfa import DEAD, MANY, NONE, REFUSES, START, Dfa, flat
@@ -212,7 +212,7 @@ def string_meter(decoded: Dfa) -> Meter:
     between = np.zeros(len(step), np.int32)  # 1: inside the string, between two characters
     mid_character = (decoded.step[:, np.unique(decoded.classes[0x80:0xC0])] != DEAD).any(axis=1)
     between[2 : 2 + decoded.rows] = ~mid_character
-    merged, chosen = tables.compress(step)
+    merged, chosen = tidying.compress(step)
     classes, step = merged[classes], np.ascontiguousarray(step[:, chosen])
     marked = labels * 2 + between
     step, marked = tables.renumber(step, marked, np.arange(len(step), dtype=np.int32))
@@ -237,7 +237,7 @@ def escaped_counted(counted: Counted, quote: int) -> Counted | Dfa:
     kept[[DEAD, START]] = True
     step = (np.cumsum(kept, dtype=np.int32) - 1)[step[kept]]
     costs = np.where(step == DEAD, 0, costs[kept])
-    merged, chosen = tables.compress(step * 2 + costs)
+    merged, chosen = tidying.compress(step * 2 + costs)
     table = np.ascontiguousarray(step[:, chosen])
     lifted = meter(
         Dfa(merged[columns.classes], table, labels[kept]), np.ascontiguousarray(costs[:, chosen]).astype(np.uint8)

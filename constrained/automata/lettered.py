@@ -25,6 +25,7 @@ from constrained.automata import algebra
 from constrained.automata.algebra import PRODUCT_LIMIT
 from constrained.automata.code_points import ANY, BEYOND, OUTSIDE, Alphabet, Ranges, alphabet
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
+from constrained.automata.pairing import joint_letters, tidied
 from constrained.automata.remembered import remembered
 from constrained.automata.utf8 import Accepts, Step, minimal, rows_spelled, spell, too_many_rows
 
@@ -88,7 +89,7 @@ def lettered(step: Step, accepts: Accepts, letters: Alphabet, limit: int) -> Lan
     table = np.concatenate([table, np.zeros((len(table), 1), np.int32)], axis=1)
     classes = np.minimum(np.arange(256), len(letters.members)).astype(np.uint8)
     found = _tidied(
-        np.array(letters.bounds[:-1], np.int32), number.astype(np.uint8), algebra.renumbered(classes, table, labels)
+        np.array(letters.bounds[:-1], np.int32), number.astype(np.int32), algebra.renumbered(classes, table, labels)
     )
     return checked(found, limit)
 
@@ -123,7 +124,7 @@ def one_of(texts: Sequence[str]) -> Lettered | None:
     bounds = sorted(runs)
     written = (bytes([number[ord(character)] for character in text]) for text in texts)
     return _tidied(
-        np.array(bounds, np.int32), np.array([runs[bound] for bound in bounds], np.uint8), algebra.literals(written)
+        np.array(bounds, np.int32), np.array([runs[bound] for bound in bounds], np.int32), algebra.literals(written)
     )
 
 
@@ -179,24 +180,17 @@ def rows_in_bytes(language: Language) -> int:
 
 def _together(a: Language, b: Language, operation: Callable[[Dfa, Dfa, int], Dfa], limit: int) -> Language:
     if isinstance(a, Lettered) and isinstance(b, Lettered):
-        bounds = np.union1d(a.bounds, b.bounds)
-        left, right = (one.letters[np.searchsorted(one.bounds, bounds, side="right") - 1] for one in (a, b))
-        pairs, letters = np.unique(left * np.int32(256) + right, return_inverse=True)
-        if len(pairs) <= _MOST_LETTERS:
-            letters = letters.astype(np.uint8)
-            none = pairs[letters[np.searchsorted(bounds, _SURROGATE, side="right") - 1]]
-            pairs = np.concatenate([pairs, np.full(256 - len(pairs), none, np.int32)])
-            x = Dfa(a.dfa.classes[pairs // 256], a.dfa.step, a.dfa.labels)
-            y = Dfa(b.dfa.classes[pairs % 256], b.dfa.step, b.dfa.labels)
+        bounds, letters, pairs, count = joint_letters(
+            a.bounds, a.letters, a.dfa.classes, b.bounds, b.letters, b.dfa.classes, _SURROGATE
+        )
+        if count <= _MOST_LETTERS:
+            x = Dfa((pairs >> 8).astype(np.uint8), a.dfa.step, a.dfa.labels)
+            y = Dfa((pairs & 255).astype(np.uint8), b.dfa.step, b.dfa.labels)
             return checked(_tidied(bounds, letters, operation(x, y, limit)), limit)
     return operation(in_bytes(a), in_bytes(b), limit)
 
 
-def _tidied(bounds: NDArray[np.int32], letters: NDArray[np.uint8], dfa: Dfa) -> Lettered:
+def _tidied(bounds: NDArray[np.int32], letters: NDArray[np.int32], dfa: Dfa) -> Lettered:
     """Columns become letters; neighbours that have the same are one run."""
-    letters = dfa.classes[letters]
-    none = letters[np.searchsorted(bounds, _SURROGATE, side="right") - 1]
-    classes = np.full(256, none, np.uint8)
-    classes[: dfa.columns] = np.arange(dfa.columns)
-    begins = np.concatenate([[True], letters[1:] != letters[:-1]])
-    return Lettered(bounds[begins], letters[begins], Dfa(classes, dfa.step, dfa.labels))
+    bounds, merged, classes = tidied(bounds, letters, dfa.classes, dfa.columns, _SURROGATE)
+    return Lettered(bounds, merged, Dfa(classes, dfa.step, dfa.labels))

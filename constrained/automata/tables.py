@@ -1,4 +1,4 @@
-"""Kernels over transition tables: trim, minimise, distances.
+"""Kernels over transition tables: minimise, renumber, distances.
 
 Every function takes a step table `(S, C) int32` with row 0 DEAD and row 1 START. These loops are
 what numpy has no vocabulary for; `algebra.py` gives them names and meaning.
@@ -102,49 +102,6 @@ def distances_behind(step: Table, behind: NDArray[np.int32]) -> NDArray[np.int32
                     far[row] = ahead + 1
                     changed = True
     return far
-
-
-@kernel
-def compress(step: Table) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Merge equal columns: ((C,) column -> class, (K,) class -> one of its columns)."""
-    rows, columns = step.shape
-    classes = np.zeros(columns, np.uint8)
-    chosen = np.empty(columns, np.int32)
-    kinds = 0
-    for column in range(columns):
-        found = -1
-        for kind in range(kinds):
-            same = True
-            for row in range(rows):
-                if step[row, column] != step[row, chosen[kind]]:
-                    same = False
-                    break
-            if same:
-                found = kind
-                break
-        if found < 0:
-            found = kinds
-            chosen[kinds] = column
-            kinds += 1
-        classes[column] = found
-    return classes, chosen[:kinds].copy()
-
-
-@kernel
-def by_first_byte(classes: NDArray[np.uint8], columns: int) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Number the columns in use by their first byte: (256,) byte -> number, (K,) number -> column."""
-    number = np.full(columns, -1, np.int32)
-    used = np.empty(columns, np.int32)
-    renamed = np.empty(256, np.uint8)
-    count = 0
-    for byte in range(256):
-        column = classes[byte]
-        if number[column] < 0:
-            number[column] = count
-            used[count] = column
-            count += 1
-        renamed[byte] = number[column]
-    return renamed, used[:count].copy()
 
 
 def partition(step: Table, labels: Labels, far: NDArray[np.int32] | None = None) -> NDArray[np.int32]:

@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata import tables
+from constrained.automata import tables, tidying
 from constrained.automata.algebra import renumbered
 from constrained.automata.code_points import BEYOND, OUTSIDE, Alphabet
 from constrained.automata.dfa import DEAD, REFUSES, Dfa
@@ -124,7 +124,7 @@ def _trie(runs: tuple[tuple[int, int], ...]) -> Trie:
     for row, node in zip(children, grown.nodes, strict=True):
         for first, last, child in node:
             row[first:last] = child
-    classes, chosen = tables.compress(children)
+    classes, chosen = tidying.compress(children)
     return Trie(
         classes,
         np.ascontiguousarray(children[:, chosen]),

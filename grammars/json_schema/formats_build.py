@@ -79,7 +79,7 @@ def joined(left: Dfa, byte: int, right: Dfa) -> Dfa:
     step = np.concatenate([left.step[:, left.classes[first]], shifted]).astype(np.int32)
     step[: left.rows][ends, 0] = left.rows + START
     labels = np.concatenate([np.full(left.rows, REFUSES, np.int32), right.labels])
-    return algebra.canonical(classes.astype(np.uint8), step, labels)
+    return algebra.canonical(classes.astype(np.uint8), np.ascontiguousarray(step), labels)
 
 
 def at_most(limit: int, *, of: str = "bytes") -> Dfa:
