@@ -84,6 +84,8 @@ def divisible(step: Decimal) -> Table:
     if p == 0:
         raise InvalidGrammar("multipleOf must be more than 0")
     _refuse_large(p, k, step)
+    if k == 0 and gcd(p, 10) == 1:
+        return _by_remainder(p)
     power = [10**k]  # power[l] = 10^(l+k), for l = 0 ... L
     while power[-1] < p:
         power.append(10 * power[-1])
@@ -109,6 +111,22 @@ def divisible(step: Decimal) -> Table:
     cells[START][MINUS] = NEGATIVE
     cells[_ZERO][POINT] = cells[whole][POINT]
     return Table(np.array(cells, np.int32), np.array(rows.labels, np.int32))
+
+
+def _by_remainder(p: int) -> Table:
+    """Multiples of a whole number that 2 and 5 do not divide: no two remainders are alike, so they are the rows."""
+    first = _ZERO + 1  # the row of remainder 0
+    point, zeros = first + p, first + p + 1
+    step = np.full((zeros + 1, COLUMNS), DEAD, np.int32)
+    step[first:point, DIGITS] = first + (10 * np.arange(p)[:, None] + np.arange(10)) % p
+    step[START, DIGITS] = step[NEGATIVE, DIGITS] = step[first, DIGITS]
+    step[START, ZERO] = step[NEGATIVE, ZERO] = _ZERO
+    step[START, MINUS] = NEGATIVE
+    step[[_ZERO, first], POINT] = point
+    step[[point, zeros], ZERO] = zeros
+    labels = np.full(len(step), REFUSES, np.int32)
+    labels[[_ZERO, first, zeros]] = 0
+    return Table(step, labels)
 
 
 class _Rows:
