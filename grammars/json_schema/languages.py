@@ -78,15 +78,24 @@ class Languages(ShapeTable):
     def _less(self, domain: Scalar[L], found: L, literal: Says, wide: bool) -> L:
         """What of `found` does not validate against the schema of a (negative) literal.
 
-        Where that is one of several, each is taken out by itself: their union may be large, what is left is not.
+        Where that is one of several, each is taken out by itself: their union may be large, what is left is not. And
+        where it is a negation, nothing is: what is negated is left.
         """
         location, scope = literal.location, literal.scope
         facts = self.facts(location)
-        if set(facts) != {"anyOf"}:
+        said = set(facts)
+        if said == {"anyOf"}:
+            branches = self.branches(location, facts, "anyOf")
+        elif said == {"$ref"}:
+            branches = self.targets(location, facts, scope)
+        elif said == {"not"}:
+            with self.progress(domain, literal):
+                return self._all_of(domain, found, self.of(location.child("not"), scope), wide)
+        else:
             return domain.less(found, self.language(domain, self.of(location, scope), not wide))
         with self.progress(domain, literal):
-            for branch in self.branches(location, facts, "anyOf"):
-                found = domain.less(found, self.language(domain, self.of(branch, scope), not wide))
+            for branch in branches:
+                found = self._all_of(domain, found, self.of(branch, scope, False), wide)
         return found
 
     def _schema(self, domain: Scalar[L], location: Location, scope: Scope, wide: bool) -> L:
