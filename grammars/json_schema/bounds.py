@@ -24,6 +24,7 @@ from grammars.json_schema.documents import Location
 from grammars.json_schema.literals import Among, Says, Shape
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.sketches import Sketch, Sketches, Unclear, width
+from grammars.json_schema.trees import has_parts, violations
 from grammars.json_schema.values import Items, Members
 
 Bundle = frozenset[Says]
@@ -34,6 +35,12 @@ _MOST_SKETCHES = 20_000  # of all of them
 _MOST_UNBOUNDED = 16  # of them, before the others are given up
 _FEW_PATTERNS = 4  # of keys, that may match in any combination
 _FEW_CONTAINS = 3
+
+
+# Keywords by which parts of values are told together with others: of schemas that are violated, and that hold.
+_OF_KEYS = frozenset("patternProperties propertyNames".split())
+_OF_ITEMS = frozenset("items prefixItems additionalItems contains uniqueItems".split())
+_COMBINE = _OF_KEYS | _OF_ITEMS, _OF_KEYS | {"contains"}
 
 
 class Bounds:
@@ -104,6 +111,8 @@ class Bounds:
         try:
             if self._leave(bundle):
                 return set()
+            if len(bundle) == 1 and (below := self._inside_alone(*bundle)) is not None:
+                return below
             sketches = self.sketches.of(bundle)
             if width(sketches) > WIDEST:
                 return None
@@ -118,6 +127,23 @@ class Bounds:
             return None
 
     # ------------------------------------------------------------------ members and items
+
+    def _inside_alone(self, says: Says) -> set[Bundle] | None:
+        """The bundles in values of which one schema alone has its say, at most one keyword of it about each part.
+
+        None where sketches have to be made.
+        """
+        said = self._shapes.speech(says.location)
+        if not _COMBINE[says.positive].isdisjoint(said.facts) or has_parts(said.facts):
+            return None
+        if said.is_reference:
+            parts = said.in_place
+        elif said.in_place or (not says.positive and violations(said.facts) > WIDEST):
+            return None
+        else:
+            parts = said.inside
+        bundles = (_said(self._shapes, [self._shapes.of(part, (), says.positive)]) for part in parts)
+        return {bundle for bundle in bundles if bundle}
 
     def _inside(self, sketch: Sketch) -> Iterator[Bundle]:
         inside = [self._inside_of(says) for says in sketch.own]

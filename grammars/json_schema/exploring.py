@@ -164,7 +164,7 @@ class Explorer:
             return True
         if len(bundle) == 1:
             self.settle(self._shapes.intern(bundle))
-        elif self._together.scalars_may_be_large(
+        elif not self._together.all_is_small and self._together.scalars_may_be_large(
             (says.location for says in bundle), negated=_all(list(map(self._told, bundle))).negated
         ):
             raise Unclear
@@ -203,6 +203,8 @@ class Explorer:
 
     def settle(self, shape: Shape) -> None:
         """Combine the languages of a shape's scalars where several facts meet: one may be too large."""
+        if self._together.all_is_small and self._is_static(shape):
+            return
         self._settle(shape, _all([self._told(literal) for literal in shape.literals]))
 
     def settle_all(self) -> None:
@@ -221,8 +223,7 @@ class Explorer:
 
     def _settle(self, shape: Shape, told: "_Told") -> None:
         locations = [literal.location for literal in shape.literals if isinstance(literal, Says)]
-        alone = len(locations) == len(shape.literals) and not self._shapes.is_dynamic
-        if alone and not self._together.scalars_may_be_large(locations, negated=told.negated):
+        if self._is_static(shape) and not self._together.scalars_may_be_large(locations, negated=told.negated):
             return
         if told.texts > 1 or (told.texts and told.negated):
             self._placed(shape, lambda: texts.is_empty(self._shapes.language(TEXTS, shape)))
@@ -233,6 +234,10 @@ class Explorer:
             self._shapes.language(NUMBERS, shape)
             self._shapes.language(BOOLEANS, shape)
             self._shapes.language(NULLS, shape)
+
+    def _is_static(self, shape: Shape) -> bool:
+        """Is a shape made of schemas alone, that mean the same on every way to them?"""
+        return not self._shapes.is_dynamic and all(isinstance(literal, Says) for literal in shape.literals)
 
     def _settle_below(self, start: Location) -> None:
         """Settle a schema that is not near, and those that it brings in."""

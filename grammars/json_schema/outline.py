@@ -54,6 +54,11 @@ class Speech:
         return bool(self._says) and any(said.in_place for _, said in self._says) and bool(self.in_place)
 
     @property
+    def is_reference(self) -> bool:
+        """Is it the schema that it refers to, and nothing else?"""
+        return len(self.facts) == 1 and "$ref" in self.facts
+
+    @property
     def is_leaf(self) -> bool:
         """Does it bring in no schema at all?"""
         if self._leaf is None:

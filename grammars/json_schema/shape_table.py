@@ -69,6 +69,8 @@ class ShapeTable:
 
     def _of(self, location: Location, scope: Scope, positive: bool) -> Shape:
         said = self.speech(location)
+        if said.is_reference and not self.is_dynamic:
+            return self.of(said.in_place[0], (), positive)
         if not said.facts:  # true, false, or {}
             return self.nothing if (location.value is False) is positive else self.anything
         if said.is_leaf:

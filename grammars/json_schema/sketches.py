@@ -20,10 +20,8 @@ from grammars.json_schema.documents import Location
 from grammars.json_schema.literals import Says
 from grammars.json_schema.outline import Facts
 from grammars.json_schema.profiles import Profile, Profiles
-from grammars.json_schema.scalars import chosen
 from grammars.json_schema.shapes import Shapes
-from grammars.json_schema.trees import violations
-from grammars.json_schema.values import Items, Members
+from grammars.json_schema.trees import has_parts, violations
 
 _MOST = 256  # sketches of one literal, or of several together
 
@@ -113,7 +111,7 @@ class Sketches:
             return found
         self._known[literal] = None  # as long as it is not told
         location, facts = literal.location, self._shapes.facts(literal.location)
-        if any(isinstance(value, Items | Members) for value in chosen(facts) or ()):
+        if has_parts(facts):
             raise Unclear
         found = self._holding(location, facts) if literal.positive else self._violating(location, facts)
         self._known[literal] = found

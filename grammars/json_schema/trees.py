@@ -57,9 +57,9 @@ class Trees:
         self._found[location] = None  # as long as it is not told, and where it comes back to itself
         said = self._shapes.speech(location)
         found: Tree | None = None
-        if len(said.facts) == 1 and "$ref" in said.facts:
+        if said.is_reference:
             found = self._tree(said.in_place[0])
-        elif not said.in_place and _NOT_IN_TREES.isdisjoint(said.facts) and not _has_parts(said.facts):
+        elif not said.in_place and _NOT_IN_TREES.isdisjoint(said.facts) and not has_parts(said.facts):
             inside = [self._tree(one) for one in said.inside]
             trees = [tree for tree in inside if tree is not None]
             if len(trees) == len(inside):
@@ -71,7 +71,7 @@ class Trees:
         return found
 
 
-def _has_parts(facts: Facts) -> bool:
+def has_parts(facts: Facts) -> bool:
     """Is an array or an object among the constants?"""
     return any(isinstance(value, Items | Members) for value in chosen(facts) or ())
 

@@ -9,6 +9,7 @@ from grammars.json_schema.compiler import write
 from grammars.json_schema.documents import Document
 from grammars.json_schema.limits import CompileLimits
 from grammars.json_schema.options import JsonSchemaOptions
+from grammars.json_schema.scalars import TEXTS
 
 # 8 ** 8 ways, which also count keys: so they are not kept apart.
 LARGE = {"allOf": [{"anyOf": [{"required": [f"{i}{k}"], "minProperties": 1} for k in range(8)]} for i in range(8)]}
@@ -129,3 +130,19 @@ def test_the_limit_of_branches_that_are_not_told_apart_names_their_place() -> No
     with pytest.raises(LimitExceeded, match="require the property that tells them apart") as caught:
         written({"properties": {"target": {"oneOf": [told, *branches]}}})
     assert caught.value.where == "#/properties/target/oneOf"
+
+
+def test_references_to_one_schema_are_that_schema() -> None:
+    rules: dict[str, Any] = {"properties": {f"k{i}": {"$ref": "#/$defs/part"} for i in range(40)}}
+    part = {"type": "object", "properties": {"a": {"type": "array"}, "b": {"type": "string"}}}
+    branches = [{**rules, "required": ["x"]}, {"allOf": [{**rules, "required": ["y"]}]}]
+    writer = written({"oneOf": branches, "$defs": {"part": part}})
+    root = writer.shapes.root()
+    assert len(writer.ways_of_objects(root)) == 2  # x without y, y without x: no k is violated
+
+
+def test_what_is_negated_twice_is_combined_once() -> None:
+    word, long = {"pattern": "^[a-z]+$"}, {"pattern": "^.{9,}$"}
+    shapes = written({"not": {"anyOf": [{"not": {"allOf": [word, long]}}, {"not": word}]}}).shapes
+    found = shapes.language(TEXTS, shapes.root())
+    assert [text for text in ("", "abcdefghi", "abcdefgh", "abcdefgh1") if found.has(text)] == ["abcdefghi"]
