@@ -105,10 +105,9 @@ class Dfa:
         """Row -> the one byte it can read; MANY or NONE otherwise."""
         width = np.bincount(self.classes, minlength=self.step.shape[1])
         alive = self.step != DEAD
-        count = np.zeros(self.rows, np.int32)
-        for column in range(self.columns):
-            count += alive[:, column] * np.int32(width[column])
-        first = np.array([int(np.argmax(self.classes == k)) for k in range(self.step.shape[1])])
+        count = alive @ width
+        first = np.zeros(self.columns, np.intp)
+        first[self.classes[::-1]] = np.arange(255, -1, -1)  # of several bytes the lowest is assigned last
         only = first[np.argmax(alive, axis=1)]
         return np.where(count == 1, only, np.where(count == 0, NONE, MANY)).tolist()
 

@@ -69,6 +69,36 @@ class Lettered:
         """The characters of the shortest text; -1 where there is none."""
         return int(self.dfa.distance[START])
 
+    def listed(self, most: int) -> frozenset[str] | None:
+        """The texts, one by one; None for more than `most`. Nothing is spelled for it."""
+        characters = self._few_characters(most)
+        found: list[str] = []
+        todo = [(int(START), "")] if not self.is_empty else []
+        while todo:
+            row, text = todo.pop()
+            if len(text) >= self.dfa.rows:
+                return None  # a row came again, and may as often as one likes
+            if self.dfa.label(row) != REFUSES:
+                found.append(text)
+            for letter, target in enumerate(self.dfa.step[row].tolist()):
+                if target != DEAD:
+                    if (here := characters.get(letter)) is None:
+                        return None
+                    todo += [(target, text + character) for character in here]
+            if len(found) + len(todo) > most:  # each of these begins a text
+                return None
+        return frozenset(found)
+
+    def _few_characters(self, most: int) -> dict[int, str | None]:
+        """Those of each letter; None for more than `most`."""
+        found: dict[int, str | None] = {}
+        bounds = [*self.bounds.tolist(), BEYOND]
+        for letter, first, end in zip(self.letters.tolist(), bounds, bounds[1:], strict=False):
+            known = found.get(letter, "")
+            few = known is not None and len(known) + end - first <= most
+            found[letter] = (known or "") + "".join(map(chr, range(first, end))) if few else None
+        return found
+
     @property
     def alphabet(self) -> Alphabet:
         """The letters, those that lead nowhere as `OUTSIDE`."""

@@ -121,7 +121,7 @@ def _compile_patterns(shapes: Shapes) -> None:
             placed(location, "patternProperties", pattern_dfa, pattern)
         if "propertyNames" in said.facts:
             names = shapes.language(TEXTS, shapes.of(location.child("propertyNames"), ()))
-            placed(location, "propertyNames", texts.decoded, names)
+            placed(location, "propertyNames", texts.language, names)
 
 
 def blame(writer: Writer, shape: Shape, above: frozenset[Shape] = frozenset()) -> Where | str:

@@ -283,6 +283,11 @@ class Document:
             known.clear()
 
     @property
+    def is_one_resource(self) -> bool:
+        """Does the same reference lead to the same schema wherever it stands in here?"""
+        return len(self._by_path) == 1
+
+    @property
     def is_dynamic(self) -> bool:
         """Can a reference here mean different schemas on different ways to it?"""
         documents = {*self.library.documents}

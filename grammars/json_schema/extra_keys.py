@@ -15,9 +15,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from constrained.automata.algebra import difference, labelled_union, literals, relabel
 from constrained.automata.dfa import DEAD, START, Dfa
+from constrained.automata.lettered import Lettered
 from constrained.automata.lift import any_text, json_string
 from constrained.automata.listing import count_texts, texts_by_length
 from constrained.automata.remembered import remembered
@@ -46,8 +48,7 @@ class KeyClass:
     @cached_property
     def endless(self) -> bool:
         """Can refused texts simply be refused at their end?"""
-        automaton = texts.automaton(self.names) if not self.names.also else _written(self.names)
-        return isinstance(automaton, Dfa) and is_endless(automaton)
+        return _is_endless(self.names)
 
     def with_names(self, names: Texts) -> "KeyClass":
         """The keys of the class that are among `names`."""
@@ -100,21 +101,35 @@ def _written(names: Texts) -> Dfa:
 
 @remembered
 def _size(names: Texts) -> int:
-    return count_texts(_written(names), 1 << 16)
+    return count_texts(texts.decoded(names), 1 << 16)  # of each one string
+
+
+@remembered
+def _is_endless(names: Texts) -> bool:
+    """The same, of the strings with these texts. Those of an automaton over letters need not be spelled for it."""
+    if isinstance(names.dfa, Lettered) and not names.is_counted and not names.also:
+        return bool(_circling(names.dfa.dfa)[START:].all())
+    automaton = texts.automaton(names) if not names.also else _written(names)
+    return isinstance(automaton, Dfa) and is_endless(automaton)
 
 
 @remembered
 def is_endless(automaton: Dfa) -> bool:
     """Does every row but the last lead to infinitely many texts, that is, to a cycle?"""
+    circling = _circling(automaton)
+    ends = (automaton.step == DEAD).all(axis=1)
+    return bool((circling | ends)[START:].all()) and bool(circling[START])
+
+
+def _circling(automaton: Dfa) -> NDArray[np.bool_]:
+    """The rows that lead to a cycle."""
     circling = np.ones(automaton.rows, np.bool_)
     circling[DEAD] = False
     while True:
         further = circling & circling[automaton.step].any(axis=1)
         if (further == circling).all():
-            break
+            return circling
         circling = further
-    ends = (automaton.step == DEAD).all(axis=1)
-    return bool((circling | ends)[START:].all()) and bool(circling[START])
 
 
 def key_classes(obj: Obj, declared: tuple[str, ...], writer: "Writer") -> tuple[KeyClass, ...]:

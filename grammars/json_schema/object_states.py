@@ -166,7 +166,7 @@ class Members:
     def children(self) -> Iterator[Shape]:
         """The shapes that values may have. Raises LimitExceeded where the names of keys are too large."""
         for one in self.classes:
-            texts.decoded(one.names)
+            texts.language(one.names)
         named = ((Texts(chosen=frozenset({name})), shape) for name, shape in zip(self.names, self.shapes, strict=True))
         for names, shape in (*named, *((one.names, one.shape) for one in self.classes)):
             yield shape

@@ -4,6 +4,7 @@ A shape is a set, and whoever goes through its literals goes by an order that th
 (`in_order`): with the same options, a schema has the same grammar in every process.
 """
 
+import marshal
 from typing import Final
 
 from grammars.json_schema.documents import Document, Location, Scope
@@ -32,6 +33,9 @@ class ShapeTable:
         self._spokesmen: dict[Location, Location] = {}
         self._first: dict[str, Location] = {}
         self._words: dict[Location, str] = {}  # of a spokesman: what it says
+        self._is_of_one_resource: Final = document.is_one_resource and not self.is_dynamic
+        self._begun: dict[tuple[str | None, ...], Location | None] = {}  # see `_first_copy`
+        self._copies: dict[bytes, Location] = {}
 
     def facts(self, location: Location) -> Facts:
         """The keywords that restrict at `location`, by its dialect."""
@@ -75,6 +79,8 @@ class ShapeTable:
             return self.nothing if (location.value is False) is positive else self.anything
         if said.is_leaf:
             return self.intern(frozenset({Says(self._spokesman(location, said.facts), positive)}))
+        if self._is_of_one_resource and location.resource.document is self.document:
+            location = self._first_copy(location)
         return self.intern(frozenset({Says(location, positive, self.enter(location, scope))}))
 
     def _spokesman(self, location: Location, facts: Facts) -> Location:
@@ -89,6 +95,29 @@ class ShapeTable:
             words = f"{location.dialect.name} {said!r}"
             found = self._first.setdefault(words, location)
             self._words[found] = words
+            self._spokesmen[location] = found
+        return found
+
+    def _first_copy(self, location: Location) -> Location:
+        """The first schema that is written the same, in a document in which the same references lead to the same.
+
+        People copy schemas with all that is in them. What one of them satisfies, the other does, so that neither
+        violates it. Texts are made only where another schema begins alike: in the order in which shapes are asked for,
+        that is once for a whole copy.
+        """
+        found = self._spokesmen.get(location)
+        if found is None:
+            value = location.value
+            assert isinstance(value, dict), "a schema with schemas in it"
+            begins = (location.dialect.name, *value, None, *self.facts(location).get("properties", ()))
+            found = location
+            if begins not in self._begun:
+                self._begun[begins] = location
+            else:
+                if (first := self._begun[begins]) is not None:
+                    self._copies[marshal.dumps(first.value, 2)] = first
+                    self._begun[begins] = None
+                found = self._copies.setdefault(marshal.dumps(value, 2), location)
             self._spokesmen[location] = found
         return found
 
@@ -180,6 +209,8 @@ class ShapeTable:
             said.end()
         for known in (self._shapes, *self._shapes_at, self._spokesmen, self._first, self._words, self.outline):
             known.clear()
+        self._begun.clear()
+        self._copies.clear()
         self.document.library.end()
 
     # ------------------------------------------------------------------ order

@@ -153,7 +153,7 @@ def _contains(a: Texts, b: Texts) -> bool:
 def _either_short(a: Texts, b: Texts) -> Texts:
     if a.chosen is not None and b.chosen is not None:
         return Texts(chosen=a.chosen | b.chosen)
-    return Texts(dfa=union(_language(a), _language(b)))
+    return Texts(dfa=union(language(a), language(b)))
 
 
 @remembered
@@ -171,7 +171,7 @@ def other(a: Texts) -> Texts:
         return joined([*outside, *(() if a.dfa is None else other(Texts(dfa=a.dfa)).parts)])
     if a.chosen is None and a.dfa is None and (a.low == 0 or a.high >= UNBOUNDED):
         return Texts(low=a.high + 1) if a.low == 0 else Texts(high=a.low - 1)
-    return Texts(dfa=difference(ANY_CHARACTERS, _language(a)))
+    return Texts(dfa=difference(ANY_CHARACTERS, language(a)))
 
 
 def less(a: Texts, b: Texts) -> Texts:
@@ -237,6 +237,8 @@ def listed(a: Texts, most: int = 4) -> frozenset[str] | None:
         return frozenset({""})
     if a.dfa is None or a.low > _LONGEST_PRODUCT:
         return None
+    if isinstance(a.dfa, Lettered) and not a.is_counted:
+        return a.dfa.listed(most)
     found = [text.decode() for text in islice(texts_by_length(decoded(a)), most + 1)]
     return frozenset(found) if len(found) <= most else None
 
@@ -268,14 +270,14 @@ def decoded(a: Texts) -> Dfa:
     """
     if a.chosen is not None and not a.also:
         return literals([text.encode() for text in a.chosen if json_key(text) is not None])
-    return in_bytes(_language(a))
+    return in_bytes(language(a))
 
 
 @remembered
-def _language(a: Texts) -> Language:
-    """As `decoded`, but not spelled in bytes yet."""
+def language(a: Texts) -> Language:
+    """As `decoded`, but not spelled in bytes yet; what it takes to spell them is refused here."""
     if a.also:
-        return reduce(union, map(_language, a.parts))
+        return reduce(union, map(language, a.parts))
     if a.chosen is not None:
         written = [text for text in a.chosen if json_key(text) is not None]
         return one_of(written) or literals([text.encode() for text in written])
