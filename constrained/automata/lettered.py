@@ -17,6 +17,7 @@ letter, lead to DEAD alone.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +27,13 @@ from constrained.automata.algebra import PRODUCT_LIMIT
 from constrained.automata.code_points import ANY, BEYOND, OUTSIDE, Alphabet, Ranges, alphabet
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.pairing import joint_letters, tidied
-from constrained.automata.remembered import remembered
+from constrained.automata.remembered import memory, remembered
 from constrained.automata.utf8 import Accepts, Step, minimal, rows_spelled, spell, too_many_rows
 
 _SURROGATE = 0xD800
 _MOST_LETTERS = 255  # and one that is no character
+_PLACES = 5  # of numbers to the base of 256, and a number of a run, in an int64
+_LARGE = 1 << 16  # bytes of a table that is not looked for again
 
 # Shapes: R runs of characters, S rows, M letters.
 
@@ -162,6 +165,13 @@ ANY_CHARACTERS = characters(ANY, 0, None)
 NO_CHARACTERS = Lettered(np.zeros(1, np.int32), np.zeros(1, np.uint8), algebra.empty())  # no text at all
 
 
+def matches(language: Language, text: str) -> bool:
+    """Is `text` in the set? One with lone surrogates never is."""
+    if isinstance(language, Lettered):
+        return language.has(text)
+    return language.accepts(text.encode("utf-8", "surrogatepass"))
+
+
 def intersect(a: Language, b: Language, limit: int = PRODUCT_LIMIT) -> Language:
     """Texts in both."""
     return _together(a, b, algebra.intersect, limit)
@@ -208,6 +218,16 @@ def rows_in_bytes(language: Language) -> int:
     return language.rows if isinstance(language, Dfa) else rows_spelled(language.dfa.step, language.alphabet)
 
 
+def by_parts(parts: Sequence[Language], limit: int = PRODUCT_LIMIT) -> list[tuple[frozenset[int], Language]]:
+    """All texts, by which of some parts have them: the indices of these, and the texts."""
+    over = _over_letters([ANY_CHARACTERS, *parts])
+    dfas = [in_bytes(ANY_CHARACTERS), *map(in_bytes, parts)] if over is None else over.dfas
+    whole, matched = algebra.labelled_union(dfas, limit)
+    each = [algebra.relabel(whole, {label: 0}) for label in range(len(matched))]
+    found = each if over is None else [checked(_tidied(over.bounds, over.letters, dfa), limit) for dfa in each]
+    return [(frozenset(part - 1 for part in which if part), one) for which, one in zip(matched, found, strict=True)]
+
+
 def _together(a: Language, b: Language, operation: Callable[[Dfa, Dfa, int], Dfa], limit: int) -> Language:
     if isinstance(a, Lettered) and isinstance(b, Lettered):
         bounds, letters, pairs, count = joint_letters(
@@ -220,7 +240,49 @@ def _together(a: Language, b: Language, operation: Callable[[Dfa, Dfa, int], Dfa
     return operation(in_bytes(a), in_bytes(b), limit)
 
 
+class _Over(NamedTuple):
+    """Several automata over the letters that they have in common."""
+
+    bounds: NDArray[np.int32]  # (R,)
+    letters: NDArray[np.int32]  # (R,)
+    dfas: list[Dfa]
+
+
+def _over_letters(parts: Sequence[Language]) -> _Over | None:
+    """Automata over the same letters, numbered as characters come to them; None where they are bytes, or too many."""
+    lettered = [one for one in parts if isinstance(one, Lettered)]
+    if len(lettered) < len(parts):
+        return None
+    bounds = np.unique(np.concatenate([one.bounds for one in lettered]))
+    runs = [one.letters[np.searchsorted(one.bounds, bounds, side="right") - 1] for one in lettered]  # each (R,)
+    joint = np.zeros(len(bounds), np.int64)
+    for place, run in enumerate(runs, start=1):
+        joint = joint * 256 + run
+        if place % _PLACES == 0:
+            joint = np.unique(joint, return_inverse=True)[1]
+    _, first, joint = np.unique(joint, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    if len(order) > _MOST_LETTERS:
+        return None
+    number = np.empty(len(order), np.int32)
+    number[order] = np.arange(len(order))
+    letters, first = number[joint], first[order]
+    none = letters[np.searchsorted(bounds, _SURROGATE, side="right") - 1]
+    first = np.concatenate([first, np.full(256 - len(first), first[none])])
+    dfas = [
+        Dfa(one.dfa.classes[run[first]], one.dfa.step, one.dfa.labels) for one, run in zip(lettered, runs, strict=True)
+    ]
+    return _Over(bounds, letters, dfas)
+
+
 def _tidied(bounds: NDArray[np.int32], letters: NDArray[np.int32], dfa: Dfa) -> Lettered:
-    """Columns become letters; neighbours that have the same are one run."""
+    """Columns become letters; neighbours that have the same are one run. The same texts are the same object.
+
+    For letters are numbered in the order of characters, and `dfa` is minimal.
+    """
     bounds, merged, classes = tidied(bounds, letters, dfa.classes, dfa.columns, _SURROGATE)
-    return Lettered(bounds, merged, Dfa(classes, dfa.step, dfa.labels))
+    found = Lettered(bounds, merged, Dfa(classes, dfa.step, dfa.labels))
+    if dfa.step.nbytes > _LARGE:
+        return found
+    key = "letters", bounds.tobytes(), merged.tobytes(), dfa.step.tobytes(), dfa.labels.tobytes()
+    return memory.of(key, lambda: found)

@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import combinations, product
 
-from constrained.automata.ecma import pattern_dfa
+from constrained.automata.ecma import pattern_letters
+from constrained.automata.lettered import matches
 from constrained.errors import GrammarError
 from grammars.json_schema.documents import Location
 from grammars.json_schema.literals import Among, Says, Shape
@@ -119,7 +120,9 @@ class Bounds:
             if all(self._shapes.speech(says.location).is_leaf for says in bundle):
                 return set()
             self._looked_at += len(sketches)
-            return {below for sketch in sketches for below in self._inside(sketch) if below}
+            found = self._inside(sketches)
+            found.discard(_NOTHING_SAID)
+            return found
         except Unclear:
             return None
         except GrammarError:
@@ -145,18 +148,28 @@ class Bounds:
         bundles = (_said(self._shapes, [self._shapes.of(part, (), says.positive)]) for part in parts)
         return {bundle for bundle in bundles if bundle}
 
-    def _inside(self, sketch: Sketch) -> Iterator[Bundle]:
-        inside = [self._inside_of(says) for says in sketch.own]
-        members = [one for one in inside if one.of_objects]
-        if members:
-            if sum(len(one.patterns) for one in members) > _FEW_PATTERNS:
-                raise Unclear
-            if self._keys_may_be_large(says.location for says in sketch.own):
-                raise Unclear
-            yield from _members(members)
-        items = [one for one in inside if one.of_arrays]
-        if items:
-            yield from self._items(items)
+    def _inside(self, sketches: list[Sketch]) -> set[Bundle]:
+        """The bundles of members and items, in any of the sketches.
+
+        Of many sketches most literals are the same, and few speak of one key: what these say is put together once.
+        """
+        literals = self.sketches.literals(sketch.own for sketch in sketches)
+        inside = {bit: self._inside_of(says) for bit, says in literals.items()}
+        of_objects = sum(bit for bit, one in inside.items() if one.of_objects)
+        of_arrays = sum(bit for bit, one in inside.items() if one.of_arrays)
+        members, found = _Together(inside), set[Bundle]()
+        for own in {sketch.own for sketch in sketches}:
+            if own & of_objects:
+                here = [inside[bit] for bit in inside if bit & own & of_objects]
+                if sum(len(one.patterns) for one in here) > _FEW_PATTERNS:
+                    raise Unclear
+                if self._keys_may_be_large(literals[bit].location for bit in literals if bit & own):
+                    raise Unclear
+                members.fill(found, own & of_objects)
+        for own in {sketch.own & of_arrays for sketch in sketches}:
+            if own:
+                found.update(self._items([inside[bit] for bit in inside if bit & own]))
+        return found
 
     def _items(self, inside: "list[_Inside]") -> Iterator[Bundle]:
         counted = [at for one in inside for at in one.counted]
@@ -211,8 +224,7 @@ class _Inside:
         return self._of_one([self._of(at), *self._matching(name)])
 
     def _matching(self, name: str) -> list[Shape]:
-        encoded = name.encode("utf-8", "surrogatepass")
-        return [shape for pattern, shape in self.patterns.items() if pattern_dfa(pattern).accepts(encoded)]
+        return [shape for pattern, shape in self.patterns.items() if matches(pattern_letters(pattern), name)]
 
     def _of_one(self, shapes: list[Shape]) -> _Said:
         """Of one value, all of them; or one that is violated."""
@@ -242,21 +254,39 @@ class _Inside:
         return self.prefix[index] if index < len(self.prefix) else self._rest
 
 
-def _members(inside: list[_Inside]) -> Iterator[Bundle]:
-    """The bundles of the values of members, by their keys."""
-    said: dict[str, list[tuple[bool, _Said]]] = {}
-    for one in inside:
-        for name, value in one.members.items():
-            said.setdefault(name, []).append((one.positive, value))
-    for one in inside:
-        if one.others is None or one.others or one.patterns:
-            for name, values in said.items():
-                if name not in one.members:
-                    values.append((one.positive, one.member(name)))
-    undeclared = [[(one.positive, value) for value in one.subsets()] for one in inside]
-    for together in (*said.values(), *product(*undeclared)):
-        if (bundle := _together(together)) is not None:
-            yield bundle
+class _Together:
+    """What schemas say of members together: the bundles of their values, by key, for any set of these schemas."""
+
+    def __init__(self, inside: dict[int, _Inside]) -> None:
+        self._inside = inside
+        self._of_others = sum(bit for bit, one in inside.items() if one.others is None or one.others or one.patterns)
+        self._naming: dict[str, int] = {}  # key -> the schemas that declare it, as a bit set
+        for bit, one in inside.items():
+            for name in one.members:
+                self._naming[name] = self._naming.get(name, 0) | bit
+        self._seen: set[tuple[str | None, int]] = set()
+
+    def fill(self, found: set[Bundle], schemas: int) -> None:
+        """Add the bundles of a set of schemas, those that have been seen in another one left aside."""
+        others = schemas & self._of_others
+        for name, naming in self._naming.items():
+            if naming & schemas:
+                speaking = naming & schemas | others
+                if (name, speaking) not in self._seen:
+                    self._seen.add((name, speaking))
+                    said = [(one.positive, one.member(name)) for bit, one in self._inside.items() if bit & speaking]
+                    _fill(found, said)
+        if (None, others) not in self._seen:
+            self._seen.add((None, others))
+            here = [one for bit, one in self._inside.items() if bit & others]
+            for together in product(*([(one.positive, value) for value in one.subsets()] for one in here)):
+                _fill(found, together)
+
+
+def _fill(found: set[Bundle], said: Iterable[tuple[bool, _Said]]) -> None:
+    """Add the bundle of what is said of one value, if there may be such a value."""
+    if (bundle := _together(said)) is not None:
+        found.add(bundle)
 
 
 def _together(said: Iterable[tuple[bool, _Said]]) -> _Said:

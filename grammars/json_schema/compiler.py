@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from constrained.automata.ecma import pattern_dfa
+from constrained.automata.ecma import pattern_letters
 from constrained.errors import LimitExceeded, Unsatisfiable, Where
 from constrained.matcher import CompiledGrammar
 from constrained.vocabulary.vocabulary import Vocabulary
@@ -118,7 +118,7 @@ def _compile_patterns(shapes: Shapes) -> None:
         if "pattern" in said.facts:
             placed(location, "pattern", texts.matching, said.facts["pattern"])
         for pattern in said.facts.get("patternProperties", ()):
-            placed(location, "patternProperties", pattern_dfa, pattern)
+            placed(location, "patternProperties", pattern_letters, pattern)
         if "propertyNames" in said.facts:
             names = shapes.language(TEXTS, shapes.of(location.child("propertyNames"), ()))
             placed(location, "propertyNames", texts.language, names)

@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
-from constrained.automata.ecma import pattern_dfa
+from constrained.automata.ecma import pattern_letters
+from constrained.automata.lettered import rows_in_bytes
 from constrained.errors import LimitExceeded
 from grammars.json_schema import texts
 from grammars.json_schema.array_nodes import FEW_CONTAINS
@@ -318,7 +319,7 @@ def _overlap(facts: Facts) -> bool:
     patterns = facts.get("patternProperties", ())
     if not _OVERLAPPING.isdisjoint(facts) or len(patterns) > 1 or (patterns and facts.get("properties")):
         return True
-    return any(pattern_dfa(pattern).rows > _MOST_ALONE for pattern in patterns)
+    return any(rows_in_bytes(pattern_letters(pattern)) > _MOST_ALONE for pattern in patterns)
 
 
 def _is_much(constant: Any) -> bool:

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata.algebra import difference, labelled_union, literals, relabel
+from constrained.automata.algebra import difference, literals
 from constrained.automata.dfa import DEAD, START, Dfa
-from constrained.automata.lettered import Lettered
-from constrained.automata.lift import any_text, json_string
+from constrained.automata.lettered import Language, Lettered, by_parts
+from constrained.automata.lift import json_string
 from constrained.automata.listing import count_texts, texts_by_length
 from constrained.automata.remembered import remembered
 from constrained.grammar import Terminal
@@ -143,20 +143,13 @@ def key_classes(obj: Obj, declared: tuple[str, ...], writer: "Writer") -> tuple[
         for matching, texts_of in _by_patterns(tuple(patterns)):
             shapes: list[Shape] = []
             for clause in obj.clauses:
-                shapes += [shape for dfa, shape in clause.patterns if dfa in matching] or [clause.additional]
+                shapes += [shape for pattern, shape in clause.patterns if pattern in matching] or [clause.additional]
             names = texts.both(obj.names, texts_of)
             found.append(KeyClass(names, writer.shapes.both(*shapes), declared))
     return tuple(one for one in found if not texts.is_empty(one.names) and one.shape is not writer.shapes.nothing)
 
 
 @remembered
-def _by_patterns(patterns: tuple[Dfa, ...]) -> tuple[tuple[frozenset[Dfa], Texts], ...]:
+def _by_patterns(patterns: tuple[Language, ...]) -> tuple[tuple[frozenset[Language], Texts], ...]:
     """All texts, by which of the patterns they match."""
-    whole, matched = labelled_union([any_text(), *patterns])
-    return tuple(
-        (
-            frozenset(dfa for index, dfa in enumerate(patterns, start=1) if index in parts),
-            Texts(dfa=relabel(whole, {label: 0})),
-        )
-        for label, parts in enumerate(matched)
-    )
+    return tuple((frozenset(patterns[one] for one in which), Texts(dfa=found)) for which, found in by_parts(patterns))

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 
 def bits(places: int) -> Iterator[int]:
     """The places in a set, ascending."""
-    for place, bit in enumerate(reversed(bin(places)[2:])):
-        if bit == "1":
-            yield place
+    while places > 0:
+        lowest = places & -places
+        yield lowest.bit_length() - 1
+        places ^= lowest
 
 
 def with_all_they_need(needs: Mapping[int, int]) -> dict[int, int]:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from constrained.automata.counted import UNBOUNDED
-from constrained.automata.dfa import Dfa
+from constrained.automata.lettered import Language, matches
 from constrained.errors import LimitExceeded
 from grammars.json_schema import texts
 from grammars.json_schema.literals import Shape
@@ -32,16 +32,14 @@ class Clause:
     """
 
     properties: Mapping[str, Shape]
-    patterns: tuple[tuple[Dfa, Shape], ...]
+    patterns: tuple[tuple[Language, Shape], ...]
     additional: Shape
     explicit: bool
 
     def shapes_of(self, name: str) -> list[Shape]:
         """The shapes of which the value of key `name` has every one."""
         found = [self.properties[name]] if name in self.properties else []
-        if self.patterns:
-            encoded = name.encode("utf-8", "surrogatepass")
-            found += [shape for dfa, shape in self.patterns if dfa.accepts(encoded)]
+        found += [shape for pattern, shape in self.patterns if matches(pattern, name)]
         return found or [self.additional]
 
 
@@ -58,7 +56,7 @@ class EvaluatedKeys:
     """The keys that have been evaluated: by name, by pattern, or all."""
 
     names: frozenset[str] = frozenset()
-    patterns: frozenset[Dfa] = frozenset()
+    patterns: frozenset[Language] = frozenset()
     all: bool = False
 
     def __or__(self, other: "EvaluatedKeys") -> "EvaluatedKeys":
@@ -96,13 +94,13 @@ class Obj:
             and all(not clause.patterns and not clause.explicit for clause in self.clauses)
         )
 
-    def patterns(self) -> list[Dfa]:
+    def patterns(self) -> list[Language]:
         """The patterns of all clauses, each once."""
-        return list(dict.fromkeys(dfa for clause in self.clauses for dfa, _ in clause.patterns))
+        return list(dict.fromkeys(pattern for clause in self.clauses for pattern, _ in clause.patterns))
 
-    def evaluated_patterns(self) -> list[Dfa]:
+    def evaluated_patterns(self) -> list[Language]:
         """Those of them that have been evaluated."""
-        return [dfa for dfa in self.patterns() if dfa in self.evaluated.patterns]
+        return [pattern for pattern in self.patterns() if pattern in self.evaluated.patterns]
 
     def unevaluated(self) -> Texts:
         """The keys that have not been evaluated, where not all have."""

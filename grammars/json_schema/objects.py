@@ -13,8 +13,8 @@ from itertools import combinations
 from typing import cast
 
 from constrained.automata.counted import UNBOUNDED
-from constrained.automata.dfa import Dfa
-from constrained.automata.ecma import pattern_dfa
+from constrained.automata.ecma import pattern_letters
+from constrained.automata.lettered import Language
 from grammars.json_schema import texts
 from grammars.json_schema.declared import Declared
 from grammars.json_schema.documents import Location, Scope
@@ -191,7 +191,9 @@ class Objects:
             return [self._anything]
         clause = self._clause(location, facts, scope)
         evaluated = EvaluatedKeys(
-            frozenset(clause.properties), frozenset(dfa for dfa, _ in clause.patterns), "additionalProperties" in facts
+            frozenset(clause.properties),
+            frozenset(pattern for pattern, _ in clause.patterns),
+            "additionalProperties" in facts,
         )
         one = Obj(
             (clause,) if clause.properties or clause.explicit or clause.additional is not self._shapes.anything else (),
@@ -223,8 +225,8 @@ class Objects:
             "additionalProperties" in facts or bool(facts.get("patternProperties")),
         )
 
-    def _pattern(self, location: Location, pattern: str) -> Dfa:
-        return placed(location, "patternProperties", pattern_dfa, pattern)
+    def _pattern(self, location: Location, pattern: str) -> Language:
+        return placed(location, "patternProperties", pattern_letters, pattern)
 
     def _names(self, location: Location, facts: Facts, scope: Scope) -> Texts:
         if "propertyNames" not in facts:
@@ -268,7 +270,7 @@ class Objects:
         anything = self._shapes.anything
         spared = Clause(
             dict.fromkeys(sorted(one.evaluated.names), anything),
-            tuple((dfa, anything) for dfa in one.evaluated_patterns()),
+            tuple((pattern, anything) for pattern in one.evaluated_patterns()),
             left,
             True,
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from grammars.json_schema.documents import Location
+from grammars.json_schema.key_bits import bits
 from grammars.json_schema.literals import Shape, Stated
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.telling_apart import TYPE, conjuncts, stated_at, telling_values
@@ -58,11 +59,15 @@ class Profiles:
         self._own: dict[Location, Profile] = {}
         self._whole: dict[Location, Profile] = {}
         self._apart: dict[tuple[Profile, Profile], bool] = {}
+        self._numbered: list[Profile] = []
+        self._compared: list[int] = []  # of each profile that has a number, the others that it has been compared with
+        self._excluded: list[int] = []  # and those that it excludes
 
     def end(self) -> None:
         """Let go of all that has been found out."""
         for known in (self._own, self._whole, self._apart):
             known.clear()
+        self._numbered.clear()
 
     def own(self, location: Location) -> Profile:
         """What the own keywords of a schema say."""
@@ -110,6 +115,29 @@ class Profiles:
         if found is None:
             found = self._apart[one, other] = self._apart[other, one] = self._exclude(one, other)
         return found
+
+    def bit(self, profile: Profile) -> int:
+        """A profile as a bit set, to be asked for once."""
+        self._numbered.append(profile)
+        self._compared.append(0)
+        self._excluded.append(0)
+        return 1 << len(self._numbered) - 1
+
+    def any_exclude(self, some: int, others: int) -> bool:
+        """Does any profile of a bit set exclude any of another one?"""
+        if some.bit_count() > others.bit_count():
+            some, others = others, some
+        for here in bits(some):
+            if new := others & ~self._compared[here]:
+                self._compared[here] |= new
+                for there in bits(new):
+                    self._compared[there] |= 1 << here
+                    if self._exclude(self._numbered[here], self._numbered[there]):
+                        self._excluded[here] |= 1 << there
+                        self._excluded[there] |= 1 << here
+            if self._excluded[here] & others:
+                return True
+        return False
 
     def _exclude(self, one: Profile, other: Profile) -> bool:
         both = one.types & other.types

@@ -19,7 +19,7 @@ from functools import reduce
 from grammars.json_schema.documents import Location
 from grammars.json_schema.literals import Says
 from grammars.json_schema.outline import Facts
-from grammars.json_schema.profiles import Profile, Profiles
+from grammars.json_schema.profiles import Profiles
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.trees import has_parts, violations
 
@@ -34,15 +34,15 @@ class Unclear(Exception):
 class Sketch:
     """Own keywords that hold together, or are violated, and how many alternatives that makes at most."""
 
-    own: frozenset[Says]
+    own: int  # bit set of literals, by their numbers
     times: int = 1
-    telling: frozenset[Profile] = frozenset()  # what holds and may exclude others
+    telling: int = 0  # bit set of profiles: what holds and may exclude others
     holds: bool = False  # is there any that holds?
 
 
 _Sketches = list[Sketch]
 
-_ANYTHING: _Sketches = [Sketch(frozenset())]
+_ANYTHING: _Sketches = [Sketch(0)]
 
 
 class Sketches:
@@ -52,10 +52,12 @@ class Sketches:
         self.profiles = Profiles(shapes)
         self._shapes = shapes
         self._known: dict[Says, _Sketches | None] = {}
+        self._numbers: dict[Says, int] = {}
 
     def end(self) -> None:
         """Let go of all that has been found out."""
         self._known.clear()
+        self._numbers.clear()
         self.profiles.end()
 
     def of(self, literals: Iterable[Says]) -> _Sketches:
@@ -69,6 +71,17 @@ class Sketches:
                 found = _some([self._both(found, ways), without])
         return found
 
+    def literals(self, some: Iterable[int]) -> dict[int, Says]:
+        """The literals in any of some bit sets, by their bits."""
+        own = 0
+        for one in some:
+            own |= one
+        return {1 << number: says for says, number in self._numbers.items() if own >> number & 1}
+
+    def _own(self, says: Says) -> int:
+        """A literal as a bit set."""
+        return 1 << self._numbers.setdefault(says, len(self._numbers))
+
     # ------------------------------------------------------------------ combining
 
     def _all(self, parts: Sequence[_Sketches]) -> _Sketches:
@@ -80,6 +93,7 @@ class Sketches:
             return some if others is _ANYTHING else others
         if len(some) * len(others) > _MOST:
             raise Unclear
+        exclude = self.profiles.any_exclude
         return [
             Sketch(
                 one.own | other.own,
@@ -89,17 +103,8 @@ class Sketches:
             )
             for one in some
             for other in others
-            if not self._exclude(one, other)
+            if not exclude(one.telling, other.telling)  # then the algebra drops what is made of them
         ]
-
-    def _exclude(self, one: Sketch, other: Sketch) -> bool:
-        """Do own keywords that hold exclude each other? Then the algebra drops what is made of them."""
-        exclude = self.profiles.exclude
-        for here in one.telling:
-            for there in other.telling:
-                if exclude(here, there):
-                    return True
-        return False
 
     # ------------------------------------------------------------------ schemas
 
@@ -129,8 +134,8 @@ class Sketches:
         own = self.profiles.own(location)
         if not own.types:
             return []
-        telling = frozenset({own}) if own.tells else frozenset[Profile]()
-        parts: list[_Sketches] = [[Sketch(frozenset({Says(location, True)}), 1, telling, True)]]
+        telling = self.profiles.bit(own) if own.tells else 0
+        parts: list[_Sketches] = [[Sketch(self._own(Says(location, True)), 1, telling, True)]]
         parts += [self._at(each, True) for each in self._conjuncts(location, facts)]
         if "anyOf" in facts:
             parts.append(_some(self._at(each, True) for each in self._shapes.branches(location, facts, "anyOf")))
@@ -149,7 +154,7 @@ class Sketches:
     def _violating(self, location: Location, facts: Facts) -> _Sketches:
         ways: list[_Sketches] = []
         if (times := violations(facts)) > 0:
-            ways.append([Sketch(frozenset({Says(location, False)}), times)])
+            ways.append([Sketch(self._own(Says(location, False)), times)])
         ways += [self._at(each, False) for each in self._conjuncts(location, facts)]
         if "anyOf" in facts:
             ways.append(self._none_of(self._shapes.branches(location, facts, "anyOf")))
@@ -202,7 +207,7 @@ class Sketches:
         found, without = [_ANYTHING], list[_Sketches]()
         for branch, ways in zip(branches, violated, strict=True):
             profile = self.profiles.whole(branch)
-            found.append(self._both([Sketch(frozenset(), telling=frozenset({profile.of_key(name)}))], ways))
+            found.append(self._both([Sketch(0, telling=self.profiles.bit(profile.of_key(name)))], ways))
             without += [] if name in profile.required else [ways]
         return _some([*found, self._all(without)])
 
