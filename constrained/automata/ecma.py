@@ -18,7 +18,7 @@ from constrained.automata import look_around, subsets
 from constrained.automata.code_points import Ranges
 from constrained.automata.dfa import Dfa
 from constrained.automata.ecma_parse import parse
-from constrained.automata.lettered import Language, in_bytes, lettered
+from constrained.automata.lettered import Language, in_bytes, lettered, one_of
 from constrained.automata.pattern_ast import (
     ANYTHING,
     EMPTY,
@@ -39,6 +39,7 @@ from constrained.automata.remembered import remembered
 __all__ = ["compile_pattern", "counted_whole", "parse", "pattern_dfa", "pattern_letters"]
 
 _LIMIT = 20_000  # rows
+_BYTES = 4  # of a character, at most
 
 
 def pattern_dfa(pattern: str, flags: str = "", *, search: bool = True, limit: int = _LIMIT) -> Dfa:
@@ -66,6 +67,9 @@ def compile_pattern(node: Pattern, *, search: bool = True, limit: int = _LIMIT) 
 
 
 def _compile(node: Pattern, search: bool, limit: int) -> Language:
+    text = _only_text(node)
+    if text is not None and _BYTES * len(text) < limit and (found := one_of([text])) is not None:
+        return found
     if search:
         node = _from_anywhere(_to_anywhere(node))
     compiled = positions(node, limit)
@@ -86,6 +90,23 @@ def counted_whole(pattern: str, flags: str = "") -> tuple[Ranges, int, int | Non
             return points, least, most
         case _:
             return None
+
+
+def _only_text(node: Pattern) -> str | None:
+    """The text of `^text$`, which needs no construction; None for every other pattern."""
+    if not isinstance(node, Sequence) or len(node.parts) < 3:
+        return None
+    first, *middle, last = node.parts
+    if not isinstance(first, Assertion) or not isinstance(last, Assertion):
+        return None
+    if first.gap is not Gap.TEXT_START or last.gap is not Gap.TEXT_END:
+        return None
+    text = ""
+    for one in middle:
+        if not isinstance(one, One) or len(one.points) != 1 or one.points[0][0] != one.points[0][1]:
+            return None
+        text += chr(one.points[0][0])
+    return text
 
 
 # ---------------------------------------------------------------- searching

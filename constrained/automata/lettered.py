@@ -29,10 +29,12 @@ from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.pairing import joint_letters, tidied
 from constrained.automata.remembered import memory, remembered
 from constrained.automata.utf8 import Accepts, Step, minimal, rows_spelled, spell, too_many_rows
+from constrained.errors import LimitExceeded
 
 _SURROGATE = 0xD800
 _MOST_LETTERS = 255  # and one that is no character
 _PLACES = 5  # of numbers to the base of 256, and a number of a run, in an int64
+_MOST_SETS = 1 << 13  # of parts that have a text in common
 _LARGE = 1 << 16  # bytes of a table that is not looked for again
 
 # Shapes: R runs of characters, S rows, M letters.
@@ -155,10 +157,9 @@ def one_of(texts: Sequence[str]) -> Lettered | None:
         runs[point] = letter
         runs.setdefault(point + 1, len(used))
     bounds = sorted(runs)
-    written = (bytes([number[ord(character)] for character in text]) for text in texts)
-    return _tidied(
-        np.array(bounds, np.int32), np.array([runs[bound] for bound in bounds], np.int32), algebra.literals(written)
-    )
+    written = [bytes([number[ord(character)] for character in text]) for text in texts]
+    dfa = algebra.literal(written[0]) if len(written) == 1 else algebra.literals(written)
+    return _tidied(np.array(bounds, np.int32), np.array([runs[bound] for bound in bounds], np.int32), dfa)
 
 
 ANY_CHARACTERS = characters(ANY, 0, None)
@@ -219,10 +220,12 @@ def rows_in_bytes(language: Language) -> int:
 
 
 def by_parts(parts: Sequence[Language], limit: int = PRODUCT_LIMIT) -> list[tuple[frozenset[int], Language]]:
-    """All texts, by which of some parts have them: the indices of these, and the texts."""
+    """All texts, by which of some parts have them: the indices of these, and the texts. Raises LimitExceeded."""
     over = _over_letters([ANY_CHARACTERS, *parts])
     dfas = [in_bytes(ANY_CHARACTERS), *map(in_bytes, parts)] if over is None else over.dfas
     whole, matched = algebra.labelled_union(dfas, limit)
+    if len(matched) > _MOST_SETS:
+        raise LimitExceeded(f"texts that may match in more than {_MOST_SETS} sets of patterns")
     each = [algebra.relabel(whole, {label: 0}) for label in range(len(matched))]
     found = each if over is None else [checked(_tidied(over.bounds, over.letters, dfa), limit) for dfa in each]
     return [(frozenset(part - 1 for part in which if part), one) for which, one in zip(matched, found, strict=True)]

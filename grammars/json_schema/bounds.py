@@ -157,19 +157,27 @@ class Bounds:
         inside = {bit: self._inside_of(says) for bit, says in literals.items()}
         of_objects = sum(bit for bit, one in inside.items() if one.of_objects)
         of_arrays = sum(bit for bit, one in inside.items() if one.of_arrays)
-        members, found = _Together(inside), set[Bundle]()
-        for own in {sketch.own for sketch in sketches}:
-            if own & of_objects:
-                here = [inside[bit] for bit in inside if bit & own & of_objects]
-                if sum(len(one.patterns) for one in here) > _FEW_PATTERNS:
-                    raise Unclear
-                if self._keys_may_be_large(literals[bit].location for bit in literals if bit & own):
-                    raise Unclear
-                members.fill(found, own & of_objects)
-        for own in {sketch.own & of_arrays for sketch in sketches}:
+        found = set[Bundle]()
+        owns = {sketch.own for sketch in sketches}
+        if of_objects:
+            self._refuse_many_keys(owns, literals, inside)
+            _Together(inside).fill(found, owns)
+        for own in {own & of_arrays for own in owns}:
             if own:
                 found.update(self._items([inside[bit] for bit in inside if bit & own]))
         return found
+
+    def _refuse_many_keys(self, owns: set[int], literals: dict[int, Says], inside: "dict[int, _Inside]") -> None:
+        """Raise Unclear where keys may be told apart by many patterns, or by large ones, in one of the sketches."""
+        patterns = {bit: len(one.patterns) for bit, one in inside.items() if one.patterns}
+        if sum(patterns.values()) > _FEW_PATTERNS:
+            for own in owns:
+                if sum(number for bit, number in patterns.items() if bit & own) > _FEW_PATTERNS:
+                    raise Unclear
+        if self._keys_may_be_large(says.location for says in literals.values()):  # all together
+            for own in owns:
+                if self._keys_may_be_large(says.location for bit, says in literals.items() if bit & own):
+                    raise Unclear
 
     def _items(self, inside: "list[_Inside]") -> Iterator[Bundle]:
         counted = [at for one in inside for at in one.counted]
@@ -264,23 +272,20 @@ class _Together:
         for bit, one in inside.items():
             for name in one.members:
                 self._naming[name] = self._naming.get(name, 0) | bit
-        self._seen: set[tuple[str | None, int]] = set()
 
-    def fill(self, found: set[Bundle], schemas: int) -> None:
-        """Add the bundles of a set of schemas, those that have been seen in another one left aside."""
-        others = schemas & self._of_others
+    def fill(self, found: set[Bundle], sets: set[int]) -> None:
+        """Add the bundles of any of some sets of schemas; of these, few speak of one key."""
         for name, naming in self._naming.items():
-            if naming & schemas:
-                speaking = naming & schemas | others
-                if (name, speaking) not in self._seen:
-                    self._seen.add((name, speaking))
-                    said = [(one.positive, one.member(name)) for bit, one in self._inside.items() if bit & speaking]
-                    _fill(found, said)
-        if (None, others) not in self._seen:
-            self._seen.add((None, others))
-            here = [one for bit, one in self._inside.items() if bit & others]
-            for together in product(*([(one.positive, value) for value in one.subsets()] for one in here)):
+            speaking = naming | self._of_others
+            for speakers in {schemas & speaking for schemas in sets if schemas & naming}:
+                _fill(found, [(one.positive, one.member(name)) for one in self._those(speakers)])
+        for speakers in {schemas & self._of_others for schemas in sets}:
+            undeclared = [[(one.positive, value) for value in one.subsets()] for one in self._those(speakers)]
+            for together in product(*undeclared):
                 _fill(found, together)
+
+    def _those(self, schemas: int) -> list[_Inside]:
+        return [one for bit, one in self._inside.items() if bit & schemas]
 
 
 def _fill(found: set[Bundle], said: Iterable[tuple[bool, _Said]]) -> None:

@@ -1,5 +1,7 @@
 """Automata over letters are the automata over bytes that they are spelled as."""
 
+from itertools import islice
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
@@ -8,8 +10,18 @@ from constrained.automata import algebra, lettered
 from constrained.automata.code_points import ANY, Ranges, complement, ranges
 from constrained.automata.dfa import Dfa
 from constrained.automata.ecma import pattern_dfa, pattern_letters
-from constrained.automata.lettered import ANY_CHARACTERS, NO_CHARACTERS, Lettered, characters, in_bytes, one_of
+from constrained.automata.lettered import (
+    ANY_CHARACTERS,
+    NO_CHARACTERS,
+    Lettered,
+    by_parts,
+    characters,
+    in_bytes,
+    matches,
+    one_of,
+)
 from constrained.automata.lift import any_text
+from constrained.automata.listing import texts_by_length
 from constrained.errors import LimitExceeded
 
 LETTERS = "aß文斈😀"
@@ -86,6 +98,40 @@ def test_some_texts(texts: list[str]) -> None:
     found = one_of(written)
     assert found is not None
     assert same(in_bytes(found), algebra.literals([text.encode() for text in written]))
+
+
+@given(sets(), st.integers(0, 4))
+def test_few_texts_are_listed_as_they_are_when_spelled(language: Lettered, most: int) -> None:
+    found = [text.decode() for text in islice(texts_by_length(in_bytes(language)), most + 1)]
+    assert language.listed(most) == (frozenset(found) if len(found) <= most else None)
+
+
+@given(st.lists(sets(), max_size=7), TEXTS)
+def test_each_text_is_in_one_set_by_the_parts_that_have_it(parts: list[Lettered], text: str) -> None:
+    having = frozenset(index for index, part in enumerate(parts) if part.has(text))
+    assert [which for which, found in by_parts(parts) if matches(found, text)] == [having]
+
+
+def test_the_parts_may_be_spelled_ones() -> None:
+    ends, begins = pattern_dfa("a$"), pattern_letters("^a")
+    found = dict(by_parts([ends, begins]))
+    assert [which for text in ("a", "ba", "ab", "") for which in found if matches(found[which], text)] == [
+        frozenset({0, 1}),
+        frozenset({0}),
+        frozenset({1}),
+        frozenset(),
+    ]
+
+
+def test_the_same_texts_are_the_same_object() -> None:
+    a, b = pattern_letters("a"), pattern_letters("b")
+    assert lettered.intersect(a, lettered.intersect(a, b)) is lettered.intersect(b, a)
+    assert lettered.difference(lettered.union(a, b), b) is lettered.difference(a, b)
+
+
+@pytest.mark.parametrize("text", ["a", "aßa", "文😀", "x" * 40])
+def test_a_pattern_of_one_text_is_that_text(text: str) -> None:
+    assert same(pattern_dfa(f"^{text}$"), algebra.literals([text.encode()]))
 
 
 @pytest.mark.parametrize("points", [ANY, ranges([(97, 99)]), complement(ranges([(0xE9, 0xE9)]))])
