@@ -17,6 +17,8 @@ SUFFIX = str(sysconfig.get_config_var("EXT_SUFFIX"))  # of extension modules
 
 _USUAL = "cc", "gcc", "clang"
 _OF_SYSTEM = Path("/usr/bin")
+# What is not come to in a section of its own (raising.py); calls of Python without a stub between.
+_APART = "-freorder-blocks-and-partition", "-fno-plt"
 
 
 def missing() -> str:
@@ -41,7 +43,8 @@ def compiler(folders: Iterable[str]) -> list[str]:
     headers = [sysconfig.get_path("include"), *folders]
     # hidden: functions of one library call each other directly, and not through a table
     flags = "-fPIC", "-fvisibility=hidden", "-fwrapv", "-DNDEBUG", "-w", "-pthread"
-    return [*said.split(), *flags, *(f"-I{folder}" for folder in headers)]
+    apart = _APART if sys.platform == "linux" else ()
+    return [*said.split(), *flags, *apart, *(f"-I{folder}" for folder in headers)]
 
 
 def linker() -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from mypyc.build import get_cflags, include_dir, mypycify
 
-from constrained.native import deep_ends, depth
+from constrained.native import deep_ends, depth, raising
 from constrained.native.circles import acyclic
 from constrained.native.compiler import SUFFIX, compiler, linker, run
 from constrained.native.data import fields_of_all
@@ -92,10 +92,11 @@ def _library(sources: list[str], out: Path, level: str, pool: ThreadPoolExecutor
     for text in texts.values():
         held |= holders(text)
     runtimes = depth.write_runtime(Path("build")), deep_ends.write_runtime(Path("build"))
+    raising.write_header(Path("build"))
     for source, text in texts.items():
         if Path(source).name.startswith("__native_"):
             text = with_weak_references(readable(text, _lowered(source)), held)
-            texts[source] = deep_ends.with_deep_ends(depth.with_depth(text))
+            texts[source] = raising.with_cold_exits(deep_ends.with_deep_ends(depth.with_depth(text)))
         elif Path(source).name == "misc_ops.c":
             texts[source] = with_frozen_states(text)
     texts |= {str(runtime): runtime.read_text("utf-8") for runtime in runtimes}
