@@ -233,7 +233,10 @@ class Captured:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Unknown:
-    """The end of what a sketch (see `Captured`) or an outline knows. `begins`: how what follows begins, if known."""
+    """The end of what a sketch (see `Captured`) or an outline knows.
+
+    `begins`: texts, none empty, with one of which begins what follows, if that is known.
+    """
 
     begins: Automaton | None = None
 

@@ -157,11 +157,7 @@ class _Asking:
             case Control():
                 return NOTHING
             case Unknown(begins):
-                if begins is not None and not self._begins(begins, nodes):
-                    return NOTHING
-                doubtful = self._walker.no_doubts()
-                self._walker.set_below(nodes.nodes, doubtful[REFUSED])  # what is known of them is certain
-                return Passage(NO_PIECES, doubtful, None)
+                return self._of_unknown(begins, nodes)
             case Reaching():
                 return self._of_reaching(symbol, nodes)
             case Node():
@@ -179,6 +175,21 @@ class _Asking:
             below = seen if place == last else sequence[place + 1]
             ends = gathered.add(self.of(symbol, _remembered(symbol, below), ends))
         return ends
+
+    def _of_unknown(self, begins: Automaton | None, nodes: NodeSet) -> Passage:
+        """The tokens below nodes that go on as what follows begins: in doubt where nothing else lets them pass."""
+        walker = self._walker
+        doubtful = walker.no_doubts()
+        if begins is None:
+            walker.set_below(nodes.nodes, doubtful[REFUSED])
+            return Passage(NO_PIECES, doubtful, None)
+        inner = walker.below(begins, nodes)
+        if not inner.pieces and not inner.exits:
+            return NOTHING
+        walker.fill(doubtful[REFUSED], inner.pieces)
+        for _, ends in inner.exits:
+            walker.set_below(ends.nodes, doubtful[REFUSED])
+        return Passage(NO_PIECES, doubtful, None)
 
     def _of_node(self, node: Node, seen: Seen | None, nodes: NodeSet) -> Passage:
         outlined = self._of_outline(node.outline(), seen, nodes)

@@ -159,20 +159,19 @@ class DifferentObjects:
 
     def sketch(self, after: ObjectState, rivals: Rivals) -> Sequence:
         """What follows a value that some rivals have, and others: as far as it is the same."""
+        whitespace, goes_on = self.plan.writer.options.whitespace, self.is_free(after, rivals)
         if not self.plan.may_close(after):
-            return _behind_value(self.plan.writer.options.whitespace, closes=False, goes_on=True, sure=True)
-        sure, goes_on = not rivals.completes(rivals.read + 1), self.is_free(after, rivals)
-        whitespace = self.plan.writer.options.whitespace
-        return _behind_value(whitespace, closes=sure, goes_on=goes_on, sure=sure and goes_on)
+            return _behind_value(whitespace, None, True)
+        return _behind_value(whitespace, not rivals.completes(rivals.read + 1), goes_on)
 
 
 @lru_cache(maxsize=64)
-def _behind_value(whitespace: Whitespace, *, closes: bool, goes_on: bool, sure: bool) -> Sequence:
-    """The end of the object, or a comma and a key, of which both may come; is there anything else?"""
+def _behind_value(whitespace: Whitespace, closes: bool | None, goes_on: bool) -> Sequence:
+    """The end of the object, always, or perhaps, or never (None); and a comma and a key, always or perhaps."""
     marks = punctuation(whitespace)
-    ways: list[Sequence] = [(marks.close_object,)] if closes else []
-    ways += [(marks.comma, _BEGINS)] if goes_on else []
-    ways += [] if sure else [(UNKNOWN,)]
+    ways: list[Sequence] = [(marks.comma, _BEGINS) if goes_on else (Unknown(marks.comma.automaton),)]
+    if closes is not None:
+        ways.append((marks.close_object if closes else Unknown(marks.close_object.automaton),))
     return ways[0] if len(ways) == 1 else (Rule("behind a value", tuple(ways)),)
 
 

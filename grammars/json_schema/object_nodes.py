@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 from constrained.automata.algebra import literals
 from constrained.automata.chosen import Chosen, Texts
 from constrained.finishing import of_text
-from constrained.grammar import UNKNOWN, Captured, Completion, Fresh, Node, Outline, Seen, Sequence, Switch, Symbol
+from constrained.grammar import Captured, Completion, Fresh, Node, Outline, Seen, Sequence, Switch, Symbol
 from grammars.json_schema.extra_keys import KeyClass
 from grammars.json_schema.key_bits import bits
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.object_conditions import doomed
 from grammars.json_schema.object_endings import ending, one_more
-from grammars.json_schema.object_outlines import Keys, kind_of, outline
+from grammars.json_schema.object_outlines import Keys, behind_a_value, kind_of, outline
 from grammars.json_schema.object_states import Members, ObjectState
 from grammars.json_schema.object_ways import Obj
 from grammars.json_schema.ropes import Rope, joined, written
@@ -340,7 +340,7 @@ class ExtraKey(Captured):
 
     def sketch(self) -> Sequence:
         """Its value; the members after it depend on the key."""
-        return (*self._value, UNKNOWN)
+        return (*self._value, behind_a_value(self._plan.writer.options.whitespace))
 
     def least(self) -> Sequence:
         """Its value, and the end of the object."""

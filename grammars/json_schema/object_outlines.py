@@ -49,3 +49,10 @@ def outline(whitespace: Whitespace, declared: Keys, undeclared: Keys, first: boo
     keys = [key for key in (_begun(whitespace)[declared], _begun(whitespace)[undeclared]) if key]
     closing = [(marks.close_empty_object if first else marks.close_object,)] if closes else []
     return Rule("members", (*closing, *(key if first else (marks.comma, *key) for key in keys)))
+
+
+@lru_cache(maxsize=3)
+def behind_a_value(whitespace: Whitespace) -> Node:
+    """The end of an object, or a comma and another member, of which nobody knows what may come."""
+    marks = punctuation(whitespace)
+    return Rule("behind a value", ((Unknown(marks.close_object.automaton),), (Unknown(marks.comma.automaton),)))

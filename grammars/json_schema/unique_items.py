@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from constrained.automata.chosen import Chosen, Texts
 from constrained.automata.dfa import Dfa
-from constrained.grammar import UNKNOWN, Captured, Fresh, Rule, Sequence, Switch, Symbol, Terminal
+from constrained.grammar import UNKNOWN, Captured, Fresh, Rule, Sequence, Switch, Symbol, Terminal, Unknown
 from grammars.json_schema import texts
 from grammars.json_schema.extra_keys import is_endless
 from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
@@ -180,7 +180,7 @@ class UniqueItem(Captured):
         if after.index < plan.array.high:
             told = plan.array.contains or plan.array.prefix
             endless = not told and plan.writer.variety(plan.array.rest, more) >= more
-            ways.append((marks.comma, UNKNOWN) if endless else (UNKNOWN,))
+            ways.append((marks.comma, UNKNOWN) if endless else (Unknown(marks.comma.automaton),))
         return Rule("after a unique item", tuple(ways))
 
     def refused(self) -> frozenset[bytes]:
