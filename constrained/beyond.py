@@ -78,9 +78,7 @@ class Beyond:
         exits = [(label, nodes.nodes) for label, nodes in inner.exits]
         beyond.follow([one for label, nodes in exits for one in self._behind(beyond, edge, label, nodes)])
         self.walker.equate(words)
-        doubts = (
-            None if beyond.doubtful is None else np.stack([beyond.doubtful, self.walker.no_tokens()])
-        )  # ALL, REFUSED
+        doubts = None if beyond.doubtful is None else np.stack([beyond.doubtful, beyond.doubtful])
         return Passage((words,), doubts, None)
 
     def _behind(self, beyond: "_Walk", edge: int, label: int, nodes: Nodes) -> Iterator[_Begun]:

@@ -26,7 +26,7 @@ from constrained.closures import Reading, leave
 from constrained.grammar import Captured, Fresh, Metered
 from constrained.inner import Nodes, Walker
 from constrained.passages import MOST, Passages, TooMuch
-from constrained.pieces import ALL, NO_PIECES, REFUSED, Doubts, Gathered, Passage, Pieces, Words, names_of
+from constrained.pieces import NO_PIECES, PASSED, REFUSED, Doubts, Gathered, Passage, Pieces, Words, names_of
 from constrained.refusals import Refusals, flatten
 from constrained.rests import Recall, Rest
 from constrained.sketches import Sketcher
@@ -127,7 +127,7 @@ class Masks:
 
     def _try(self, state: State, doubts: Doubts, words: Words) -> None:
         """Decide tokens one by one, by reading them."""
-        doubtful = doubts[ALL] | doubts[REFUSED] & ~words
+        doubtful = doubts[PASSED] & words | doubts[REFUSED] & ~words
         for token in map(int, np.flatnonzero(np.unpackbits(doubtful.view(np.uint8), bitorder="little"))):
             spelling = self.walker.spellings[token]
             bit = np.uint32(1 << (token & 31))
@@ -167,14 +167,14 @@ class Masks:
             if isinstance(recall.captured, Captured):
                 doubtful = self._doubts(doubtful)
                 left = self.states.refusals(recall.captured).beyond(tape[recall.mark :])
-                walker.set_around(_ROOT, flatten(left), doubtful[ALL])
+                walker.set_around(_ROOT, flatten(left), doubtful[PASSED])
                 continue
             for one in below.forks():
                 nodes = self._refused_nodes(one.recall(recall.captured, recall.mark), tape)
                 if len(nodes):
                     doubtful = self._doubts(doubtful)
-                    walker.set_at(nodes, doubtful[ALL])
-                    walker.set_below(nodes, doubtful[ALL])
+                    walker.set_at(nodes, doubtful[PASSED])
+                    walker.set_below(nodes, doubtful[PASSED])
         return Passage(part.pieces, doubtful, None)
 
     def _doubts(self, doubtful: Doubts | None) -> Doubts:
@@ -231,8 +231,9 @@ class Masks:
         doubts = None
         if unsure:
             doubts = self._doubts(plain.doubtful)
-            self.walker.fill(doubts[ALL], plain.pieces)
-            doubts[ALL] &= ~words
+            self.walker.fill(doubts[PASSED], plain.pieces)
+            doubts[PASSED] &= ~words
+            doubts[REFUSED] |= doubts[PASSED]
         return Passage(self.walker.piece_of(words), doubts, None)
 
 

@@ -38,7 +38,7 @@ from constrained.grammar import (
     Unknown,
 )  # fmt: skip
 from constrained.inner import Walker
-from constrained.pieces import ALL, NO_PIECES, NOTHING, REFUSED, Gathered, Passage
+from constrained.pieces import NO_PIECES, NOTHING, PASSED, REFUSED, Gathered, Passage
 from constrained.reaching import NodeSet, Reaching
 from constrained.rests import Recall, Rest
 from constrained.sketches import Sketcher, sketched
@@ -249,7 +249,8 @@ class _Asking:
 
     def _of_reaching(self, symbol: Reaching, nodes: NodeSet) -> Passage:
         words, doubtful = self._walker.no_tokens(), self._walker.no_doubts()
-        ends = symbol.fill_reached(self._walker.by_kind, nodes.nodes, words, doubtful[ALL])
+        ends = symbol.fill_reached(self._walker.by_kind, nodes.nodes, words, doubtful[PASSED])
+        doubtful[REFUSED] = doubtful[PASSED]
         found = None if ends is None else self._walker.node_set(np.unique(ends))
         return Passage(self._walker.piece_of(words), doubtful if doubtful.any() else None, found)
 
@@ -262,8 +263,8 @@ class _Asking:
             complete = walker.ends_below(body.automaton, nodes.nodes)
             if len(complete):
                 gathered.doubtful = walker.no_doubts()
-                walker.set_at(complete, gathered.doubtful[ALL])
-                walker.set_below(complete, gathered.doubtful[ALL])
+                walker.set_at(complete, gathered.doubtful[PASSED])
+                walker.set_below(complete, gathered.doubtful[PASSED])
         if ends is not None:
             ends = self._through(fresh.then, Seen(seen.texts, unsure=True), ends, gathered)
         return self._passage(gathered, [ends])
@@ -271,7 +272,7 @@ class _Asking:
     def _of_captured(self, captured: Captured, seen: Seen | None, nodes: NodeSet) -> Passage:
         """The tokens that begin or complete a refused text are in doubt; what follows is the same for all others."""
         gathered, doubtful = Gathered(), self._walker.no_doubts()
-        self._walker.set_around(nodes.nodes, self._all.refusals(captured).flat, doubtful[ALL])
+        self._walker.set_around(nodes.nodes, self._all.refusals(captured).flat, doubtful[PASSED])
         if doubtful.any():
             gathered.doubtful = doubtful
         ends = self._through(captured.body, None, nodes, gathered)

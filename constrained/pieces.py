@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from constrained.reaching import NodeSet, Tokens
 
 Words = NDArray[np.uint32]  # (W,) bit t % 32 of word t // 32 is token t
-Doubts = NDArray[np.uint32]  # (2, W) tokens that must be tried: even if they seem to pass, and only if they do not
-ALL, REFUSED = 0, 1  # its rows
+Doubts = NDArray[np.uint32]  # (2, W) tokens that must be tried: if they seem to pass, and if they do not
+PASSED, REFUSED = 0, 1  # its rows
 
 MADE_BYTES = 64 << 20  # of masks that are kept for a vocabulary, before all are dropped
 _PASSAGE_BYTES = 600  # of a passage without the tokens in it, which are shared

@@ -6,10 +6,12 @@ have one shape. A key may not be one that is declared or came before. Two ways t
     endless   from every point inside the key, infinitely many keys can still be reached, so a refused
               text is never the only way on: the key is read by the automaton of the class, shared by
               all objects, and refused texts are refused at the closing quote (`Captured.refused`)
-    finite    otherwise (maxLength, enum, `^x[0-9]$`): the refused texts are taken out of the automaton
+    finite    otherwise (maxLength, enum, `^x[0-9]$`): the refused texts are taken out of the automaton. That makes
+              another automaton with each key that comes, so it is done only where a refused text might be the
+              only way on: where that is as long as keys may be, say, but not where one can still write on
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -56,7 +58,7 @@ class KeyClass:
 
     def terminal(self, extras: frozenset[bytes]) -> Terminal | None:
         """The automaton to read a key with, after `extras` have come; None when no key is left."""
-        if self.endless:
+        if self.endless or leaves_ways(_written(self.names), self._declared | extras):
             return _terminal(self.names)
         left = self._left(extras)
         return None if left.is_empty else Terminal(left, "key")
@@ -130,6 +132,30 @@ def _circling(automaton: Dfa) -> NDArray[np.bool_]:
         if (further == circling).all():
             return circling
         circling = further
+
+
+@remembered
+def _ways_of(automaton: Dfa) -> NDArray[np.intp]:
+    """(S,) how many bytes each row can read."""
+    bytes_of = np.bincount(automaton.classes, minlength=automaton.columns)  # (C,)
+    return (automaton.step != DEAD) @ bytes_of
+
+
+def leaves_ways(automaton: Dfa, refused: Set[bytes]) -> bool:
+    """Has every beginning of a text that is refused another end? Looked at is whether one leads away from them."""
+    onwards: dict[bytes, set[int]] = {}
+    for text in refused:
+        if automaton.accepts(text):
+            for place, byte in enumerate(text):
+                onwards.setdefault(text[:place], set()).add(byte)
+    ways, alive = _ways_of(automaton), set[bytes]()
+    for read in sorted(onwards, key=len, reverse=True):
+        after = onwards[read]
+        if ways[automaton.run(read)] > len(after) or any(read + bytes((byte,)) in alive for byte in after):
+            alive.add(read)
+        else:
+            return False
+    return True
 
 
 def key_classes(obj: Obj, declared: tuple[str, ...], writer: "Writer") -> tuple[KeyClass, ...]:

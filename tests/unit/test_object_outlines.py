@@ -15,6 +15,8 @@ SIGNS = {"type": "object", "properties": {"$ref": STRING, "": STRING, ",": {"typ
 CLOSED = {**WORDS, "additionalProperties": False, "required": ["n"]}
 PATTERNS = {"type": "object", "patternProperties": {"^a": STRING}, "properties": {"a": {"type": "boolean"}}}
 COUNTED = {**WORDS, "maxProperties": 2}
+SHORT_KEYS = {"type": "object", "properties": {"n": STRING, "na": STRING}, "propertyNames": {"maxLength": 3}}
+CHOSEN_KEYS = {"patternProperties": {"^[an,]{0,2}$": STRING}, "properties": {"na": {}}, "additionalProperties": False}
 UNIQUE = {"type": "array", "uniqueItems": True, "items": {**CLOSED, "required": ["name"]}}
 TEXTS = (
     '{"name": "x", "n": 12, "next": {"n": 0}}',
@@ -26,6 +28,7 @@ TEXTS = (
     '","na',
     ',"next":{"n":',
     '{"n":{"":',
+    '{"n":"","na":"x","an":",","a":"","aa":"n","":"",',
     '[{"name":"x"},{"name":"xa","n":1},{"name":"x","n":1},{"n":1,"name":"x',
     '"},{"name":"x"}]',
 )
@@ -33,7 +36,9 @@ TEXTS = (
 
 @pytest.mark.parametrize("whitespace", ["flexible", "json", "compact"])
 @pytest.mark.parametrize("key_order", ["any", "schema"])
-@pytest.mark.parametrize("schema", [WORDS, SIGNS, CLOSED, PATTERNS, COUNTED, UNIQUE], ids=json.dumps)
+@pytest.mark.parametrize(
+    "schema", [WORDS, SIGNS, CLOSED, PATTERNS, COUNTED, SHORT_KEYS, CHOSEN_KEYS, UNIQUE], ids=json.dumps
+)
 def test_masks_allow_the_tokens_that_can_be_read(schema, key_order, whitespace):
     chance = random.Random(7)
     vocabulary = with_pieces(TEXTS, chance)
