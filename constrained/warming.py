@@ -14,7 +14,7 @@ from constrained.automata.counted import Counted, string_meter
 from constrained.automata.ecma import pattern_dfa
 from constrained.automata.joint import behind, side_by_side
 from constrained.automata.kinds import reaching
-from constrained.automata.lettered import ANY_CHARACTERS, NO_CHARACTERS, intersect
+from constrained.automata.lettered import ANY_CHARACTERS, NO_CHARACTERS, accepted, intersect
 from constrained.automata.lift import any_string, any_text
 from constrained.automata.tables import reachable
 from constrained.grammar import UNKNOWN, Captured, Fresh, Rule, Seen, Sequence, Switch, Terminal
@@ -114,6 +114,7 @@ def _visit_algebra() -> None:
         product(a, b).check()
     intersect(ANY_CHARACTERS, NO_CHARACTERS)
     reachable(a.step)
+    accepted(a, ["a", "b"])
     side_by_side([a, b], 1, 100)
     behind(a.step, a.labels >= 0, 1)
     string_meter(a).decides(1, 1)  # closer bounds than the costs of any way to end: gaps are looked for

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata import algebra
+from constrained.automata import algebra, tables
 from constrained.automata.algebra import PRODUCT_LIMIT
 from constrained.automata.code_points import ANY, BEYOND, OUTSIDE, Alphabet, Ranges, alphabet
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
@@ -207,6 +207,21 @@ def in_bytes(language: Language) -> Dfa:
 @remembered
 def _spelled(language: Lettered) -> Dfa:
     return spell(language.dfa.step, language.dfa.labels, language.alphabet)
+
+
+def accepted(language: Language, texts: Sequence[str]) -> list[bool]:
+    """Which of some texts, in which are no surrogates, are in the set?"""
+    if isinstance(language, Lettered):
+        points = np.frombuffer("".join(texts).encode("utf-32-le"), np.dtype("<i4"))
+        read = language.letters[np.searchsorted(language.bounds, points, side="right") - 1]
+        sizes, dfa = [len(text) for text in texts], language.dfa
+    else:
+        spelled = [text.encode() for text in texts]
+        read = np.frombuffer(bytearray(b"".join(spelled)), np.uint8)
+        sizes, dfa = [len(text) for text in spelled], language
+    begins = np.zeros(len(texts) + 1, np.int64)
+    np.cumsum(sizes, out=begins[1:])
+    return (tables.labels_of_texts(read, begins, dfa.classes, dfa.step, dfa.labels) != REFUSES).tolist()
 
 
 def rows(language: Language) -> int:

@@ -343,3 +343,16 @@ def fill_tree(
             rows += 1
         last[at] = path[size]
     return last
+
+
+@kernel
+def labels_of_texts(
+    text: NDArray[np.uint8], begins: NDArray[np.int64], classes: NDArray[np.uint8], step: Table, labels: Labels
+) -> NDArray[np.int32]:
+    """(K,) the label of each text, as `fill_tree` has them: of the row to which it leads."""
+    found = np.ones(begins.shape[0] - 1, np.int32)
+    for at in range(begins.shape[0] - 1):
+        for place in range(begins[at], begins[at + 1]):
+            found[at] = step[found[at], classes[text[place]]]
+        found[at] = labels[found[at]]
+    return found

@@ -54,7 +54,10 @@ class Scalar(Generic[L]):
         return reduce(self.both, sorted(parts, key=self.size), self.everything)
 
     def any_of(self, parts: list[L]) -> L:
-        """In some part."""
+        """In some part. Of many, neighbours are joined first: what is joined with all before it is copied each time."""
+        while len(parts) > 2:
+            halves = parts[::2], parts[1::2]
+            parts = [*map(self.either, *halves), *halves[0][len(halves[1]) :]]
         return reduce(self.either, parts, self.nothing)
 
     def exactly_one(self, narrow: list[L], wide: list[L]) -> L:

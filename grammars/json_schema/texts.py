@@ -12,6 +12,7 @@ beside the rest, each a way of its own to write a string:
     not (pattern, 2..65536 characters)   Texts(not pattern or shorter than 2, also=(Texts(low=65537),))
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -27,6 +28,7 @@ from constrained.automata.lettered import (
     NO_CHARACTERS,
     Language,
     Lettered,
+    accepted,
     characters,
     difference,
     in_bytes,
@@ -48,6 +50,8 @@ _LONGEST_PRODUCT = 4096  # characters that a length may be multiplied out to
 _ROWS_OF_CHARACTER = 8  # of a length that is multiplied out
 _FEW_BYTES = 256  # of a text that is tried
 _MOST_PARTS = 16  # of a union
+_MANY_AT_ONCE = 8  # texts that are read by a kernel
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
 _FEW_LENGTHS = 16  # from the shortest, of which there are mostly enough texts
 
 
@@ -95,6 +99,13 @@ class Texts:
             return self.low <= len(text) <= self.high
         return self.dfa.has(text) if isinstance(self.dfa, Lettered) else self.dfa.accepts(encoded)
 
+    def among(self, given: frozenset[str]) -> frozenset[str]:
+        """Those of `given` that are in the set."""
+        if self.dfa is None or self.also or self.chosen is not None or len(given) < _MANY_AT_ONCE:
+            return frozenset(text for text in given if self.has(text))
+        texts = [text for text in given if self.low <= len(text) <= self.high and not _SURROGATES.search(text)]
+        return frozenset(text for text, is_in in zip(texts, accepted(self.dfa, texts), strict=True) if is_in)
+
 
 ANY_TEXT = Texts()
 NO_TEXT = Texts(chosen=frozenset())
@@ -108,7 +119,7 @@ def both(a: Texts, b: Texts) -> Texts:
     if b.is_everything or a is NO_TEXT:
         return a
     if a.chosen is not None and not a.also:
-        return Texts(chosen=frozenset(text for text in a.chosen if b.has(text)))
+        return Texts(chosen=b.among(a.chosen))
     if b.chosen is not None and not b.also:
         return both(b, a)
     if a.also or b.also:
@@ -177,7 +188,7 @@ def other(a: Texts) -> Texts:
 def less(a: Texts, b: Texts) -> Texts:
     """Texts in the first set and not in the second."""
     if a.chosen is not None and not a.also:
-        return Texts(chosen=frozenset(text for text in a.chosen if not b.has(text)))
+        return Texts(chosen=a.chosen - b.among(a.chosen))
     return both(a, other(b))
 
 

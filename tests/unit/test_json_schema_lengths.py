@@ -8,6 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from constrained.automata.algebra import literals
+from constrained.automata.lettered import in_bytes
 from constrained.errors import LimitExceeded
 from grammars.json_schema import texts
 from grammars.json_schema.compiler import compile_json_schema
@@ -79,3 +80,15 @@ def test_whether_an_automaton_in_bytes_has_short_texts_is_a_plain_bool():
     far = literals([b"x" * 300])  # its distances are numpy's, and compiled code takes no `numpy.bool`
     assert texts.has_short(Texts(dfa=far, low=1)) is False
     assert texts.has_short(Texts(dfa=literals([b"x" * 3]), low=1)) is True
+
+
+@pytest.mark.parametrize("pattern", ["^a+b*$", "[é1]", "^[^a]*$", "^(ab|€)+$", "^.{2,4}$", "x|^$"])
+@pytest.mark.parametrize(
+    "language", [lambda one: one, lambda one: Texts(dfa=in_bytes(one.dfa), low=one.low, high=one.high)]
+)
+def test_texts_that_are_looked_up_at_once_are_those_that_are_looked_up_one_by_one(pattern, language):
+    chance, found = Random(3), language(texts.matching(pattern))
+    for count in (1, 7, 8, 60):
+        given = {"".join(chance.choices("abé1€😀x", k=chance.randrange(6))) for _ in range(count)}
+        given |= {"", chr(0xD800) + "a"}
+        assert found.among(frozenset(given)) == {text for text in given if found.has(text)}
