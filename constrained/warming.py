@@ -113,6 +113,7 @@ def _visit_algebra() -> None:
     for product in (algebra.union, algebra.intersect, algebra.difference, algebra.concat):
         product(a, b).check()
     intersect(ANY_CHARACTERS, NO_CHARACTERS)
+    ANY_CHARACTERS.has_between(1, 2)
     reachable(a.step)
     accepted(a, ["a", "b"])
     side_by_side([a, b], 1, 100)

@@ -32,6 +32,7 @@ from constrained.automata.utf8 import Accepts, Step, minimal, rows_spelled, spel
 from constrained.errors import LimitExceeded
 
 _SURROGATE = 0xD800
+_MOST_STEPS = 1 << 22  # that are made to find a text of some length
 _MOST_LETTERS = 255  # and one that is no character
 _PLACES = 5  # of numbers to the base of 256, and a number of a run, in an int64
 _MOST_SETS = 1 << 13  # of parts that have a text in common
@@ -73,6 +74,12 @@ class Lettered:
     def shortest(self) -> int:
         """The characters of the shortest text; -1 where there is none."""
         return int(self.dfa.distance[START])
+
+    def has_between(self, low: int, high: int) -> bool:
+        """Is there a text of `low` to `high` characters? Perhaps not found where it has very many."""
+        if low * self.dfa.step.size > _MOST_STEPS:
+            return low <= self.shortest <= high
+        return tables.lands(self.dfa.step, self.dfa.distance, low, high - low)
 
     def listed(self, most: int) -> frozenset[str] | None:
         """The texts, one by one; None for more than `most`. Nothing is spelled for it."""

@@ -88,6 +88,33 @@ def distances(step: Table, labels: Labels) -> NDArray[np.int32]:
 
 
 @kernel
+def lands(step: Table, far: NDArray[np.int32], low: int, room: int) -> bool:
+    """Is a text accepted that is `low` bytes long, or up to `room` longer? `far` are the `distances`."""
+    rows, columns = step.shape
+    reached = np.zeros((2, rows), np.bool_)
+    reached[0, 1] = True
+    here = 0
+    for _ in range(low):
+        there = 1 - here
+        for row in range(rows):
+            reached[there, row] = False
+        for row in range(1, rows):
+            if reached[here, row]:
+                for column in range(columns):
+                    reached[there, step[row, column]] = True
+        same = True
+        for row in range(1, rows):
+            same = same and reached[here, row] == reached[there, row]
+        here = there
+        if same:
+            break
+    found = False
+    for row in range(1, rows):
+        found = found or (reached[here, row] and far[row] >= 0 and far[row] <= room)
+    return found
+
+
+@kernel
 def distances_behind(step: Table, behind: NDArray[np.int32]) -> NDArray[np.int32]:
     """(S,) as `distances`, where ending at a row costs `behind[row]` bytes more (-1: it cannot end there)."""
     rows, columns = step.shape

@@ -9,7 +9,7 @@ the leaves; states that go the same way on all leaves below a node share one cop
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -117,7 +117,7 @@ def _trie(runs: tuple[tuple[int, int], ...]) -> Trie:
     leads += [grown.block(lead << 6, 1) for lead in range(2, 0x20)]
     leads += [grown.block(lead << 12, 2, 32 * (lead == 0)) for lead in range(0x10)]  # E0 80..9F: overlong
     leads += [grown.block(lead << 18, 3, 16 * (lead == 0)) for lead in range(5)]  # F0 80..8F: overlong
-    root = grown.node(leads)
+    root = grown.node((lead, lead + 1, child) for lead, child in enumerate(leads))
     if root != _GONE:  # the only node with so many children, so it came last
         grown.nodes[0], grown.leaves[0] = grown.nodes.pop(), grown.leaves.pop()
     children = np.full((len(grown.nodes), 128), _GONE, np.int32)
@@ -143,14 +143,14 @@ class _Growing:
         self._number: dict[tuple[Run, ...], int] = {}
         self._uniform: dict[tuple[int, int], int] = {}
 
-    def node(self, children: list[int]) -> int:
+    def node(self, children: Iterable[Run]) -> int:
         """The node with these children."""
         runs: list[Run] = []
-        for place, child in enumerate(children):
-            if runs and runs[-1][1] == place and runs[-1][2] == child:
-                runs[-1] = (runs[-1][0], place + 1, child)
+        for first, last, child in children:
+            if runs and runs[-1][1] == first and runs[-1][2] == child:
+                runs[-1] = (runs[-1][0], last, child)
             elif child != _GONE:
-                runs.append((place, place + 1, child))
+                runs.append((first, last, child))
         if not runs:
             return _GONE
         key = tuple(runs)
@@ -166,21 +166,22 @@ class _Growing:
         if leaf == OUTSIDE or depth == 0:
             return _GONE if leaf == OUTSIDE else ~leaf
         if (leaf, depth) not in self._uniform:
-            self._uniform[leaf, depth] = self.node([self.uniform(leaf, depth - 1)] * _SPREAD)
+            self._uniform[leaf, depth] = self.node([(0, _SPREAD, self.uniform(leaf, depth - 1))])
         return self._uniform[leaf, depth]
 
     def block(self, first: int, depth: int, skip: int = 0) -> int:
         """The node of the 64**depth characters from `first` on, `skip` children left out."""
         size = _SPREAD ** (depth - 1)
-        children, place = [_GONE] * skip, first + skip * size
-        while len(children) < _SPREAD and place < BEYOND:
+        children: list[Run] = []
+        at, place = skip, first + skip * size
+        while at < _SPREAD and place < BEYOND:
             run = bisect_right(self._bounds, place) - 1
-            whole = min((self._bounds[run + 1] - place) // size, _SPREAD - len(children))
-            if whole:
-                children += [self.uniform(self._leaf_of[run], depth - 1)] * whole
-            else:
-                children.append(self.block(place, depth - 1))
-            place += max(whole, 1) * size
+            whole = min((self._bounds[run + 1] - place) // size, _SPREAD - at)
+            child = self.uniform(self._leaf_of[run], depth - 1) if whole else self.block(place, depth - 1)
+            last = at + max(whole, 1)
+            children.append((at, last, child))
+            place += (last - at) * size
+            at = last
         return self.node(children)
 
 

@@ -226,14 +226,14 @@ def size(a: Texts) -> int:
 
 
 def has_short(a: Texts) -> bool:
-    """Is a text of fewest bytes as long as it should be? Asked where the automaton is not refused, whoever draws it."""
+    """Is a text plainly as long as it should be? Asked where the automaton is not refused, whoever draws it."""
     dfa = a.dfa
     if dfa is None or dfa.is_empty or a.low > LONGEST:
         return False
     if a.low > 0 and a.high < UNBOUNDED and rows_in_bytes(dfa) * _ROWS_OF_CHARACTER * a.high > PRODUCT_LIMIT:
         return False  # it may have to be multiplied out
     if isinstance(dfa, Lettered):
-        return a.low <= dfa.shortest <= a.high
+        return dfa.has_between(a.low, a.high)
     return int(dfa.distance[START]) <= _FEW_BYTES and a.low <= len(dfa.completion(START).decode()) <= a.high
 
 

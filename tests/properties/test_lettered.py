@@ -92,6 +92,12 @@ def test_the_shortest_text_is_counted_in_characters(language: Lettered) -> None:
         assert lettered.intersect(language, characters(ANY, 0, language.shortest - 1)).is_empty
 
 
+@given(sets(), st.integers(0, 6), st.integers(0, 6))
+def test_texts_of_some_length_are_found(language: Lettered, low: int, more: int) -> None:
+    within = lettered.intersect(language, characters(ANY, low, low + more))
+    assert language.has_between(low, low + more) is not within.is_empty
+
+
 @given(st.lists(st.text(max_size=3), max_size=8))
 def test_some_texts(texts: list[str]) -> None:
     written = [text for text in texts if not any("\ud800" <= character <= "\udfff" for character in text)]
