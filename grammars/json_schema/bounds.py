@@ -22,6 +22,7 @@ from constrained.automata.ecma import pattern_letters
 from constrained.automata.lettered import matches
 from constrained.errors import GrammarError
 from grammars.json_schema.documents import Location
+from grammars.json_schema.key_bits import bits
 from grammars.json_schema.literals import Among, Says, Shape
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.sketches import Sketch, Sketches, Unclear, width
@@ -285,7 +286,7 @@ class _Together:
                 _fill(found, together)
 
     def _those(self, schemas: int) -> list[_Inside]:
-        return [one for bit, one in self._inside.items() if bit & schemas]
+        return [self._inside[1 << number] for number in bits(schemas)]
 
 
 def _fill(found: set[Bundle], said: Iterable[tuple[bool, _Said]]) -> None:
