@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constrained.errors import BudgetTooSmall, TokenRefused
+from constrained.fewest import STEP, WORK, Work
 from constrained.leaps import Place
 from constrained.matcher import Matcher
 from constrained.states import State
@@ -38,7 +39,7 @@ class Budgeted:
         self._removed: dict[int, NDArray[np.uint32]] = {}  # tokens left -> the grammar's mask, where some was removed
         self._mask: tuple[int, NDArray[np.uint32]] | None = None  # tokens left, what is allowed
         if not matcher.is_finished:
-            self._ways = [self._steering.fewest.way(matcher.state, max_tokens, self._start_of_grammar())]
+            self._ways = [self._steering.fewest.way(matcher.state, max_tokens, self._start_of_grammar(), Work(WORK))]
             if self._ways[0] is None:
                 raise BudgetTooSmall(max_tokens, self.minimum)
 
@@ -143,13 +144,18 @@ class Budgeted:
         elif self._steering.is_far(before, left) or self._is_enough(self._matcher.state, left - 1):
             self._ways.append(None)
         else:
-            found = self._steering.way_after(before, token, self._matcher.state, left - 1)
+            work = Work(WORK if self._has_allowed(token, left) else STEP)
+            found = self._steering.way_after(before, token, self._matcher.state, left - 1, work)
             if found is None:
                 self._matcher.rollback(1)
                 reason = f"the {left - 1} tokens left after it would not be enough to finish"
                 raise TokenRefused(token, len(self._matcher.tokens), reason)
             self._ways.append(found)
         self._mask = None
+
+    def _has_allowed(self, token: int, left: int) -> bool:
+        """Does the mask say so, if it was asked for? Then there is a way, even where it has been forgotten."""
+        return self._mask is not None and self._mask[0] == left and bool(self._mask[1][token >> 5] >> (token & 31) & 1)
 
     def _is_enough(self, state: State, left: int) -> bool:
         """Do the shortest texts of what follows fit into `left` tokens?"""

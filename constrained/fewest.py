@@ -13,11 +13,13 @@ where the grammar is recursive. Two bounds keep the search (A*) to the few place
              is given up as soon as it costs more than it can save
 
 Exact, but for two things, which err on the side of more tokens, never of fewer. Texts that decide what follows
-(`Captured`) are taken at their shortest. And a search that has looked at `WORK` places is given up.
+(`Captured`) are taken at their shortest. And whoever asks says how many places may be looked at for the answer
+(`Work`): then what is enough is taken for what is needed. Near the end of a long text that is a few for each mask.
 """
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import count
 from threading import RLock
 
@@ -25,21 +27,30 @@ from constrained.automata.counted import Counted, Meter
 from constrained.automata.dfa import REFUSES
 from constrained.closures import leave
 from constrained.deadline import look
-from constrained.finishing import Finishing
+from constrained.finishing import Finishing, length
 from constrained.grammar import Completion, Control, Switch, Terminal
-from constrained.leaps import Leaper, Place
+from constrained.leaps import Leaper, Place, Widths
 from constrained.rests import Rest, below
 from constrained.states import State, States
 from constrained.vocabulary.vocabulary import Vocabulary
 from constrained.written import NEVER, Written
 
-WORK = 3_000  # places looked at in one search
+WORK = 3_000  # places that may be looked at for the fewest tokens of a whole text
+STEP = 200  # the same, for a token or for a mask
+ALONG = 4_000  # bytes of a shortest text, above which nothing is found along it
 DETOUR = 3  # tokens after which it pays to find a place's own bound
 NESTED = 40  # searches inside of searches for such bounds
 KEPT = 50_000  # places remembered
 
 Edge = tuple[int, int | None, Place]  # 0 or 1 token, which one, where it leads
 Step = tuple[int, int | None, Place | None]  # tokens so far, the last one, from where
+
+
+@dataclass(eq=False, slots=True)
+class Work:
+    """How many places may still be looked at, in searches inside of searches too."""
+
+    left: int = STEP
 
 
 class Fewest:
@@ -57,31 +68,38 @@ class Fewest:
         self._proven: dict[Place, int] = {}  # needed
         self._edges: dict[Place, tuple[Edge, ...]] = {}
         self._touching: dict[Rest, int] = {states.end: 1}  # needed for what follows, see above
-        self._widths: dict[Meter, int] = {}
+        self._widths: dict[Meter, Widths] = {}
 
     # ------------------------------------------------------------------ answers
 
     def of_state(self, state: State, also: Iterable[Place] = ()) -> int:
         """The fewest tokens that finish from `state`, or from one of the places `also`; the end token included."""
+        work = Work(WORK)
         with self._lock:
-            self._prepare_along(state)
+            self._prepare_along(state, work)
             best = NEVER
             for place in (*self.places(state), *also):
-                best = min(best, self._of_place(place, best - 1))
+                best = min(best, self._of_place(place, best - 1, work))
             if any(rest.captures for _, _, rest in (*state.configs, *_controls(state))):
                 best = min(best, len(self.written.state(state) or range(NEVER)))
             return best
 
-    def fits(self, place: Place, most: int) -> bool:
+    def fits(self, place: Place, most: int, work: Work) -> bool:
         """Are `most` tokens enough from `place`?"""
         with self._lock:
-            return self._enough(place) <= most or self._of_place(place, most) <= most
+            return self._enough(place) <= most or self._of_place(place, most, work) <= most
 
-    def way(self, state: State, most: int, also: Iterable[Place] = ()) -> list[int] | None:
+    def way(self, state: State, most: int, also: Iterable[Place] = (), work: Work | None = None) -> list[int] | None:
         """At most `most` tokens that finish from `state`, or from one of the places `also`; None if there are none."""
+        places, work = [*self.places(state), *also], work or Work()
         with self._lock:
-            for place in (*self.places(state), *also):
-                if self.fits(place, most):
+            for place in places:
+                if self._enough(place) <= most:
+                    return self._way_from(place)
+            if work.left >= WORK:
+                self._prepare_along(state, work)
+            for place in places:
+                if self.fits(place, most, work):
                     return self._way_from(place)
             written = self.written.state(state)
             return None if written is None or len(written) > most else written
@@ -107,15 +125,15 @@ class Fewest:
                 self._touching[self._states.end] = 1
                 self.leaper.forget()
 
-    def _of_place(self, place: Place, most: int) -> int:
+    def _of_place(self, place: Place, most: int, work: Work) -> int:
         """The fewest tokens from a place; some number above `most` if they are more."""
         enough = self._enough(place)
         if self._proven.get(place, 0) >= enough:
             return enough
         if (needed := self._needed(place)) > most:
             return needed
-        self._prepare(place[2], 0)
-        return self._search([(0, place)], most, 0)[0]
+        self._prepare(place[2], 0, work)
+        return min(enough, self._search([(0, place)], most, 0, work)[0])
 
     # ------------------------------------------------------------------ enough
 
@@ -145,16 +163,15 @@ class Fewest:
             ends = any(self.written.ends_with(token, rest) for token in self.written.tokens_of(symbol))
             return max(proven, 1 if ends else 1 + self._floor(rest))
         least = max(proven, self._floor(rest), 2 if symbol.automaton.label(row) == REFUSES else 1)
-        if isinstance(symbol.automaton, Counted):
+        if isinstance(symbol.automaton, Counted) and symbol.automaton.label(row) == REFUSES:
             _, count = symbol.automaton.split(row)
             missing = max(0, symbol.automaton.low - count)
-            # The last of these tokens may be the first that takes part in what follows.
-            least = max(least, -(-missing // self._widest(symbol.automaton.meter)) + self._floor(rest) - 1)
+            least = max(least, self._widths_of(symbol.automaton.meter).needed(missing, self._floor(rest)))
         return least
 
-    def _widest(self, meter: Meter) -> int:
+    def _widths_of(self, meter: Meter) -> Widths:
         if meter not in self._widths:
-            self._widths[meter] = self.leaper.widest(meter)
+            self._widths[meter] = self.leaper.widths(meter)
         return self._widths[meter]
 
     def _floor(self, rest: Rest) -> int:
@@ -166,22 +183,25 @@ class Fewest:
             rest = parts[0]
         return found
 
-    def _prepare_along(self, state: State) -> None:
+    def _prepare_along(self, state: State, work: Work) -> None:
         """Find what is needed along a shortest completion of `state`, from its end; that guides all searches."""
+        completion = self._finishing.of_state(state)
+        if length(completion) > ALONG:
+            return
         rests: dict[Rest, None] = {}
         here: State | None = state
-        for step, item in _steps(self._states, self._finishing.of_state(state)):
+        for step, item in _steps(self._states, completion):
             if here is not None:
                 rests.update(dict.fromkeys(rest for _, _, rest in (*here.configs, *_controls(here))))
                 here = step(here, item)
         for rest in reversed(rests):
             if not rest.captures:
-                self._prepare(rest, 0)
+                self._prepare(rest, 0, work)
 
-    def _prepare(self, rest: Rest, depth: int) -> None:
+    def _prepare(self, rest: Rest, depth: int, work: Work) -> None:
         """Find what is needed for `rest`, and for what is below it first."""
         todo = [rest]
-        while todo:
+        while todo and work.left:
             look()
             one = todo[-1]
             unknown = [part for part in below(one) if part not in self._touching]
@@ -189,25 +209,30 @@ class Fewest:
                 todo += unknown
                 continue
             todo.pop()
-            if one in self._touching:
-                continue
-            self._touching[one] = base = min((self._touching[part] for part in below(one)), default=1)
-            into = self.leaper.into(one)
-            if into is not None:
-                sources = [(0, (None, 0, one)), *((1, place) for place in into)]
-                needed, complete = self._search(sources, NEVER, depth + 1)
-                self._touching[one] = max(base, needed) if complete else base
+            if one not in self._touching:
+                self._touch(one, depth, work)
+
+    def _touch(self, rest: Rest, depth: int, work: Work) -> None:
+        """Find what is needed for `rest`, where that is known of what is below it."""
+        self._touching[rest] = base = min((self._touching[part] for part in below(rest)), default=1)
+        into = self.leaper.into(rest)
+        if into is not None:
+            sources = [(0, (None, 0, rest)), *((1, place) for place in into)]
+            needed, complete = self._search(sources, NEVER, depth + 1, work)
+            if complete:
+                self._touching[rest] = max(base, needed)
+            elif not work.left:
+                del self._touching[rest]  # somebody with more time may find it
 
     # ------------------------------------------------------------------ searching
 
-    def _search(self, sources: list[tuple[int, Place]], most: int, depth: int) -> tuple[int, bool]:
+    def _search(self, sources: list[tuple[int, Place]], most: int, depth: int, work: Work) -> tuple[int, bool]:
         """The fewest tokens from the best of the sources, some number above `most` if they are more; is it proven?"""
         best, goal = NEVER, None
         came: dict[Place, Step] = {}
         todo: list[tuple[int, int, int, Place]] = []  # tokens at least, tokens so far (the most first), order, place
         order = count()
         fresh: list[tuple[Step, Place]] = [((cost, None, None), place) for cost, place in sources]
-        work = 0
         while True:
             look()
             for step, place in fresh:
@@ -217,16 +242,16 @@ class Fewest:
                 came[place] = step
                 if (bound := cost + self._needed(place)) < best and bound <= most:
                     heapq.heappush(todo, (bound, -cost, next(order), place))
-            if not todo or todo[0][0] >= best or work >= WORK:
+            if not todo or todo[0][0] >= best or not work.left:
                 break
             _, negative, _, place = heapq.heappop(todo)
             cost, fresh = -negative, []
             if came[place][0] == cost:
-                work += 1
+                work.left -= 1
                 if cost + self._enough(place) < best:
                     best, goal = cost + self._enough(place), place
                 if self._proven.get(place, 0) < self._enough(place):
-                    fresh = self._onward(place, cost, min(best - 1, most), depth)
+                    fresh = self._onward(place, cost, min(best - 1, most), depth, work)
         complete = not todo or todo[0][0] >= best
         if goal is not None:
             self._keep(came, goal, best, proven=complete and best <= most)
@@ -234,10 +259,10 @@ class Fewest:
             self._prove(sources[0][1], min(best, most + 1))
         return best if best <= most else max(best, most + 1), complete
 
-    def _onward(self, place: Place, cost: int, most: int, depth: int) -> list[tuple[Step, Place]]:
+    def _onward(self, place: Place, cost: int, most: int, depth: int, work: Work) -> list[tuple[Step, Place]]:
         """Where to go from a place that `cost` tokens have led to; nowhere, if that cannot take `most` in all."""
         if cost >= DETOUR and depth < NESTED and place[2] not in self._touching:
-            self._prepare(place[2], depth)
+            self._prepare(place[2], depth, work)
             if cost + self._needed(place) > most:
                 return []
         return [((cost + more, token, place), after) for more, token, after in self._edges_of(place)]

@@ -15,6 +15,7 @@ too. Tokens that go there are not among the legs; `Leaps` says where they go, as
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,23 @@ class Leaps:
     legs: tuple[Leg, ...]
     captured: tuple[tuple[Captured | Fresh, Rest], ...] = ()
     inside: tuple[Leg, ...] = ()
+
+
+class Widths(NamedTuple):
+    """The most that tokens count: any; those that end a counter's text; those that go on behind it. -1 of none."""
+
+    inside: int
+    last: int
+    beyond: int
+
+    def needed(self, missing: int, behind: int) -> int:
+        """The tokens needed to count so many and leave, at least, if `behind` take part in what follows."""
+        ways: list[int] = []
+        if self.last >= 0:
+            ways.append(1 + max(0, -(-(missing - self.last) // self.inside)) + behind)
+        if self.beyond >= 0:
+            ways.append(max(0, -(-(missing - self.beyond) // self.inside)) + behind)
+        return min(ways, default=1)
 
 
 class Leaper:
@@ -214,9 +232,16 @@ class Leaper:
         order = np.argsort(self._trie.byte, kind="stable").astype(np.int32)
         return np.split(order, np.searchsorted(self._trie.byte[order], np.arange(1, 256)))
 
-    def widest(self, meter: Meter) -> int:
-        """The most that any token counts."""
-        return max((self._metered_from(meter, row).widest for row in range(START, meter.dfa.rows)), default=1)
+    def widths(self, meter: Meter) -> "Widths":
+        """The most that its tokens count."""
+        inside, last, beyond = 1, -1, -1
+        ends = meter.dfa.labels != REFUSES  # (S,)
+        for row in range(START, meter.dfa.rows):
+            found = self._metered_from(meter, row)
+            inside = max(inside, found.widest)
+            last = max(last, int(found.counts[ends[found.rows]].max(initial=-1)))
+            beyond = max(beyond, int(found.costs.max(initial=-1)))
+        return Widths(inside, last, beyond)
 
     # ------------------------------------------------------------------ walks
 

@@ -19,37 +19,37 @@ from constrained.vocabulary.vocabulary import Vocabulary
 class Ends:
     """The ends of a text, all cut at once: from each place as few tokens as possible (the longest first among equals).
 
-    chosen (L,)   the token to take at each place, NO_TOKEN where none spell the rest
-    counts (L+1,) how many tokens there are from there
+    chosen (L,)    the token to take at each place, NO_TOKEN where none spell the rest
+    counts (L+1,)  how many tokens there are from there; -1 where none spell the rest
+    behind (L,)    the place behind the token
     """
 
-    vocabulary: Vocabulary
     text: bytes
     chosen: NDArray[np.int32]
-    counts: list[int]
+    counts: NDArray[np.int32]
+    behind: NDArray[np.int32]
+
+    def count(self, place: int = 0) -> int | None:
+        """How many tokens spell the text from `place` on; None if none do."""
+        found = int(self.counts[place])
+        return None if found < 0 else found
 
     def tokens(self, place: int = 0) -> list[int]:
         """The tokens from `place` on. Raises VocabularyError if none spell them."""
+        if self.count(place) is None:
+            raise VocabularyError(f"the vocabulary has no tokens for {self.text[place : place + 20]!r}")
         tokens: list[int] = []
         while place < len(self.text):
-            token = int(self.chosen[place])
-            if token == NO_TOKEN:
-                raise VocabularyError(f"the vocabulary has no tokens for {self.text[place : place + 20]!r}")
-            tokens.append(token)
-            place += len(self.vocabulary.spellings[token] or b"")
+            tokens.append(int(self.chosen[place]))
+            place = int(self.behind[place])
         return tokens
 
 
 def ends_of(vocabulary: Vocabulary, text: bytes) -> Ends:
     """Cut `text` from every place on."""
     trie = vocabulary.trie
-    chosen = walk.fewest_tokens(trie.byte, trie.skip, trie.token, np.frombuffer(bytearray(text), np.uint8))
-    counts = [0] * (len(text) + 1)
-    for place in range(len(text) - 1, -1, -1):
-        token = int(chosen[place])
-        if token != NO_TOKEN:
-            counts[place] = 1 + counts[place + len(vocabulary.spellings[token] or b"")]
-    return Ends(vocabulary, text, chosen, counts)
+    found = walk.fewest_tokens(trie.byte, trie.skip, trie.token, np.frombuffer(bytearray(text), np.uint8))
+    return Ends(text, found[0, :-1], found[1], found[2, :-1])
 
 
 def fewest_tokens(vocabulary: Vocabulary, text: bytes) -> list[int]:

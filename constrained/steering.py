@@ -16,7 +16,7 @@ from constrained.automata import walk
 from constrained.automata.chosen import Chosen
 from constrained.automata.counted import Counted
 from constrained.automata.dfa import Row
-from constrained.fewest import Fewest
+from constrained.fewest import Fewest, Work
 from constrained.finishing import Finishing
 from constrained.grammar import Captured, Control, Fresh, Metered, Seen, Switch, Terminal
 from constrained.mask import Masks
@@ -117,13 +117,13 @@ class Steering:
 
     # ------------------------------------------------------------------ near the end
 
-    def way_after(self, before: State, token: int, after: State, most: int) -> list[int] | None:
+    def way_after(self, before: State, token: int, after: State, most: int, work: Work) -> list[int] | None:
         """At most `most` tokens that finish after `token` has led from `before` to `after`."""
         spelling, fewest = self._vocabulary.spellings[token], self.fewest
         if spelling:
-            return fewest.way(after, most, fewest.leaper.after(fewest.places(before), spelling))
+            return fewest.way(after, most, fewest.leaper.after(fewest.places(before), spelling), work)
         passed = [rest for control, rest in before.controls if token in control.tokens and not rest.captures]
-        return fewest.way(after, most, [(None, 0, rest) for rest in passed])
+        return fewest.way(after, most, [(None, 0, rest) for rest in passed], work)
 
     def allowed(self, state: State, left: int) -> Words:
         """(W,) the tokens of `state` after which at most `left - 1` more are needed. The caller's own."""
@@ -133,34 +133,35 @@ class Steering:
             return words
         if state.accepting:
             walk.set_bits(words, self._ends)
-        tried = False
+        tried, work = False, Work()
         for control, rest in state.controls:
-            tried |= self._allow_controls(control, rest, left, words)
+            tried |= self._allow_controls(control, rest, left, words, work)
         for symbol, row, rest in state.configs:
-            tried |= self._allow_text((symbol, row, rest), left, words)
+            tried |= self._allow_text((symbol, row, rest), left, words, work)
         if tried:
-            self._try(state, left, words)
+            self._try(state, left, words, work)
         if len(self._vocabulary.trie.duplicates):
             first, other = self._vocabulary.trie.duplicates.T
             walk.set_bits(words, other[(words[first >> 5] >> (first & 31).astype(np.uint32)) & 1 == 1].copy())
         return words
 
-    def _allow_controls(self, control: Control, rest: Rest, left: int, words: Words) -> bool:
+    def _allow_controls(self, control: Control, rest: Rest, left: int, words: Words, work: Work) -> bool:
         """Allow the tokens of `control` that leave enough; True if they must be tried."""
         if rest.captures:
             return True
         tokens = self._masks.walker.tokens_of(control)
-        fit = self.fewest.fits((None, 0, rest), left - 1)
+        fit = self.fewest.fits((None, 0, rest), left - 1, work)
         kept = [token for token in tokens.tolist() if fit or self._written.ends_with(token, rest)]
         walk.set_bits(words, np.array(kept, np.int32))
         return False
 
-    def _allow_text(self, place: tuple[Terminal | Switch, int, Rest], left: int, words: Words) -> bool:
+    def _allow_text(self, place: tuple[Terminal | Switch, int, Rest], left: int, words: Words, work: Work) -> bool:
         """Allow the tokens that leave enough; True if there are some that must be tried."""
         leaper = self.fewest.leaper
         leaps = leaper.of(*place)
         for leg in leaps.legs:
-            good = [row for row, _ in leg.landings if self.fewest.fits((leg.symbol, row, leg.rest), left - 1)]
+            rows = [row for row, _ in leg.landings]
+            good = [row for row in rows if self.fewest.fits((leg.symbol, row, leg.rest), left - 1, work)]
             if good:
                 leaper.mark(leg, good, words)
         return place[2].captures or bool(leaps.captured)
@@ -169,12 +170,15 @@ class Steering:
         spelling = self._vocabulary.spellings[token]
         return self._states.read_token(state, spelling) if spelling else self._states.pass_control(state, token)
 
-    def _try(self, state: State, left: int, words: Words) -> None:
+    def _try(self, state: State, left: int, words: Words, work: Work) -> None:
         """Allow, of the shortest tokens that are left in the grammar's mask, those that leave enough."""
         spellings = self._vocabulary.spellings
         bits: Words = self._masks.mask(state) & ~words
         tokens: list[int] = np.flatnonzero(np.unpackbits(bits.view(np.uint8), bitorder="little")).tolist()
         for token in sorted(tokens, key=lambda token: len(spellings[token] or b""))[:TRIED]:
+            if not work.left:
+                break
+            work.left -= 1
             after = self._after(state, token)
-            if after is not None and self.way_after(state, token, after, left - 1) is not None:
+            if after is not None and self.way_after(state, token, after, left - 1, work) is not None:
                 walk.set_bits(words, np.array([token], np.int32))

@@ -8,6 +8,7 @@
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from constrained.automata.dfa import START, Dfa
 from constrained.errors import Unsatisfiable, VocabularyError
@@ -17,14 +18,33 @@ from constrained.leaps import Place
 from constrained.rests import Recall, Rest, below
 from constrained.segments import Ends, ends_of, fewest_tokens
 from constrained.states import State, States
-from constrained.vocabulary.trie import NO_TOKEN
 from constrained.vocabulary.vocabulary import Vocabulary
 from constrained.ways_out import ways_out
 
 ROWS = 20_000  # ways out of symbols that are remembered
 NEVER = 1 << 30  # tokens: there is no way, or none that is known
+_LONG = 256  # bytes of a text of which others may be ends: what is missing of an object, or of an array
+_LONG_KEPT = 16
 
-Cut = tuple[int, ...]  # a text in tokens
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Cut:
+    """A text in tokens: those `given`, or those of the end of a longer text, from `at` on."""
+
+    given: Sequence[int] = ()
+    ends: Ends | None = None
+    at: int = 0
+
+    def __len__(self) -> int:
+        return len(self.given) if self.ends is None else int(self.ends.counts[self.at])
+
+    @property
+    def tokens(self) -> Sequence[int]:
+        """All of them."""
+        return self.given if self.ends is None else self.ends.tokens(self.at)
+
+
+_NOTHING = Cut()
 
 
 class Written:
@@ -41,6 +61,7 @@ class Written:
         self._rows: dict[tuple[Terminal | Switch, int], Cut | None] = {}
         self._ends_of_rows: dict[tuple[Terminal, int], tuple[Ends, int]] = {}  # a text, and where a row's begins in it
         self._sums: dict[Rest, int] = {states.end: 1}
+        self._long: tuple[Ends, ...] = ()  # texts of which others may be ends
 
     # ------------------------------------------------------------------ how many
 
@@ -53,8 +74,8 @@ class Written:
             return self._ways.fewest(symbol.dfa, place[1]) + self.rest(rest)
         if isinstance(symbol, Terminal) and isinstance(symbol.automaton, Dfa):
             ends, at = self._text_from(symbol, symbol.automaton, place[1])
-            known = ends.chosen[at] != NO_TOKEN if at < len(ends.text) else True
-            return ends.counts[at] + self.rest(rest) if known else NEVER
+            count = ends.count(at)
+            return NEVER if count is None else count + self.rest(rest)
         cut = self._cut_place(place)
         if cut is None:
             return NEVER
@@ -87,14 +108,14 @@ class Written:
         _, _, rest = place
         cut = self._cut_place(place)
         assert cut is not None
-        tokens = list(cut)
+        tokens = list(cut.tokens)
         while not self._ends_in(cut, rest):
             parts = below(rest)
             if not parts:
                 return [*tokens, self._end]
             cut = self._cut_symbol(rest)
             assert cut is not None
-            tokens += cut
+            tokens += cut.tokens
             rest = min(parts, key=self.rest)
         return tokens
 
@@ -108,7 +129,8 @@ class Written:
             return self._by_symbols(state)
         if cut is None:
             return None
-        return list(cut) if cut and cut[-1] in self._ends else [*cut, self._end]
+        tokens = cut.tokens
+        return list(tokens) if tokens and tokens[-1] in self._ends else [*tokens, self._end]
 
     def tokens_of(self, control: Control) -> list[int]:
         """The tokens of `control` that this vocabulary has."""
@@ -119,15 +141,15 @@ class Written:
         """Does the text end with control token `token` in front of `rest`?"""
         return token in self._ends and self._states.close(rest, b"").accepting
 
-    def _ends_in(self, cut: Sequence[int], rest: Rest) -> bool:
-        return bool(cut) and self.ends_with(cut[-1], rest)
+    def _ends_in(self, cut: Cut, rest: Rest) -> bool:
+        return bool(cut.given) and self.ends_with(cut.given[-1], rest)
 
     # ------------------------------------------------------------------ cutting
 
     def _cut_symbol(self, rest: Rest) -> Cut | None:
         symbol = rest.symbol
         if symbol is None:
-            return ()
+            return _NOTHING
         assert not isinstance(symbol, Recall)
         key = symbol, rest.beside
         if key not in self._cuts:
@@ -137,7 +159,7 @@ class Written:
     def _cut_whole(self, symbol: Symbol, seen: frozenset[bytes]) -> Cut | None:
         """A shortest text of a symbol; where that has too many tokens for some terminal, another one."""
         if isinstance(symbol, Metered):
-            return self._ways.way(symbol.dfa, START)
+            return self._metered(symbol, START)
         cut = self._cut(lambda: self._finishing.of_symbol(symbol, seen))
         if cut is None or not self._ways.are_wanted or not isinstance(symbol, Node) or seen:
             return cut
@@ -151,13 +173,13 @@ class Written:
         for sequence in node.expand():
             parts = [self._cut_symbol(self._states.end.push(symbol)) for symbol in sequence]
             if None not in parts:
-                found.append(tuple(token for part in parts if part for token in part))
+                found.append(Cut([token for part in parts if part for token in part.tokens]))
         return min(found, key=len, default=None)
 
     def _finishes(self, state: State, cut: Cut) -> bool:
         """May the text end behind these tokens?"""
         here: State | None = state
-        for token in cut:
+        for token in cut.tokens:
             if here is None:
                 return False
             spelling = self._vocabulary.spellings[token]
@@ -173,14 +195,15 @@ class Written:
     def _cut_place(self, place: Place) -> Cut | None:
         symbol, row, _ = place
         if symbol is None:
-            return ()
+            return _NOTHING
         if isinstance(symbol, Control):
-            return tuple(self.tokens_of(symbol)[:1]) or None
+            tokens = self.tokens_of(symbol)[:1]
+            return Cut(tokens) if tokens else None
         if isinstance(symbol, Metered):
-            return self._ways.way(symbol.dfa, row)
+            return self._metered(symbol, row)
         if isinstance(symbol, Terminal) and isinstance(symbol.automaton, Dfa):
             ends, at = self._text_from(symbol, symbol.automaton, row)
-            return self._cut_of(lambda: ends.tokens(at))
+            return None if ends.count(at) is None else Cut(ends=ends, at=at)
         key = (symbol, row)
         if key not in self._rows:
             if len(self._rows) >= ROWS:
@@ -202,16 +225,29 @@ class Written:
                 row = automaton.after(row, byte) if place < len(text) else row
         return found
 
+    def _metered(self, symbol: Metered, row: int) -> Cut | None:
+        way = self._ways.way(symbol.dfa, row)
+        return None if way is None else Cut(way)
+
     def _cut(self, complete: Callable[[], Completion]) -> Cut | None:
         """A completion in tokens; None where there is none, or the vocabulary cannot write it."""
-        return self._cut_of(lambda: self._tokens_of(complete()))
-
-    def _tokens_of(self, pieces: Completion) -> list[int]:
-        cuts = [fewest_tokens(self._vocabulary, one) if isinstance(one, bytes) else [one] for one in pieces]
-        return [token for cut in cuts for token in cut]
-
-    def _cut_of(self, cut: Callable[[], list[int]]) -> Cut | None:
         try:
-            return tuple(cut())
+            pieces = complete()
+            if len(pieces) == 1 and isinstance(pieces[0], bytes):
+                return self._cut_text(pieces[0])
+            cuts = [fewest_tokens(self._vocabulary, one) if isinstance(one, bytes) else [one] for one in pieces]
         except (Unsatisfiable, VocabularyError):
             return None
+        return Cut([token for cut in cuts for token in cut])
+
+    def _cut_text(self, text: bytes) -> Cut | None:
+        """The text that ends an array of a thousand items is the end of that of a thousand and one."""
+        if len(text) < _LONG:
+            return Cut(fewest_tokens(self._vocabulary, text))
+        for ends in self._long:
+            if ends.text.endswith(text):
+                at = len(ends.text) - len(text)
+                return None if ends.count(at) is None else Cut(ends=ends, at=at)
+        ends = ends_of(self._vocabulary, text)
+        self._long = (ends, *self._long[: _LONG_KEPT - 1])
+        return Cut(ends.tokens())

@@ -373,13 +373,14 @@ def set_around(
 def fewest_tokens(
     byte: NDArray[np.uint8], skip: NDArray[np.int32], token: NDArray[np.int32], text: NDArray[np.uint8]
 ) -> NDArray[np.int32]:
-    """(L,) the token to take at each place of `text` so that the fewest spell the rest; -1 if none do.
+    """(3, L+1) for each place of `text`: the token to take so that the fewest spell the rest, how many these are, and
+    the place behind that token. -1 if none do; at the end there is no token.
 
     The longest of equally good ones. From the end, by dynamic programming.
     """
     size = text.shape[0]
-    chosen = np.full(size, -1, np.int32)
-    needed = np.full(size + 1, -1, np.int32)
+    found = np.full((3, size + 1), -1, np.int32)
+    chosen, needed, behind = found[0], found[1], found[2]
     needed[size] = 0
     for place in range(size - 1, -1, -1):
         node = -1
@@ -395,4 +396,5 @@ def fewest_tokens(
             if token[node] >= 0 and after >= 0 and (needed[place] < 0 or after + 1 <= needed[place]):
                 needed[place] = after + 1
                 chosen[place] = token[node]
-    return chosen
+                behind[place] = end + 1
+    return found

@@ -3,6 +3,7 @@
 The definition is a search through all tokens, level by level; it is given up where it grows too large.
 """
 
+import json
 from random import Random
 
 import pytest
@@ -16,7 +17,7 @@ from constrained.grammar import Rule
 from constrained.states import State
 from constrained.vocabulary.vocabulary import Vocabulary
 from constrained.written import NEVER
-from grammars import compile_json_schema
+from grammars import JsonSchemaOptions, compile_json_schema
 from tests.fuzz import walks
 from tests.fuzz.judge import Judge
 from tests.fuzz.schemas import document
@@ -107,6 +108,59 @@ def test_a_way_is_a_way_and_no_longer_than_it_says(rule, vocabulary, choices):
         matcher.advance(allowed[choice % len(allowed)])
         if matcher.is_finished:
             break
+
+
+# ------------------------------------------------------------------ what is owed many times
+
+COMPACT = JsonSchemaOptions(whitespace="compact")
+ITEMS = {  # schema -> its texts' bytes
+    '{"enum": ["a", "b"]}': b'"ab',
+    '{"enum": [1, 11]}': b"1",
+    '{"type": "array", "items": {"const": 1}, "minItems": 9}': b"1",
+    '{"type": "object", "properties": {"a": {"const": 1}}, "required": ["a"]}': b'{}"a:1',
+}
+
+
+def fewest_of_all(matcher: Matcher) -> int:
+    """By trying all tokens from all states, level by level."""
+    level, taken = {matcher.state: matcher}, 0
+    while True:
+        taken += 1
+        further: dict[State, Matcher] = {}
+        for one in level.values():
+            for token in tokens_of(one.bitmask()):
+                other = one.fork()
+                other.advance(token)
+                if other.is_finished:
+                    return taken
+                further.setdefault(other.state, other)
+        level = further
+
+
+@given(
+    st.sampled_from(sorted(ITEMS)), st.integers(9, 16), st.integers(0, 2) | st.none(), seeds, st.integers(0, 6), slacks
+)
+@settings(max_examples=10)
+def test_many_items_take_as_many_tokens_as_by_definition(item, low, spare, seed, merges, slack):
+    schema = {"type": "array", "items": json.loads(item), "minItems": low}
+    if spare is not None:
+        schema["maxItems"] = low + spare
+    random, pieces = Random(seed), [bytes([byte]) for byte in sorted({*b"[],", *ITEMS[item]})]
+    text = compile_json_schema(schema, walks.vocabulary(), COMPACT).matcher().shortest_completion()
+    assert isinstance(text, bytes)
+    for _ in range(merges):
+        first = random.randrange(len(text))
+        pieces.append(text[first : first + random.randint(2, 9)])
+    vocabulary = Vocabulary.from_spellings([*dict.fromkeys(pieces), None], [len(dict.fromkeys(pieces))])
+    grammar = compile_json_schema(schema, vocabulary, COMPACT)
+    least = fewest_of_all(grammar.matcher())
+    with pytest.raises(BudgetTooSmall) as refused:
+        Budgeted(grammar.matcher(), least - 1)
+    assert refused.value.minimum == least
+    budgeted = Budgeted(grammar.matcher(), least + slack)
+    while not budgeted.is_finished:
+        budgeted.advance(random.choice(tokens_of(budgeted.bitmask())))
+    assert budgeted.left >= 0
 
 
 # ------------------------------------------------------------------ random schemas

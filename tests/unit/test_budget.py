@@ -6,6 +6,7 @@ import pytest
 from constrained import BudgetTooSmall, CompiledGrammar, TokenRefused, Vocabulary, VocabularyError, segments, written
 from constrained.automata.lift import any_string
 from constrained.budget import Budgeted
+from constrained.fewest import Work
 from constrained.grammar import Control, Rule, Terminal
 from grammars import compile_json_schema
 from grammars.tools.compile import compile_tools
@@ -48,6 +49,14 @@ def test_the_smallest_budget_leaves_one_way_of_that_length():
     assert finish(budgeted, max) == b'{"city": ""}'
     assert budgeted.left == 0
     assert budgeted.steered
+
+
+def test_where_the_work_is_used_up_the_shortest_text_is_taken():
+    state = grammar(terminal("xq|hello")).matcher()
+    fewest = state.grammar.steering.fewest
+    assert fewest.way(state.state, 2, work=Work(0)) is None
+    assert fewest.way(state.state, 3, work=Work(0)) == [*b"xq", END]
+    assert fewest.way(state.state, 2, work=Work(9)) == [260, END]
 
 
 def test_a_text_that_would_never_end_is_finished_in_time():
