@@ -14,14 +14,13 @@ pieces are known to be the same without being made.
 
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata import walk, walk_each
+from constrained.automata import walk, walk_beside, walk_each
 from constrained.automata.chosen import Chosen
 from constrained.automata.counted import UNBOUNDED, Counted, Meter
 from constrained.automata.dfa import START, Dfa
@@ -38,26 +37,10 @@ Nodes = NDArray[np.int32]  # (M,) trie nodes
 
 MOST_PIECES = 6  # that are kept apart
 
+SHORT = 6  # what a text may still cost at most where few tokens are short enough
+
 INNER_BYTES = 256 << 20
 _ENTRY_BYTES = 500  # of a piece without its tokens, roughly
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Profile:
-    """`Inner` of a meter's row for every count at once; tokens in order of `cheapest`.
-
-    tokens (P,) pass without bounds; through each, texts cost at least `cheapest` (P,) from here. Through most there
-    is no end to what they cost; for the others, `ending` (B,), it is `dearest` (B,).
-    """
-
-    words: Words  # (W,) all of `tokens`
-    pieces: Pieces  # the same
-    tokens: NDArray[np.int32]
-    cheapest: NDArray[np.int32]
-    ending: NDArray[np.int32]
-    dearest: NDArray[np.int32]
-    shortest_reach: int  # the least of `dearest`
-    exits: tuple[tuple[int, Nodes, NDArray[np.int32]], ...]  # label, nodes, their costs
 
 
 class Walker:
@@ -82,7 +65,6 @@ class Walker:
         self._pieces: dict[bytes, Pieces] = {}
         self.made = Made()
         self.root = NodeSet(np.array([ROOT], np.int32))
-        self._profiles: dict[tuple[Meter, int], Profile] = {}
         self._bytes = 0
         self._from_root = RootWalks(trie, self.scratch, self._keep)
         self._parts: dict[int, frozenset[bytes]] = {}
@@ -251,14 +233,23 @@ class Walker:
                         scratch.words, scratch.path, scratch.exits, scratch.labels,
                     )  # fmt: skip
                 case Counted(meter, low, high):
-                    found = walk_each.counted(
-                        *self.trie, nodes, meter.dfa.classes, meter.dfa.step, meter.dfa.labels,
-                        meter.cost, meter.least, meter.most, low, high,
-                        scratch.words, scratch.path, scratch.counts, scratch.exits, scratch.labels,
-                    )  # fmt: skip
+                    return self._walk_counted(meter, low, high, row, nodes)
             if found != walk.FULL:
                 return found
             scratch.make_room_for_exits()
+
+    def _walk_counted(self, meter: Meter, low: int, high: int, row: int, nodes: Nodes) -> int:
+        """The same for what costs `low..high` from `row`."""
+        scratch = self.scratch
+        while (
+            found := walk_each.counted(
+                *self.trie, nodes, meter.dfa.classes, meter.dfa.step, meter.dfa.labels,
+                meter.cost, meter.least, meter.most, low, high, row,
+                scratch.words, scratch.path, scratch.counts, scratch.exits, scratch.labels,
+            )
+        ) == walk.FULL:  # fmt: skip
+            scratch.make_room_for_exits()
+        return found
 
     def _taken(self, found: int, below: NodeSet) -> Inner:
         """What a walk below some nodes has left in the scratch arrays, `found` exits among it."""
@@ -316,7 +307,6 @@ class Walker:
         self._bytes += size
         if self._bytes > self.most_bytes:
             self._inner.clear()
-            self._profiles.clear()
             self._node_sets.clear()
             self._pieces.clear()
             self._from_root.forget()
@@ -325,60 +315,37 @@ class Walker:
     # ------------------------------------------------------------------ counters
 
     def _counted(self, automaton: Counted, row: int, count: int) -> Inner:
-        """The inner piece of one count: as without bounds where none is near, else out of the profile of all counts."""
+        """The inner piece of one count: as without bounds, but for tokens that are too long or too short."""
         meter = automaton.meter
-        if automaton.low <= count and count + meter.reach(self._longest) <= automaton.high:
-            return self._below(meter.dfa, row, self.root)
-        profile = self._profile(meter, row)
-        low, high = automaton.low - count, automaton.high - count  # what the rest may cost
-        bound = np.int32(min(high, UNBOUNDED))  # of the same type: else all are converted first
-        fits = int(profile.cheapest.searchsorted(bound, side="right"))
-        if fits == len(profile.tokens) and profile.shortest_reach >= low:
-            words = profile.words
-        elif fits > len(profile.tokens) // 2:
-            words = profile.words.copy()
-            walk.clear_bits(words, profile.tokens[fits:])
-        else:
-            words = np.zeros_like(profile.words)
-            walk.set_bits(words, profile.tokens[:fits])
-        if profile.shortest_reach < low:
-            walk.clear_bits(words, profile.ending[profile.dearest < low])
-        if words is profile.words:
-            pieces = profile.pieces
-        else:
-            self.equate(words)
-            pieces = (words,)
-        exits: list[tuple[int, NodeSet]] = []
-        for label, nodes, costs in profile.exits:
-            inside = nodes[(costs >= low) & (costs <= high)]
-            if len(inside):
-                exits.append((label, self.node_set(inside)))
-        return self._inner_of(pieces, tuple(exits))
+        low, high = automaton.low - count, min(automaton.high - count, UNBOUNDED)  # what the rest may cost
+        if high < SHORT:
+            return self._taken(self._walk_counted(meter, low, high, row, self.root.nodes), self.root)
+        free = self._below(meter.dfa, row, self.root)
+        if low <= 0 and meter.reach(self._longest) <= high:
+            return free
+        if len(free.exits) > 1:
+            return self._taken(self._walk_counted(meter, low, high, row, self.root.nodes), self.root)
+        return self._within(meter, low, high, row, free)
 
-    def _profile(self, meter: Meter, row: int) -> Profile:
-        found = self._profiles.get((meter, row))
-        if found is None:
-            found = self._profiles[(meter, row)] = self._measure(meter, row)
-            self._keep(found.words.nbytes + 3 * found.tokens.nbytes)
-        return found
-
-    def _measure(self, meter: Meter, row: int) -> Profile:
-        scratch, dfa, size = self.scratch, meter.dfa, len(self.trie[0])
-        tokens, cheapest, dearest = (np.empty(size, np.int32) for _ in range(3))
-        passed, found = walk.profile(
-            *self.trie, dfa.classes, dfa.step, dfa.labels, meter.cost, meter.least, meter.most, row,
-            scratch.path, scratch.counts, tokens, cheapest, dearest,
-            scratch.exits, scratch.labels, scratch.costs,
+    def _within(self, meter: Meter, low: int, high: int, row: int, free: Inner) -> Inner:
+        """What costs `low..high` from `row`; `free` is what passes without bounds, with one label at most."""
+        scratch, dfa = self.scratch, meter.dfa
+        self.fill(scratch.words, free.pieces)
+        found, refused = walk_beside.counted(
+            *self.trie, dfa.classes, dfa.step, dfa.labels, meter.cost, meter.least, meter.most, row, low, high,
+            meter.reach(0), self._from_root.heights, free.exits[0][1].nodes if free.exits else self.root.nodes[:0],
+            scratch.words, scratch.path, scratch.counts, scratch.exits,
         )  # fmt: skip
-        words = self.no_tokens()
-        tokens, cheapest, dearest = walk_each.by_cost(tokens[:passed], cheapest[:passed], dearest[:passed], words)
-        self.equate(words)
-        labels, nodes, costs = (array[:found].copy() for array in (scratch.labels, scratch.exits, scratch.costs))
-        exits = tuple((int(label), nodes[labels == label], costs[labels == label]) for label in np.unique(labels))
-        bounded = dearest < UNBOUNDED
-        ending, dearest = tokens[bounded], dearest[bounded]
-        reach = int(dearest.min(initial=UNBOUNDED))
-        return Profile(words, (words,), tokens, cheapest, ending, dearest, reach, exits)
+        exits: Exits = ()
+        if found:
+            label, ends = free.exits[0]
+            if found < len(ends.nodes):
+                ends = self.node_set(scratch.exits[:found].copy())
+            exits = ((label, ends),)
+        if refused:
+            return self._inner_of(self._take(), exits)
+        scratch.words[:] = 0
+        return self._inner_of(free.pieces, exits)
 
 
 _walkers: WeakKeyDictionary[Vocabulary, Walker] = WeakKeyDictionary()

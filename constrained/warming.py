@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from constrained.automata import algebra
+from constrained.automata import algebra, walk_beside
 from constrained.automata.chosen import Chosen, Texts
 from constrained.automata.counted import Counted, string_meter
 from constrained.automata.ecma import pattern_dfa
@@ -39,6 +39,7 @@ def _load_kernels() -> None:
     """Once is enough for a process."""
     _visit_algebra()
     _visit_kinds()
+    _visit_agreement()
     spellings = [*(bytes((byte,)) for byte in range(256)), b"aa", b'a"', b'"a"', b"aa", None]
     _visit_vocabulary(Vocabulary.from_spellings(spellings, [len(spellings) - 1]))
 
@@ -95,6 +96,13 @@ def _grammar() -> Rule:
     fresh = again, Seen(frozenset({b'""'}))
     ways = (switch,), (chosen,), (counted,), (letter, counted), (letter, chosen), (string, letter), (_Word(),), fresh
     return Rule("everything", ways)
+
+
+def _visit_agreement() -> None:
+    """What is asked of the rows of automata from which many tokens pass."""
+    a = algebra.literals([b"a", b"ab"])
+    walk_beside.printable(a.classes, a.step, 1)
+    walk_beside.agreement(a.classes, a.step, a.labels, 1, 1, *np.zeros((2, a.rows), np.int32))
 
 
 def _visit_kinds() -> None:

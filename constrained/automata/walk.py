@@ -194,74 +194,10 @@ def below_chosen(
 
 
 @kernel
-def profile(
-    byte: NDArray[np.uint8],
-    depth: NDArray[np.int16],
-    skip: NDArray[np.int32],
-    token: NDArray[np.int32],
-    classes: NDArray[np.uint8],
-    step: NDArray[np.int32],
-    labels: NDArray[np.int32],
-    cost: NDArray[np.uint8],
-    least: NDArray[np.int32],
-    most: NDArray[np.int32],
-    row: int,
-    path: NDArray[np.int32],
-    counts: NDArray[np.int32],
-    tokens: NDArray[np.int32],
-    cheapest: NDArray[np.int32],
-    dearest: NDArray[np.int32],
-    exits: Nodes,
-    exit_labels: NDArray[np.int32],
-    exit_costs: NDArray[np.int32],
-) -> tuple[int, int]:
-    """`walk_counted` for every count at once: what would each token cost, completed at best and worst?
-
-    Writes the tokens that pass without bounds, with the least and the most that any text through
-    them costs from here, and the deep exits with their cost. Returns (tokens, exits).
-    """
-    passed = 0
-    found = 0
-    node = 0
-    path[0] = row
-    counts[0] = 0
-    while node < byte.shape[0]:
-        level = depth[node]
-        column = classes[byte[node]]
-        before = path[level]
-        after = step[before, column]
-        if after == 0:
-            node = skip[node]
-            continue
-        counted = counts[level] + cost[before, column]
-        path[level + 1] = after
-        counts[level + 1] = counted
-        if token[node] >= 0:
-            tokens[passed] = token[node]
-            cheapest[passed] = counted + least[after]
-            dearest[passed] = counted + most[after]
-            passed += 1
-        if labels[after] >= 0 and skip[node] > node + 1:
-            exits[found] = node
-            exit_labels[found] = labels[after]
-            exit_costs[found] = counted
-            found += 1
-        node += 1
-    return passed, found
-
-
-@kernel
 def set_bits(words: Words, tokens: NDArray[np.int32]) -> None:
     """Allow `tokens`."""
     for token in tokens:
         words[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
-
-
-@kernel
-def clear_bits(words: Words, tokens: NDArray[np.int32]) -> None:
-    """Forbid `tokens`."""
-    for token in tokens:
-        words[token >> 5] &= ~(np.uint32(1) << np.uint32(token & 31))
 
 
 @kernel

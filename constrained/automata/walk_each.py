@@ -164,18 +164,19 @@ def counted(
     most: NDArray[np.int32],
     low: int,
     high: int,
+    row: int,
     words: Words,
     path: NDArray[np.int32],
     counts: NDArray[np.int32],
     exits: Nodes,
     exit_labels: NDArray[np.int32],
 ) -> int:
-    """`below_counted` from the start at each of `starts` (M,): the number of exits, or FULL."""
+    """`below_counted` from `row` at each of `starts` (M,): the number of exits, or FULL."""
     found = 0
     for start in starts:
         found = walk.below_counted(
             byte, depth, skip, token, start, classes, step, labels, cost, least, most, low, high,
-            1, 0, words, path, counts, exits, exit_labels, found,
+            row, 0, words, path, counts, exits, exit_labels, found,
         )  # fmt: skip
         if found == walk.FULL:
             break
@@ -246,34 +247,6 @@ def ends_below(
                 count += 1
             node += 1
     return count
-
-
-@kernel
-def by_cost(
-    tokens: NDArray[np.int32], cheapest: NDArray[np.int32], dearest: NDArray[np.int32], words: Words
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-    """The three (P,) in order of `cheapest`, which are small, otherwise as they are; the bits of `tokens` are set."""
-    most = -1
-    for cost in cheapest:
-        most = max(most, cost)
-    begins = np.zeros(most + 2, np.int64)
-    for cost in cheapest:
-        begins[cost + 1] += 1
-    for cost in range(1, begins.shape[0]):
-        begins[cost] += begins[cost - 1]
-    sorted_tokens, sorted_cheapest, sorted_dearest = (
-        np.empty_like(tokens),
-        np.empty_like(cheapest),
-        np.empty_like(dearest),
-    )
-    for at in range(tokens.shape[0]):
-        to = begins[cheapest[at]]
-        begins[cheapest[at]] += 1
-        sorted_tokens[to] = tokens[at]
-        sorted_cheapest[to] = cheapest[at]
-        sorted_dearest[to] = dearest[at]
-        words[tokens[at] >> 5] |= np.uint32(1) << np.uint32(tokens[at] & 31)
-    return sorted_tokens, sorted_cheapest, sorted_dearest
 
 
 # Times a power of two, the top five bits of this number differ for each of the 32: the table tells which it was.

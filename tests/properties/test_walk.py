@@ -33,6 +33,8 @@ BESIDE = [
     union(any_string(), literals([b"null", b"0"])),
     json_string(compile_rust("(?s:a.*|b.*)")),
     json_string(compile_rust("(?s:[^a].*9|a.*)")),
+    json_string(compile_rust("[ab9 ]{7}|[a-z]{9}")),
+    json_string(compile_rust("([ab]+ ){0,5}[ab]+")),
     NUMBERS,
 ]
 
@@ -45,7 +47,7 @@ class Walked:
         self.texts = {int(token): self.trie.path(node) for node, token in enumerate(self.trie.token) if token >= 0}
         self.words = np.zeros(-(-len(spellings) // 32), np.uint32)
         size = max(1, 40 * self.trie.nodes) if room is None else room
-        self.exits, self.labels, self.costs = (np.zeros(size, np.int32) for _ in range(3))
+        self.exits, self.labels = np.zeros(size, np.int32), np.zeros(size, np.int32)
         self.path, self.counts = (np.zeros(self.trie.max_depth + 2, np.int32) for _ in range(2))
 
     @cached_property
@@ -148,31 +150,23 @@ def test_a_counted_walk_counts(one: Meter, low, more, spellings, data):
     check_walk(walked, node, found, lambda text: after(counted, packed, text), counted.label)
 
 
-@given(meters(), spellings, st.data())
-def test_a_profile_knows_what_each_token_costs(one: Meter, spellings, data):
-    dfa, walked = one.dfa, Walked(spellings)
+@given(meters(), st.integers(0, 4), st.sampled_from([0, 1, 3, 8, UNBOUNDED]), spellings, st.data())
+def test_a_counted_walk_beside_one_without_bounds_finds_the_same(one: Meter, low, more, spellings, data):
+    dfa, high = one.dfa, min(UNBOUNDED, low + more)
     row = data.draw(st.integers(START, dfa.rows - 1))
-    tokens, cheapest, dearest = (np.zeros(walked.trie.nodes, np.int32) for _ in range(3))
-    passed, found = walk.profile(
-        *walked.arrays, dfa.classes, dfa.step, dfa.labels, one.cost, one.least, one.most, row,
-        walked.path, walked.counts, tokens, cheapest, dearest, walked.exits, walked.labels, walked.costs,
+    free, alone = Walked(spellings), Walked(spellings)
+    table, costs = (dfa.classes, dfa.step, dfa.labels), (one.cost, one.least, one.most)
+    known = walk.below(*free.arrays, ROOT, *table, row, free.words, free.path, free.exits, free.labels, 0)
+    left = alone.words, alone.path, alone.counts, alone.exits, alone.labels
+    expected = walk.below_counted(*alone.arrays, ROOT, *table, *costs, low, high, row, 0, *left, 0)
+    before, exits = set(tokens_of(free.words)), np.zeros_like(free.exits)
+    found, refused = walk_beside.counted(
+        *free.arrays, *table, *costs, row, low, high, one.reach(0), walk_beside.heights(free.trie.skip),
+        free.exits[:known], free.words, free.path, free.counts, exits,
     )  # fmt: skip
-    expected_tokens, expected_exits = [], []
-    for node, text in walked.below([ROOT]):
-        here, cost = row, 0
-        for byte in text:
-            here, cost = dfa.after(here, byte), cost + int(one.cost[here, dfa.classes[byte]])
-        if here != DEAD and walked.trie.token[node] >= 0:
-            expected_tokens.append(
-                (int(walked.trie.token[node]), cost + int(one.least[here]), cost + int(one.most[here]))
-            )
-        if dfa.label(here) != REFUSES and walked.leads_on(node):
-            expected_exits.append((node, dfa.label(here), cost))
-    assert (
-        list(zip(*(array[:passed].tolist() for array in (tokens, cheapest, dearest)), strict=True)) == expected_tokens
-    )
-    exits = (walked.exits, walked.labels, walked.costs)
-    assert list(zip(*(array[:found].tolist() for array in exits), strict=True)) == expected_exits
+    np.testing.assert_array_equal(free.words, alone.words)
+    assert exits[:found].tolist() == alone.exits[:expected].tolist()
+    assert bool(refused) >= bool(before - set(tokens_of(free.words)))
 
 
 @given(spellings, st.lists(st.lists(st.sampled_from(LETTERS), max_size=4).map(bytes), max_size=4), st.data())
@@ -232,12 +226,11 @@ def test_the_fewest_tokens(spellings, text):
             assert 1 + fewest(place + len(spellings[token])) == fewest(place)
 
 
-@given(st.sets(st.integers(0, 99)), st.sets(st.integers(0, 99)))
-def test_bits_are_set_and_cleared(allowed, forbidden):
+@given(st.sets(st.integers(0, 99)))
+def test_bits_are_set(allowed):
     words = np.zeros(4, np.uint32)
     walk.set_bits(words, np.array(sorted(allowed), np.int32))
-    walk.clear_bits(words, np.array(sorted(forbidden), np.int32))
-    assert set(tokens_of(words)) == allowed - forbidden
+    assert set(tokens_of(words)) == allowed
 
 
 @given(st.lists(st.integers(0, 99), min_size=2, max_size=40, unique=True), st.sets(st.integers(0, 99)))
@@ -288,15 +281,18 @@ def test_a_walk_beside_a_known_one_finds_the_same(spellings, one, data):
     row = data.draw(st.integers(START, one.rows - 1))
     known, begins = any_string(), any_string().after(START, ord('"'))
     tables, like = (one.classes, one.step, one.labels, row), np.zeros(one.rows, np.int32)
+    far = np.full(one.rows, walk_beside.FOREVER, np.int32)
     if not walk_beside.likeness(*tables, known.classes, known.step, known.labels, begins, like):
-        known, begins, like = one, data.draw(st.integers(START, one.rows - 1)), np.arange(one.rows, dtype=np.int32)
+        known, begins = one, data.draw(st.integers(START, one.rows - 1))
+        walk_beside.agreement(*tables, begins, like, far)
     alone, beside, other = (Walked(spellings) for _ in range(3))
     for walked, dfa, begin in ((alone, one, row), (other, known, begins)):
         table = dfa.classes, dfa.step, dfa.labels, begin
         left = walked.words, walked.path, walked.exits, walked.labels
         walked.found = walk.below(*walked.arrays, ROOT, *table, *left, 0)
     found = walk_beside.beside(
-        *beside.arrays, *tables, known.classes, known.step, begins, like,
+        *beside.arrays, *tables, known.classes, known.step, begins, like, far, known is one,
+        walk_beside.heights(beside.trie.skip),
         other.exits[: other.found], other.labels[: other.found],
         other.words, beside.path, beside.counts, beside.exits, beside.labels,
     )  # fmt: skip
@@ -306,7 +302,29 @@ def test_a_walk_beside_a_known_one_finds_the_same(spellings, one, data):
         assert left[:found].tolist() == right[:found].tolist()
 
 
-@pytest.mark.parametrize("dfa", [one for one in BESIDE if one is not NUMBERS])
+@given(st.sampled_from(BESIDE) | automata(labels=3), st.data())
+def test_rows_agree_on_texts_that_are_short_enough(dfa, data):
+    row, beside = (data.draw(st.integers(START, dfa.rows - 1)) for _ in range(2))
+    like, far = np.zeros(dfa.rows, np.int32), np.zeros(dfa.rows, np.int32)
+    walk_beside.agreement(dfa.classes, dfa.step, dfa.labels, row, beside, like, far)
+    assert like[row] == beside
+    for one in range(dfa.rows):
+        pairs = {(one, int(like[one]))}
+        for _ in range(min(int(far[one]), 5) + 1):
+            assert all(
+                (left == DEAD) == (right == DEAD) and dfa.labels[left] == dfa.labels[right] for left, right in pairs
+            )
+            pairs = {pair for left, right in pairs for pair in zip(dfa.step[left], dfa.step[right], strict=True)}
+
+
+@pytest.mark.parametrize("trie", [build([b"a", b"abc", b"ab", b"b", b"cdef"]), build([])])
+def test_the_height_of_a_node_is_that_of_the_longest_way_on(trie):
+    found = walk_beside.heights(trie.skip).tolist()
+    for node in range(trie.nodes):
+        assert found[node] == max(trie.depth[node : trie.skip[node]]) - trie.depth[node]
+
+
+@pytest.mark.parametrize("dfa", [BESIDE[place] for place in (0, 1, 2, 3, 4, 5)])
 def test_rows_are_alike_that_accept_the_same_texts(dfa):
     known, begins = any_string(), any_string().after(START, ord('"'))
     both = np.zeros((dfa.rows + known.rows, 256), np.int32)  # in one table, minimised by other means
