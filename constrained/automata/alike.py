@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata.jit import kernel
+from constrained.automata.jit import kernel_part
 from constrained.automata.tables import Table
 
 
-@kernel
-def alike(cells: Table) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+@kernel_part
+def numbered(cells: Table) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Number rows so that equal ones share a number: ((S,) from 1 on, 0 for zeros alone; (N,) the first of each)."""
     rows, columns = cells.shape
     number = np.zeros(rows, np.int32)

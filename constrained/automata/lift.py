@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constrained.automata.algebra import renumbered
-from constrained.automata.alike import alike
-from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
+from constrained.automata.dfa import Dfa
+from constrained.automata.lifting import lifted
 from constrained.automata.regex import compile_rust
 
 _LETTERS = {0x5C: b"\\", 0x08: b"b", 0x0C: b"f", 0x0A: b"n", 0x0D: b"r", 0x09: b"t"}  # beside the quote
@@ -107,86 +107,31 @@ def json_string(decoded: Dfa) -> Dfa:
 
 def escaped(decoded: Dfa, quote: int = _QUOTE) -> Dfa:
     """The texts of `decoded` as they stand inside a string literal, without its quotes; labels carry over."""
-    columns = escape_columns(decoded.classes, quote)
-    step = _with_escapes(decoded, columns, quote)
-    labels = np.full(len(step), REFUSES, np.int32)
-    labels[: decoded.rows] = decoded.labels
-    return renumbered(columns.classes, step, labels)
+    return renumbered(*_lifted(decoded, np.zeros(0, np.int32), quote, 0))
 
 
 def lifted_table(decoded: Dfa) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32]]:
     """The table behind `json_string`: classes (256,), step (S', K), labels (S',).
 
     Row 2 + r of the result is row r of `decoded`, inside the string and between two characters or
-    inside a UTF-8 sequence; the rows of escapes and ends lie behind those. Trim and minimal, as `decoded` is,
-    but for row 2, which is dead.
+    inside a UTF-8 sequence; the rows of escapes and ends lie behind those (lifting.py).
+    Trim and minimal, as `decoded` is, but for row 2, which is dead.
     """
-    columns = escape_columns(decoded.classes)
-    quote = columns.classes[_QUOTE]
-    inside = _with_escapes(decoded, columns)
-    ends = {label: 2 + len(inside) + k for k, label in enumerate(decoded.labels_used)}
-    step = np.zeros((2 + len(inside) + len(ends), inside.shape[1]), np.int32)
-    step[2 : 2 + len(inside)] = np.where(inside == DEAD, np.int32(DEAD), inside + np.int32(2))
-    if ends:
-        step[START, quote] = 2 + START
-    labels = np.full(len(step), REFUSES, np.int32)
-    for label, row in ends.items():
-        step[2 : 2 + decoded.rows, quote][decoded.labels == label] = row
-        labels[row] = label
-    return columns.classes, step, labels
+    return _lifted(decoded, np.array(decoded.labels_used, np.int32), _QUOTE, 2)
 
 
-def _with_escapes(decoded: Dfa, columns: Columns, quote: int = _QUOTE) -> NDArray[np.int32]:
-    """(R, K): the rows of `decoded`, then those of escapes, each once.
-
-    Where an escape leads depends on the few edges of its characters, so many rows share it: a pattern without
-    control characters has none for `\\u00`. Nothing has to be minimised afterwards.
-    """
-    plain, letters, low, high = (_targets(decoded, columns, edges) for edges in _edges(quote))
-    u000, u001 = _Shared(low.cells), _Shared(high.cells)
-    u00 = _Shared(np.stack([u000.number, u001.number], axis=1))
-    escape = _Shared(np.column_stack([letters.cells, u00.number]))
-    # blocks of rows: the text's own, then of E, U, U0, U00, U000, U001; a number of 0 is no row
-    sizes = [decoded.rows, len(escape.first), *[len(u00.first)] * 3, len(u000.first), len(u001.first)]
-    start = np.cumsum([0, *sizes], dtype=np.int32)
-    step = np.zeros((start[-1], len(columns.reads)), np.int32)
-
-    def leads(block: int, read: bytes, to: int, number: NDArray[np.int32]) -> None:
-        rows = np.where(number == 0, np.int32(DEAD), number - 1 + start[to])
-        step[start[block] : start[block + 1], columns.classes[read[0]]] = rows
-
-    step[: decoded.rows, plain.columns] = plain.cells
-    leads(_TEXT, b"\\", _ESCAPE, escape.number)
-    step[start[_ESCAPE] : start[_U], letters.columns] = letters.cells[escape.first]
-    leads(_ESCAPE, b"u", _U, u00.number[escape.first])
-    every = np.arange(1, len(u00.first) + 1, dtype=np.int32)
-    leads(_U, b"0", _U0, every)
-    leads(_U0, b"0", _U00, every)
-    leads(_U00, b"0", _U000, u000.number[u00.first])
-    leads(_U00, b"1", _U001, u001.number[u00.first])
-    step[start[_U000] : start[_U001], low.columns] = low.cells[u000.first]
-    step[start[_U001] :, high.columns] = high.cells[u001.first]
-    return step
+def _lifted(
+    decoded: Dfa, ends: NDArray[np.int32], quote: int, before: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32]]:
+    return lifted(decoded.classes, decoded.step, decoded.labels, ends, quote, before, *_escapes(quote))
 
 
-class _Targets(NamedTuple):
-    """Where the characters of some edges lead: row r and column `columns[j]` -> `cells[r, j]`."""
-
-    columns: list[int]
-    cells: NDArray[np.int32]  # (S, E)
-
-
-def _targets(decoded: Dfa, columns: Columns, edges: _Edges) -> _Targets:
-    means = dict(zip(edges.written, edges.meant, strict=True))
-    here = [column for column, byte in enumerate(columns.reads.tolist()) if byte in means]
-    return _Targets(here, decoded.step[:, decoded.classes[[means[int(columns.reads[k])] for k in here]]])
-
-
-class _Shared:
-    """Rows that are equal, as one: `number` (S,) from 1, 0 for what is dead; `first` (U,) a row of each number."""
-
-    def __init__(self, rows: NDArray[np.int32]) -> None:
-        self.number, self.first = alike(np.ascontiguousarray(rows))
+@lru_cache(maxsize=4)
+def _escapes(quote: int) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """What `lifted` wants to know: bytes that are told apart, and the edges of short, low and high escapes."""
+    _, *escapes = _edges(quote)
+    short, low, high = (np.array([edges.written, edges.meant], np.int32) for edges in escapes)
+    return np.minimum(_marks(quote), 2).astype(np.uint8), short, low, high
 
 
 def escape_columns(classes: NDArray[np.uint8], quote: int = _QUOTE) -> Columns:
