@@ -48,8 +48,13 @@ def lifted(
     )
     u000, of_u000 = numbered(lows)
     u001, of_u001 = numbered(highs)
-    u00, of_u00 = numbered(np.column_stack((u000, u001)))
-    letters[:, -1] = u00
+    pairs = np.empty((step.shape[0], 2), np.int32)
+    for row in range(step.shape[0]):
+        pairs[row, 0] = u000[row]
+        pairs[row, 1] = u001[row]
+    u00, of_u00 = numbered(pairs)
+    for row in range(step.shape[0]):
+        letters[row, short.shape[1]] = u00[row]
     e, of_e = numbered(letters)
     to_e = before + step.shape[0]
     to_u = to_e + of_e.shape[0]
@@ -61,12 +66,11 @@ def lifted(
     _copy_plain(classes, step, reads, apart, quote, before, out)
     _lead(out, before, columns[_BACKSLASH], e, to_e)
     _put(out, to_e, columns, short, letters, of_e)
-    _lead(out, to_e, columns[_U], u00[of_e], to_u)
-    every = np.arange(1, few + 1, dtype=np.int32)
-    _lead(out, to_u, columns[_ZERO], every, to_u + few)
-    _lead(out, to_u + few, columns[_ZERO], every, to_u + 2 * few)
-    _lead(out, to_u + 2 * few, columns[_ZERO], u000[of_u00], to_u000)
-    _lead(out, to_u + 2 * few, columns[_ONE], u001[of_u00], to_u001)
+    _lead(out, to_e, columns[_U], _some(u00, of_e), to_u)
+    for one in range(to_u, to_u + 2 * few):
+        out[one, columns[_ZERO]] = one + few
+    _lead(out, to_u + 2 * few, columns[_ZERO], _some(u000, of_u00), to_u000)
+    _lead(out, to_u + 2 * few, columns[_ONE], _some(u001, of_u00), to_u001)
     _put(out, to_u000, columns, low, lows, of_u000)
     _put(out, to_u001, columns, high, highs, of_u001)
     return columns, out, _end(labels, ends, columns[quote], before, to_ends, out)
@@ -129,6 +133,15 @@ def _copy_plain(
 
 
 @kernel_part
+def _some(number: NDArray[np.int32], chosen: NDArray[np.int64]) -> NDArray[np.int32]:
+    """(N,) the numbers of rows that are chosen."""
+    found = np.empty(chosen.shape[0], np.int32)
+    for one in range(chosen.shape[0]):
+        found[one] = number[chosen[one]]
+    return found
+
+
+@kernel_part
 def _lead(out: _Table, first: int, column: int, number: NDArray[np.int32], to: int) -> None:
     """Let rows from `first` on lead to those from `to` on, which are numbered from 1, or nowhere."""
     for one in range(number.shape[0]):
@@ -151,10 +164,11 @@ def _end(
     """(S',) the labels of all rows; draws the quotes."""
     found = np.full(out.shape[0], -1, np.int32)
     if before == 0:
-        found[: labels.shape[0]] = labels
+        for row in range(labels.shape[0]):
+            found[row] = labels[row]
         return found
-    found[to:] = ends
     for place in range(ends.shape[0]):
+        found[to + place] = ends[place]
         out[1, quote] = before + 1
         for row in range(labels.shape[0]):
             if labels[row] == ends[place]:

@@ -135,12 +135,60 @@ def partition(step: Table, labels: Labels, far: NDArray[np.int32] | None = None)
     """(S,) block of each row: two rows share one iff they accept the same labelled language.
 
     Rows of the same language are as far from acceptance, which tells most others apart, so the `distances` come first.
+    Where every row leads to later ones alone, as in a tree of texts, one look at each is enough, the last one first.
     """
+    block = np.empty(len(step), np.int32)
+    if _merged(step, labels, block):
+        return block
     far = distances(step, labels) if far is None else far
     keys = (labels + 1) * (far.max() + np.int64(2)) + far
     block = (np.unique(keys, return_inverse=True)[1] if keys.max() > _LARGEST else keys).astype(np.int32)
     block, settled = _told_apart(step, block)
     return block if settled else _partition(step, block, np.argsort(block, kind="stable").astype(np.int32))
+
+
+@kernel
+def _merged(step: Table, labels: Labels, block: NDArray[np.int32]) -> bool:
+    """Fill `block` (S,) as `partition` does, if no row leads to itself or an earlier one: does none?"""
+    rows, columns = step.shape
+    first = np.empty(rows, np.int64)
+    slots = 4
+    while slots < 2 * rows:
+        slots *= 2
+    where = np.zeros(slots, np.int32)  # open addressing: a block, 0 = free
+    block[0] = 0
+    count = 1
+    for row in range(rows - 1, 0, -1):
+        mixed = np.uint64(labels[row] + 1)
+        dead = labels[row] < 0
+        for column in range(columns):
+            after = step[row, column]
+            if after != 0 and after <= row:
+                return False
+            dead = dead and block[after] == 0
+            mixed = (mixed ^ np.uint64(block[after])) * _SPREADING
+            mixed ^= mixed >> np.uint64(32)
+        if dead:
+            block[row] = 0
+            continue
+        slot = np.int64(mixed & np.uint64(slots - 1))
+        while where[slot] != 0 and not _same(step, labels, block, row, int(first[where[slot]])):
+            slot = (slot + 1) & (slots - 1)
+        if where[slot] == 0:
+            where[slot] = count
+            first[count] = row
+            count += 1
+        block[row] = where[slot]
+    return True
+
+
+@kernel_part
+def _same(step: Table, labels: Labels, block: NDArray[np.int32], row: int, other: int) -> bool:
+    """Have two rows the same label, and do they lead to the same blocks?"""
+    same = labels[row] == labels[other]
+    for column in range(step.shape[1]):
+        same = same and block[step[row, column]] == block[step[other, column]]
+    return same
 
 
 def _told_apart(step: Table, block: NDArray[np.int32]) -> tuple[NDArray[np.int32], bool]:

@@ -63,8 +63,9 @@ def agreement(
     (S,) gets that row, or the row itself. Texts of no more than `far` (S,) bytes do not tell the two apart, neither
     by a label nor by whether they go on; it is -1 if the empty one does. It may be less than it could be.
     """
-    like[:] = np.arange(step.shape[0])
-    far[:] = FOREVER
+    for other in range(step.shape[0]):
+        like[other] = other
+        far[other] = FOREVER
     like[row] = known_row
     pairs = np.empty(MOST_PAIRS, np.int32)
     pairs[0] = row

@@ -333,10 +333,9 @@ class Writer:
         if strings.is_everything or numbers is NUMBERS.everything:
             return enough
         found += max(texts.count(part, enough) for part in strings.parts)
-        if numbers.distance[START] > _FAR:
-            found += 1
-        else:
-            found += max(count_texts(difference(numbers, other_spellings()), enough), not numbers.is_empty)
+        if not numbers.is_empty:
+            is_far = numbers.distance[START] > _FAR
+            found += 1 if is_far else max(1, count_texts(difference(numbers, other_spellings()), enough))
         if found < enough:
             arrays, objects = self.ways_of_arrays(shape), self.ways_of_different_objects(shape)
             found += _together(arrays, enough, self.arrays.exclusive([[plan.array] for plan in arrays]))

@@ -96,11 +96,25 @@ def chosen(facts: Facts) -> frozenset[Value] | None:
     """The values that `enum` and `const` leave; None without either."""
     found: frozenset[Value] | None = None
     if "enum" in facts:
-        found = frozenset(value_of(value) for value in facts["enum"])
+        found = _values_of(facts["enum"])
     if "const" in facts:
         only = frozenset({value_of(facts["const"])})
         found = only if found is None else found & only
     return found
+
+
+def _values_of(data: list[Any]) -> frozenset[Value]:
+    """The values of an `enum`; of the last long one they are known, as each type asks for them in turn."""
+    known, values = _last_enum[0]
+    if known is not data:
+        values = frozenset(value_of(value) for value in data)
+        if len(data) >= _LONG_ENUM:
+            _last_enum[0] = data, values
+    return values
+
+
+_LONG_ENUM = 16
+_last_enum: list[tuple[list[Any], frozenset[Value]]] = [([], frozenset())]
 
 
 # ---------------------------------------------------------------------- strings
@@ -245,11 +259,15 @@ def _told_numbers(values: frozenset[Value], options: JsonSchemaOptions, wide: bo
 
 
 def _both_numbers(a: Dfa, b: Dfa) -> Dfa:
-    return b if a is numbers.any_number() else a if b is numbers.any_number() else algebra.intersect(a, b)
+    if a is numbers.any_number() or a is b:
+        return b
+    return a if b is numbers.any_number() else algebra.intersect(a, b)
 
 
 def _either_number(a: Dfa, b: Dfa) -> Dfa:
-    return a if a is numbers.any_number() else b if b is numbers.any_number() else algebra.union(a, b)
+    if a is numbers.any_number() or b.is_empty or a is b:
+        return a
+    return b if b is numbers.any_number() or a.is_empty else algebra.union(a, b)
 
 
 def _other_number(language: Dfa) -> Dfa:

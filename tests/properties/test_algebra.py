@@ -200,3 +200,18 @@ def test_any_table_becomes_canonical(rows, columns, data):
     assert language(dfa) == language(raw)
     assert tables.reachable(dfa.step)[1:].all()
     assert LENGTH >= 5
+
+
+@given(st.lists(st.lists(st.integers(0, 12), min_size=2, max_size=2), min_size=1, max_size=9), st.data())
+def test_rows_that_lead_to_later_ones_alone_are_merged_by_what_they_accept(cells, data):
+    rows = len(cells) + 1
+    later = [[cell if row < cell < rows else DEAD for cell in some] for row, some in enumerate(cells, start=1)]
+    labels = data.draw(st.lists(st.sampled_from([REFUSES, 0, 1]), min_size=rows - 1, max_size=rows - 1))
+    step, names = np.array([[DEAD, DEAD], *later], np.int32), np.array([REFUSES, *labels], np.int32)
+    accepted = [set[tuple[str, int]]() for _ in range(rows)]
+    for row in range(rows - 1, 0, -1):
+        accepted[row] |= {("", int(names[row]))} - {("", REFUSES)}
+        for letter, to in zip("ab", step[row], strict=True):
+            accepted[row] |= {(letter + text, label) for text, label in accepted[to]}
+    block = tables.partition(step, names).tolist()
+    assert all((block[a] == block[b]) == (accepted[a] == accepted[b]) for a in range(rows) for b in range(rows))
