@@ -54,7 +54,7 @@ class RootWalks:
         self._scratch = scratch
         self._keep = keep
         self._root = np.array([ROOT], np.int32)
-        self._groups_below = walk_each.groups_below(trie.byte, trie.skip, walk_each.GROUPS)
+        self.groups_below = walk_each.groups_below(trie.byte, trie.skip, walk_each.GROUPS)
         self.heights = walk_beside.heights(trie.skip)
         self._within: dict[int, Words] = {}
         self._kept: dict[Dfa, list[_Known]] = {}  # the last ones come last
@@ -150,7 +150,7 @@ class RootWalks:
         if within.bit_count() < WIDE:
             return walk_each.plain(*self._trie, self._root, *tables, *left)
         np.copyto(scratch.words, self._tokens_within(within))
-        return walk_each.wide(*self._trie, *tables, *left, walk_each.GROUPS, self._groups_below, within)
+        return walk_each.wide(*self._trie, *tables, *left, walk_each.GROUPS, self.groups_below, within)
 
     def _tokens_within(self, within: int) -> Words:
         """(W,) the tokens of bytes of some groups (`walk_each.GROUPS`), a bit each."""

@@ -63,6 +63,7 @@ class Walker:
         self._inner: dict[Dfa, dict[int | NodeSet, Inner]] = {}  # by row from the root, by nodes from the start
         self._node_sets: dict[bytes, NodeSet] = {}
         self._pieces: dict[bytes, Pieces] = {}
+        self._bounded: dict[tuple[Meter, int, int, int], Inner] = {}  # by row, and what the rest of a text may cost
         self.made = Made()
         self.root = NodeSet(np.array([ROOT], np.int32))
         self._bytes = 0
@@ -233,12 +234,12 @@ class Walker:
                         scratch.words, scratch.path, scratch.exits, scratch.labels,
                     )  # fmt: skip
                 case Counted(meter, low, high):
-                    return self._walk_counted(meter, low, high, row, nodes)
+                    return self._walk_counted(meter, row, low, high, nodes)
             if found != walk.FULL:
                 return found
             scratch.make_room_for_exits()
 
-    def _walk_counted(self, meter: Meter, low: int, high: int, row: int, nodes: Nodes) -> int:
+    def _walk_counted(self, meter: Meter, row: int, low: int, high: int, nodes: Nodes) -> int:
         """The same for what costs `low..high` from `row`."""
         scratch = self.scratch
         while (
@@ -307,6 +308,7 @@ class Walker:
         self._bytes += size
         if self._bytes > self.most_bytes:
             self._inner.clear()
+            self._bounded.clear()
             self._node_sets.clear()
             self._pieces.clear()
             self._from_root.forget()
@@ -317,23 +319,32 @@ class Walker:
     def _counted(self, automaton: Counted, row: int, count: int) -> Inner:
         """The inner piece of one count: as without bounds, but for tokens that are too long or too short."""
         meter = automaton.meter
-        low, high = automaton.low - count, min(automaton.high - count, UNBOUNDED)  # what the rest may cost
-        if high < SHORT:
-            return self._taken(self._walk_counted(meter, low, high, row, self.root.nodes), self.root)
-        free = self._below(meter.dfa, row, self.root)
-        if low <= 0 and meter.reach(self._longest) <= high:
-            return free
-        if len(free.exits) > 1:
-            return self._taken(self._walk_counted(meter, low, high, row, self.root.nodes), self.root)
-        return self._within(meter, low, high, row, free)
+        low, high = max(automaton.low - count, 0), min(automaton.high - count, UNBOUNDED)  # what the rest may cost
+        if low == 0 and meter.reach(self._longest) <= high:
+            return self._below(meter.dfa, row, self.root)
+        key = meter, row, low, high
+        found = self._bounded.get(key)
+        if found is None:
+            found = self._find_bounded(*key)
+            self._keep(_ENTRY_BYTES + sum(piece.nbytes for piece in found.pieces))
+            self._bounded[key] = found
+        return found
 
-    def _within(self, meter: Meter, low: int, high: int, row: int, free: Inner) -> Inner:
+    def _find_bounded(self, meter: Meter, row: int, low: int, high: int) -> Inner:
+        if high >= SHORT:
+            free = self._below(meter.dfa, row, self.root)
+            if len(free.exits) < 2:
+                return self._within(meter, row, low, high, free)
+        return self._taken(self._walk_counted(meter, row, low, high, self.root.nodes), self.root)
+
+    def _within(self, meter: Meter, row: int, low: int, high: int, free: Inner) -> Inner:
         """What costs `low..high` from `row`; `free` is what passes without bounds, with one label at most."""
         scratch, dfa = self.scratch, meter.dfa
         self.fill(scratch.words, free.pieces)
         found, refused = walk_beside.counted(
             *self.trie, dfa.classes, dfa.step, dfa.labels, meter.cost, meter.least, meter.most, row, low, high,
-            meter.reach(0), self._from_root.heights, free.exits[0][1].nodes if free.exits else self.root.nodes[:0],
+            meter.reach(0), self._from_root.heights, self._from_root.groups_below, meter.ending,
+            free.exits[0][1].nodes if free.exits else self.root.nodes[:0],
             scratch.words, scratch.path, scratch.counts, scratch.exits,
         )  # fmt: skip
         exits: Exits = ()

@@ -35,6 +35,7 @@ from constrained.automata.costs import extremes, widest_gap
 from constrained.automata.dfa import DEAD, MANY, NONE, REFUSES, START, Dfa, flat
 from constrained.automata.jit import kernel
 from constrained.automata.lift import escape_columns, escaped, escaped_cells, escaped_steps, lifted_table
+from constrained.automata.walk_each import ALL_GROUPS, GROUPS
 
 UNBOUNDED = 1 << 29  # twice this is still an int32
 
@@ -79,6 +80,15 @@ class Meter:
     def _dearest(self) -> tuple[int, int]:
         """What a byte costs at most, and what the cheapest way to end does."""
         return int(self.cost.max(initial=0)), int(self.least[START:].max())
+
+    @cached_property
+    def ending(self) -> int:
+        """The groups of the bytes by which texts end (`walk_each.GROUPS`), a bit each; all where others tell, too."""
+        dfa = self.dfa
+        if (self.most[START:][dfa.labels[START:] == REFUSES] < UNBOUNDED).any():
+            return ALL_GROUPS
+        ends = (dfa.labels[dfa.step] != REFUSES).any(axis=0)[dfa.classes]  # (256,)
+        return sum(1 << group for group in set[int](GROUPS[ends].tolist()))
 
     @cached_property
     def cells(self) -> Sequence[int]:

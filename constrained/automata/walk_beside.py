@@ -273,7 +273,9 @@ def counted(
     low: int,
     high: int,
     dearest: int,
-    heights: NDArray[np.int16],
+    high_nodes: NDArray[np.int16],
+    below: NDArray[np.uint32],
+    ending: int,
     known_exits: Nodes,
     words: Words,
     path: NDArray[np.int32],
@@ -283,7 +285,9 @@ def counted(
     """`walk.below_counted` from `row` at the root, when `words` has the tokens that pass without bounds.
 
     There it ends at `known_exits` (E',). No way to end costs more than `dearest` from any row, nor does a byte cost
-    more than 1: so what is below a node passes where tokens are short. Returns (exits, tokens that do not pass).
+    more than 1: so what is below a node is not too long if tokens go on for few bytes (`high_nodes` are the heights).
+    It is not too short if the bytes there, of the groups `below` (N,), are none by which texts end: `ending`.
+    Returns (exits, tokens that do not pass).
     """
     found = 0
     refused = 0
@@ -301,7 +305,8 @@ def counted(
             continue
         count = counts[level] + cost[path[level], column]
         passes = count + least[after] <= high and count + most[after] >= low
-        if passes and (count < low or count + heights[node] + dearest > high):
+        short = count < low and (labels[after] >= 0 or int(below[node]) & ending != 0)
+        if passes and (short or count + high_nodes[node] + dearest > high):
             if labels[after] >= 0 and end > node + 1 and low <= count <= high:
                 exits[found] = node
                 found += 1

@@ -19,7 +19,7 @@ GROUPS = np.zeros(256, np.uint8)  # byte -> its group, less than 32
 for _group, _bytes in enumerate(_ALIKE, start=1):
     GROUPS[list(_bytes)] = _group
 GROUPS[128:] = len(_ALIKE) + 1
-_ALL_GROUPS = (1 << len(_ALIKE) + 2) - 1
+ALL_GROUPS = (1 << len(_ALIKE) + 2) - 1
 
 
 @kernel
@@ -41,7 +41,7 @@ def loops(
     """The groups of which all bytes lead from a row back to it, a bit each; none if the row accepts."""
     if labels[row] >= 0:
         return 0
-    found = _ALL_GROUPS
+    found = ALL_GROUPS
     for byte in range(256):
         if step[row, classes[byte]] != row:
             found &= ~(1 << int(groups[byte]))

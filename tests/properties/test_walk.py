@@ -162,6 +162,7 @@ def test_a_counted_walk_beside_one_without_bounds_finds_the_same(one: Meter, low
     before, exits = set(tokens_of(free.words)), np.zeros_like(free.exits)
     found, refused = walk_beside.counted(
         *free.arrays, *table, *costs, row, low, high, one.reach(0), walk_beside.heights(free.trie.skip),
+        walk_each.groups_below(free.trie.byte, free.trie.skip, walk_each.GROUPS), one.ending,
         free.exits[:known], free.words, free.path, free.counts, exits,
     )  # fmt: skip
     np.testing.assert_array_equal(free.words, alone.words)
