@@ -213,16 +213,20 @@ def test_all_tokens_below_nodes(spellings, data):
 @given(spellings, st.lists(st.sampled_from(LETTERS), max_size=9).map(bytes))
 def test_the_fewest_tokens(spellings, text):
     trie = build(spellings)
-    chosen = walk.fewest_tokens(trie.byte, trie.skip, trie.token, np.frombuffer(bytearray(text), np.uint8)).tolist()
+    found = walk.fewest_tokens(trie.byte, trie.skip, trie.token, np.frombuffer(bytearray(text), np.uint8)).tolist()
 
     def fewest(place: int) -> int:
         ends = [place + len(one) for one in spellings if one and text.startswith(one, place)]
         return min((1 + fewest(end) for end in ends), default=100) if place < len(text) else 0
 
-    for place, token in enumerate(chosen):
-        if token < 0:
+    for place, (token, needed, behind) in enumerate(zip(*found, strict=True)):
+        if place == len(text):
+            assert (token, needed, behind) == (-1, 0, -1)
+        elif token < 0:
             assert fewest(place) >= 100
+            assert (needed, behind) == (-1, -1)
         else:
+            assert (needed, behind) == (fewest(place), place + len(spellings[token]))
             assert text.startswith(spellings[token], place)
             assert 1 + fewest(place + len(spellings[token])) == fewest(place)
 
