@@ -28,17 +28,20 @@ from constrained.automata.dfa import REFUSES
 from constrained.closures import leave
 from constrained.deadline import look
 from constrained.finishing import Finishing, length
-from constrained.grammar import Completion, Control, Switch, Terminal
+from constrained.grammar import Completion, Control, Node, Switch, Terminal
 from constrained.leaps import Leaper, Place, Widths
 from constrained.rests import Rest, below
 from constrained.states import State, States
 from constrained.vocabulary.vocabulary import Vocabulary
 from constrained.written import NEVER, Written
 
-WORK = 3_000  # places that may be looked at for the fewest tokens of a whole text
+WORK = 3_000  # places that may be looked at for the fewest tokens of a whole text; see FAR
 STEP = 200  # the same, for a token or for a mask
-ALONG = 4_000  # bytes of a shortest text, above which nothing is found along it
+FAR = 512  # tokens: a place that is so far from the end counts twice, one twice as far three times, ...
+FARTHEST = 32 * FAR
+ALONG = 1_200  # bytes of a shortest text, above which nothing is found along it
 DETOUR = 3  # tokens after which it pays to find a place's own bound
+OWED = 8  # of the same that is owed, above which what is needed for one is what was needed for those below
 NESTED = 40  # searches inside of searches for such bounds
 KEPT = 50_000  # places remembered
 
@@ -51,6 +54,10 @@ class Work:
     """How many places may still be looked at, in searches inside of searches too."""
 
     left: int = STEP
+
+    def spend(self, enough: int) -> None:
+        """Look at one from which so many tokens are enough: the more there are, the longer it takes to find them."""
+        self.left = max(0, self.left - 1 - min(enough, FARTHEST) // FAR)
 
 
 class Fewest:
@@ -177,6 +184,8 @@ class Fewest:
     def _floor(self, rest: Rest) -> int:
         """The tokens that take part in the text of `rest` or come behind it, at least."""
         while (found := self._touching.get(rest)) is None:
+            if (like := _like(rest)) and all(one in self._touching for one in like):
+                return self._touch_owed(rest, *like)
             parts = below(rest)
             if len(parts) != 1:
                 return min(map(self._floor, parts), default=1)
@@ -204,13 +213,31 @@ class Fewest:
         while todo and work.left:
             look()
             one = todo[-1]
-            unknown = [part for part in below(one) if part not in self._touching]
+            like = _like(one)
+            unknown = [part for part in like or below(one) if part not in self._touching]
             if unknown:
                 todo += unknown
                 continue
             todo.pop()
             if one not in self._touching:
-                self._touch(one, depth, work)
+                if like:
+                    self._touch_owed(one, *like)
+                else:
+                    self._touch(one, depth, work)
+
+    def _touch_owed(self, rest: Rest, some: Rest, fewer: Rest) -> int:
+        """Of what is owed a thousand times, each adds as much as it did where less of it was owed.
+
+        Too much, where that is not so, errs on the side of more tokens; too little costs time.
+        """
+        assert isinstance(rest.symbol, Node)
+        assert isinstance(some.symbol, Node)
+        assert isinstance(fewer.symbol, Node)
+        owed, other, least = rest.symbol.owed(), some.symbol.owed(), fewer.symbol.owed()
+        needed = self._touching[some]
+        each = needed - self._touching[fewer]
+        self._touching[rest] = found = needed + (owed - other) * each // (other - least)
+        return found
 
     def _touch(self, rest: Rest, depth: int, work: Work) -> None:
         """Find what is needed for `rest`, where that is known of what is below it."""
@@ -247,10 +274,11 @@ class Fewest:
             _, negative, _, place = heapq.heappop(todo)
             cost, fresh = -negative, []
             if came[place][0] == cost:
-                work.left -= 1
-                if cost + self._enough(place) < best:
-                    best, goal = cost + self._enough(place), place
-                if self._proven.get(place, 0) < self._enough(place):
+                enough = self._enough(place)
+                work.spend(enough)
+                if cost + enough < best:
+                    best, goal = cost + enough, place
+                if self._proven.get(place, 0) < enough:
                     fresh = self._onward(place, cost, min(best - 1, most), depth, work)
         complete = not todo or todo[0][0] >= best
         if goal is not None:
@@ -308,6 +336,15 @@ class Fewest:
                 yield 0, None, (None, 0, leave(symbol, label, rest))
             for leg in self.leaper.of(symbol, row, rest).legs:
                 yield from ((1, token, (leg.symbol, after, leg.rest)) for after, token in leg.landings)
+
+
+def _like(rest: Rest) -> tuple[Rest, Rest] | None:
+    """Rests that owe less of the same, but as much as makes no difference; None if `rest` does not owe much."""
+    symbol, rest_below = rest.symbol, rest.below
+    if rest_below is None or not isinstance(symbol, Node) or (owed := symbol.owed()) <= OWED:
+        return None
+    some, fewer = (rest_below.push(symbol.behind(owed - count)) for count in (OWED, OWED // 2))
+    return some, fewer
 
 
 def _controls(state: State) -> Iterator[tuple[Control, int, Rest]]:

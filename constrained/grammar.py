@@ -145,6 +145,14 @@ class Node:
         """What this node has in common with many others, if masks can mostly do with that."""
         return None
 
+    def owed(self) -> int:
+        """So many more of the same must come before anything else may: a thousand items. 0 if nobody knows."""
+        return 0
+
+    def behind(self, count: int) -> "Node":
+        """The node after `count` of those that are owed. To be overridden by nodes that owe something."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Outline:

@@ -136,6 +136,14 @@ class Dfa:
 
     def completion(self, row: int) -> bytes:
         """A shortest text that leads from `row` to acceptance."""
+        return self._shortest if row == START else self._completion(row)
+
+    @cached_property
+    def _shortest(self) -> bytes:
+        """A shortest text: what is missing of a long object asks for it a thousand times."""
+        return self._completion(START)
+
+    def _completion(self, row: int) -> bytes:
         text = bytearray()
         while self.distance[row] > 0:
             closer = self.distance[self.step[row]] == self.distance[row] - 1  # (C,)

@@ -318,6 +318,18 @@ class ArrayNode(Node):
         """Let go of what stands in it."""
         self._expanded = None
 
+    def owed(self) -> int:
+        """The items that are missing, where nothing but their number matters."""
+        array, state = self.plan.array, self.state
+        if array.unique or array.contains or state.owes or state.first or state.index < len(array.prefix):
+            return 0
+        return max(0, array.low - state.index)
+
+    def behind(self, count: int) -> "ArrayNode":
+        """The node after `count` more items."""
+        with self.plan.writer.lock:
+            return self.plan.node(replace(self.state, index=self.state.index + count))
+
     def _sequences(self) -> Iterator[Sequence]:
         plan, state = self.plan, self.state
         marks = plan.writer.marks

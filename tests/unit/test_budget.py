@@ -6,7 +6,7 @@ import pytest
 from constrained import BudgetTooSmall, CompiledGrammar, TokenRefused, Vocabulary, VocabularyError, segments, written
 from constrained.automata.lift import any_string
 from constrained.budget import Budgeted
-from constrained.fewest import Work
+from constrained.fewest import WORK, Work
 from constrained.grammar import Control, Rule, Terminal
 from grammars import compile_json_schema
 from grammars.tools.compile import compile_tools
@@ -49,6 +49,30 @@ def test_the_smallest_budget_leaves_one_way_of_that_length():
     assert finish(budgeted, max) == b'{"city": ""}'
     assert budgeted.left == 0
     assert budgeted.steered
+
+
+@pytest.mark.parametrize(
+    ("items", "each"),
+    [({"enum": ["true", "hello"]}, 5), ({"type": "integer"}, 3), (CITY, 6)],
+)
+def test_a_thousand_items_are_not_looked_for_one_by_one(items, each):
+    few, many = (
+        compile_json_schema({"type": "array", "items": items, "minItems": count}, VOCABULARY) for count in (20, 1020)
+    )
+    least = Budgeted(few.matcher(), 1000).minimum
+    most = Budgeted(many.matcher(), 100_000).minimum
+    assert most == least + 1000 * each
+    fewest, work = many.steering.fewest, Work(WORK)
+    assert fewest.way(many.matcher().state, most - 1, work=work) is None
+    assert work.left > 0
+    budgeted = Budgeted(many.matcher(), most)
+    for _ in range(20):
+        allowed = tokens_of(budgeted.bitmask())
+        assert allowed
+        budgeted.advance(allowed[0])
+    with pytest.raises(BudgetTooSmall) as refused:
+        Budgeted(many.matcher(), most - 1)
+    assert refused.value.minimum == most
 
 
 def test_where_the_work_is_used_up_the_shortest_text_is_taken():
