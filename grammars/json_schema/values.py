@@ -39,17 +39,18 @@ class Number:
     def texts(self) -> frozenset[str]:
         """How programs write it: without a fraction when it is whole, else with the digits it needs.
 
-        Very large and very small ones also as 1e+196, 1e196; 1e-07, 1e-7.
+        And with the fraction that it has come with: 2.0. Very large and very small ones also as 1e+196, 1e196;
+        1e-07, 1e-7.
         """
-        text = format(self.value, "f")  # exact, which arithmetic on Decimals is not
-        text = text.rstrip("0").rstrip(".") if "." in text else text
+        written = format(self.value, "f")  # exact, which arithmetic on Decimals is not
+        text = written.rstrip("0").rstrip(".") if "." in written else written
         exponent = self.value.adjusted()
         if not self.value:
-            return frozenset({"0"})
+            return frozenset({"0", written.removeprefix("-")})
         if _SMALL <= exponent < _LARGE:
-            return frozenset({text})
+            return frozenset({text, written})
         digits = mantissa(self.value)
-        return frozenset({text, f"{digits}e{exponent:+03}", f"{digits}e{exponent:+}", f"{digits}e{exponent}"})
+        return frozenset({text, written, f"{digits}e{exponent:+03}", f"{digits}e{exponent:+}", f"{digits}e{exponent}"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,6 +209,23 @@ def test_large_and_small_constants_are_written_as_programs_do(constant: str):
     assert not accepts(grammar, constant + "0")
 
 
+@pytest.mark.parametrize(
+    ("schema", "texts"),
+    [
+        ('{"const": 2.0}', {"2": True, "2.0": True, "2.00": False, "3.0": False}),
+        ('{"const": 2}', {"2": True, "2.0": False}),
+        ('{"enum": [-1.5, 0.0]}', {"-1.5": True, "-1.50": False, "0": True, "0.0": True, "-0.0": False}),
+        ('{"type": "integer", "const": 2.0}', {"2": True, "2.0": False}),
+        ('{"const": {"a": [2.0]}}', {'{"a": [2.0]}': True, '{"a": [2]}': True}),
+        ('{"items": {"enum": [1.0, 2]}, "uniqueItems": true}', {"[1.0, 2]": True, "[1, 1.0]": False}),
+        ('{"type": "number", "not": {"const": 1.0}}', {"1": False, "1.0": False, "1.5": True}),
+    ],
+)
+def test_numbers_among_constants_may_keep_the_spelling_that_they_have_there(schema: str, texts: dict[str, bool]):
+    grammar = compile_json_schema(schema, byte_vocabulary())
+    assert {text: accepts(grammar, text) for text in texts} == texts
+
+
 LEFT_WRONG: list[tuple[str, Any, dict[str, bool]]] = [
     (
         "the condition failed, so it has evaluated nothing",
