@@ -19,9 +19,10 @@ CHAT, RESPONSES, MESSAGES = "/v1/chat/completions", "/v1/responses", "/v1/messag
 USER = {"role": "user", "content": "hi"}
 ENDLESS = {"type": "array", "items": {"enum": ["a", "b"]}, "minItems": 5000}
 # Their budgets, and the masks of the second one, are searches that take minutes.
-HOSTILE = (
-    {"type": "object", "minProperties": 3000, "propertyNames": {"pattern": "^[ab]{12}$"}},
-    {"type": "array", "allOf": [{"contains": {"const": f"x{number}"}} for number in range(40)]},
+HOSTILE = (  # and what is said of it
+    ({"type": "object", "minProperties": 3000, "propertyNames": {"pattern": "^[ab]{12}$"}}, "budget_too_small"),
+    ({"type": "array", "allOf": [{"contains": {"const": f"x{one}"}} for one in range(40)]}, "grammar_too_expensive"),
+    ({"type": "array", "allOf": [{"contains": {"const": [one]}} for one in range(40)]}, "grammar_too_expensive"),
 )
 Breaking = tuple[Server, Path]  # and the file that tells it how
 SHORT = {"messages": [USER], "max_tokens": 2}
@@ -169,15 +170,15 @@ def test_hostile_schemas_are_given_up_and_hold_up_nobody(fragile: Breaking) -> N
     server, _ = fragile
     with contextlib.ExitStack() as stack:
         stream = begin(server, stack, CHAT)
-        pool = stack.enter_context(ThreadPoolExecutor(2))
-        bodies = [{"messages": [USER], "max_tokens": 3000, "structured_outputs": {"json": one}} for one in HOSTILE]
+        pool = stack.enter_context(ThreadPoolExecutor(len(HOSTILE)))
+        bodies = [{"messages": [USER], "max_tokens": 3000, "structured_outputs": {"json": one}} for one, _ in HOSTILE]
         answers = [pool.submit(server.post, CHAT, body) for body in bodies]
         while not all(answer.done() for answer in answers):
             assert stream.readline()
-        for answer in answers:
+        for answer, (_, code) in zip(answers, HOSTILE, strict=True):
             refused = answer.result()
-            assert (refused.status, refused.body["error"]["code"]) == (400, "grammar_too_expensive")
-            assert refused.body["error"]["param"] in ("structured_outputs.json", None)
+            assert (refused.status, refused.body["error"]["code"]) == (400, code)
+            assert refused.body["error"]["param"] in ("structured_outputs.json", "max_tokens", None)
     until = time.monotonic() + 60
     while True:  # until no thread thinks on
         before = server.processor_seconds
