@@ -272,7 +272,8 @@ class Members:
     def variety(self, enough: int) -> int:
         """How many such objects there are, counted up to `enough`; never more than there are."""
         obj = self.obj
-        if any(one.endless and self.writer.alive(one.shape) for one in self.classes):
+        has_room = obj.high > self.required.bit_count()
+        if has_room and any(one.endless and self.writer.alive(one.shape) for one in self.classes):
             return enough
         if obj.low or obj.high < len(self.names) or self.needs or obj.exists:
             return 1

@@ -295,3 +295,16 @@ def test_strings_are_counted_without_their_lengths_multiplied_out():
     grammar = compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
     assert accepts(grammar, '["a", "b", 0]')
     assert not accepts(grammar, '["a", "a"]')
+
+
+def test_an_object_without_room_for_undeclared_keys_is_one_value():
+    schema = {"type": "array", "uniqueItems": True, "items": {"type": "object", "maxProperties": 0}, "minItems": 2}
+    with pytest.raises(Unsatisfiable):
+        compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
+    few = {"type": "object", "required": ["a"], "properties": {"a": {"const": 1}}, "maxProperties": 1}
+    with pytest.raises(Unsatisfiable):
+        compile_json_schema({**schema, "items": few}, byte_vocabulary(), TO_THE_LETTER)
+    assert accepts(
+        compile_json_schema({**schema, "items": {**few, "maxProperties": 2}}, byte_vocabulary(), TO_THE_LETTER),
+        '[{"a": 1}, {"a": 1, "b": 2}]',
+    )
