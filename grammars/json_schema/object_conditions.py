@@ -67,7 +67,8 @@ def can_meet(members: "Members", state: "ObjectState", missing: int, room: int) 
         for _, _, served in _together(members, name, members.shape(place), numbers):
             if members.affordable(state, place):
                 after = replace(state, seen=state.seen | 1 << place, pending=state.pending - served)
-                if can_meet(members, after, missing, room - 1 + (missing >> place & 1)):
+                brought = members.closure(1 << place) & ~state.seen & ~missing
+                if can_meet(members, after, missing | brought, room - brought.bit_count()):
                     return True
     for one in members.classes:
         for served, taken in _witnesses(members, one, numbers, state.extras):

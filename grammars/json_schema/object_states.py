@@ -190,11 +190,11 @@ class Members:
         """Bit set of the names that must still come; -1 where that cannot be met."""
         if self.required < 0:
             return -1
-        needed = self._closure(self.required & ~((1 << state.place) - 1) | state.seen) & ~state.seen
+        needed = self.closure(self.required & ~((1 << state.place) - 1) | state.seen) & ~state.seen
         ahead = ~((1 << state.place) - 1)
         return -1 if needed & ~ahead else needed
 
-    def _closure(self, names: int) -> int:
+    def closure(self, names: int) -> int:
         """`names` and everything that must come with them."""
         if names < 0 or not names & self._needing:
             return names
@@ -250,14 +250,14 @@ class Members:
             if coming.bit_count() - had >= wanted:
                 break
             if self.possible(place) and self.affordable(state, place):
-                together = coming | self._closure(1 << place) & ~state.seen
+                together = coming | self.closure(1 << place) & ~state.seen
                 if together.bit_count() <= had + room:
                     coming = together
         return coming.bit_count() - had
 
     def affordable(self, state: ObjectState, place: int) -> bool:
         """May the key at `place` come at all: can what must come with it still come?"""
-        together = self._closure(1 << place)
+        together = self.closure(1 << place)
         if together < 0:
             return False
         behind = together & ((1 << state.place) - 1) & ~state.seen

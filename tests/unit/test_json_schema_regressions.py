@@ -380,3 +380,15 @@ def test_a_value_that_differs_only_deep_inside_has_a_shortest_text():
     }
     grammar = compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
     assert grammar.matcher().shortest_completion() == b'{"a": ' * 60 + b"{}" + b"}" * 60
+
+
+def test_a_key_that_meets_a_condition_needs_room_for_the_keys_that_must_come_with_it():
+    some = {"not": {"patternProperties": {"^[ab]$": {"type": "string"}}}}  # some key, "a" or "b", is no string
+    schema = {"type": "object", "maxProperties": 2, "dependentRequired": {"a": ["c"]}, **some}
+    grammar = compile_json_schema(schema, byte_vocabulary(), TO_THE_LETTER)
+    assert accepts(grammar, '{"b": 1}')
+    assert accepts(grammar, '{"a": 1, "c": 2}')
+    matcher = grammar.matcher()
+    for byte in b'{"b": ':
+        matcher.advance(byte)
+    assert not matcher.allows(ord('"'))  # then "a" and "c" would have to come, and there is room for one
