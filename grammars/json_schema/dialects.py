@@ -142,11 +142,9 @@ _ROWS = (
     _Row("additionalProperties", 6, _LATEST, _C, Role.SCHEMA, None),
     _Row("unevaluatedProperties", 2019, _LATEST, _C, Role.SCHEMA, None),
     _Row("propertyNames", 6, _LATEST, _C, Role.SCHEMA, None),
-    _Row("required", 4, 4, _C, Role.PLAIN, check.names_draft4),
-    _Row("required", 6, _LATEST, _C, Role.PLAIN, check.names),
+    _Row("required", 4, _LATEST, _C, Role.PLAIN, check.names),
     _Row("minProperties maxProperties", 4, _LATEST, _C, Role.SIZE, check.size),
-    _Row("dependencies", 4, 4, _C, Role.DEPENDENCIES, check.dependencies_draft4),
-    _Row("dependencies", 6, 7, _C, Role.DEPENDENCIES, check.dependencies),
+    _Row("dependencies", 4, 7, _C, Role.DEPENDENCIES, check.dependencies),
     _Row("dependentRequired", 2019, _LATEST, _C, Role.PLAIN, check.names_by_name),
     _Row("dependentSchemas", 2019, _LATEST, _C, Role.SCHEMA_MAP, check.schema_map),
 )

@@ -8,9 +8,10 @@ about the mistake: `"type": "int"` asks for `"integer"`.
                  -> Problem(message, hint, below)    not; `below` leads from the value to the culprit
 
 Agreement with the metaschemas is the rule, and tests/unit/test_keywords.py holds the checks against
-them. Three deliberate tolerances, all harmless to what is generated:
+them. Four deliberate tolerances, all harmless to what is generated:
     * annotations (`title`, `examples`, ...) may have any value, since they restrict nothing;
     * `enum` may repeat a value (drafts 4 and 6 forbid it);
+    * `required` and the lists of `dependencies` may be empty (draft 4 forbids it): nothing is asked for;
     * 5.0 is an integer in every draft, and `exclusiveMinimum: true` may stand alone in draft 4.
 Patterns and formats are judged where they are compiled, not here.
 """
@@ -248,13 +249,6 @@ def names(value: Json) -> Problem | None:
     return _expected("an array of property names", value, f'write ["{value}"]' if isinstance(value, str) else "")
 
 
-def names_draft4(value: Json) -> Problem | None:
-    """`required` in draft 4: at least one name."""
-    if value == []:
-        return Problem("must have at least one name in draft 4", "leave it out, or use a later draft")
-    return names(value)
-
-
 def names_by_name(value: Json) -> Problem | None:
     """`dependentRequired`: property name -> list of names."""
     if type(value) is not dict:
@@ -307,12 +301,3 @@ def dependencies(value: Json) -> Problem | None:
         if isinstance(needs, list) and (problem := names(needs)):
             return problem._replace(below=(name, *problem.below))
     return None
-
-
-def dependencies_draft4(value: Json) -> Problem | None:
-    """`dependencies` in draft 4: its lists are not empty."""
-    if isinstance(value, dict):
-        for name, needs in value.items():
-            if needs == []:
-                return Problem("must have at least one name in draft 4", below=(name,))
-    return dependencies(value)

@@ -21,6 +21,8 @@ TOLERATED = {  # deliberate, see grammars/json_schema/keywords.py
     ("draft4", "enum", "['a', 'a']"),
     ("draft4", "exclusiveMinimum", "True"),
     ("draft4", "exclusiveMaximum", "True"),
+    ("draft4", "required", "[]"),
+    ("draft4", "dependencies", "{'a': []}"),
 }
 STRICTER = {"$schema", "$recursiveRef"}  # judged by what they mean, not only by their type
 SILENT = {("draft4", "$ref")}  # draft 4's metaschema does not mention it
