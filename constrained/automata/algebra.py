@@ -7,7 +7,7 @@ byte classes numbered by first byte. So two automata accept the same labelled la
 their tables are equal (`equivalent`), and equal languages built in different ways share masks.
 
 Cost.  A product of S and T rows makes at most S*T pairs (`limit` caps them with LimitExceeded);
-minimisation is O(C * S log S) (see tables.py). For the automata of JSON schemas (10 to 500 rows)
+minimisation is O(C * S log S) (see minimising.py). For the automata of JSON schemas (10 to 500 rows)
 that is 10 to 300 microseconds.
 """
 
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata import drawn, tables, tidying
+from constrained.automata import drawn, minimising, tables, text_trees, tidying
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa, Row
 from constrained.automata.pairing import BOTH, EITHER, LEFT_ALONE, joint_columns, pair_labels
 from constrained.automata.products import FULL, product
@@ -44,7 +44,7 @@ def canonical(classes: NDArray[np.uint8], step: NDArray[np.int32], labels: NDArr
     drawn.add(step.nbytes)
     far = tables.distances(step, labels)
     classes, step, labels, far = tidying.trimmed(classes, step, labels, far)
-    step, labels = tables.renumber(step, labels, tables.partition(step, labels, far))
+    step, labels = minimising.renumber(step, labels, minimising.partition(step, labels, far))
     classes, step = tidying.compressed(classes, step)
     return Dfa(classes, step, labels)
 
@@ -53,7 +53,7 @@ def renumbered(classes: NDArray[np.uint8], step: NDArray[np.int32], labels: NDAr
     """As `canonical`, for a table that is trim and minimal already, but for rows that cannot be reached."""
     classes, step = tidying.by_first_byte(classes, step)
     drawn.add(step.nbytes)
-    step, labels = tables.renumber(step, labels, np.arange(len(step), dtype=np.int32))
+    step, labels = minimising.renumber(step, labels, np.arange(len(step), dtype=np.int32))
     classes, step = tidying.compressed(classes, step)
     return Dfa(classes, step, labels)
 
@@ -127,8 +127,8 @@ def literals(texts: Mapping[bytes, int] | Iterable[bytes], *, minimal: bool = Tr
     text = np.frombuffer(bytearray(b"".join(ordered)), np.uint8)
     begins = np.zeros(len(ordered) + 1, np.int64)
     np.cumsum([len(one) for one in ordered], out=begins[1:])
-    step = np.zeros((tables.rows_of_tree(text, begins), len(used) + 1), np.int32)
-    last = tables.fill_tree(text, begins, classes, step)
+    step = np.zeros((text_trees.rows_of_tree(text, begins), len(used) + 1), np.int32)
+    last = text_trees.fill_tree(text, begins, classes, step)
     names = np.full(len(step), REFUSES, np.int32)
     names[last] = [labelled[text] for text in ordered]
     return canonical(classes, step, names) if minimal else Dfa(classes, step, names)

@@ -18,6 +18,11 @@ def kernel(function: Callable[..., Any], nogil: bool) -> Any:
     return njit(cache=True, nogil=nogil)(function)
 
 
+def inlined(function: Callable[..., Any]) -> Any:
+    """A function whose code stands wherever kernels call it."""
+    return njit(cache=True, inline="always")(function)
+
+
 @intrinsic
 def _pointer(context: Any, address: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

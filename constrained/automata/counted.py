@@ -29,7 +29,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata import tables, tidying
+from constrained.automata import minimising, tables, tidying
 from constrained.automata.algebra import from_table
 from constrained.automata.costs import extremes, widest_gap
 from constrained.automata.dfa import DEAD, MANY, NONE, REFUSES, START, Dfa, flat
@@ -225,7 +225,7 @@ def string_meter(decoded: Dfa) -> Meter:
     merged, chosen = tidying.compress(step)
     classes, step = merged[classes], np.ascontiguousarray(step[:, chosen])
     marked = labels * 2 + between
-    step, marked = tables.renumber(step, marked, np.arange(len(step), dtype=np.int32))
+    step, marked = minimising.renumber(step, marked, np.arange(len(step), dtype=np.int32))
     dfa = Dfa(classes, step, marked >> 1)
     cost = np.zeros(step.shape, np.uint8)
     cost[(marked & 1).astype(np.bool_)] = 1

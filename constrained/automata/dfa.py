@@ -103,13 +103,15 @@ class Dfa:
     @cached_property
     def _only(self) -> list[int]:
         """Row -> the one byte it can read; MANY or NONE otherwise."""
-        width = np.bincount(self.classes, minlength=self.step.shape[1])
-        alive = self.step != DEAD
-        count = alive @ width
+        count = self.ways()
         first = np.zeros(self.columns, np.intp)
         first[self.classes[::-1]] = np.arange(255, -1, -1)  # of several bytes the lowest is assigned last
-        only = first[np.argmax(alive, axis=1)]
+        only = first[np.argmax(self.step != DEAD, axis=1)]
         return np.where(count == 1, only, np.where(count == 0, NONE, MANY)).tolist()
+
+    def ways(self) -> NDArray[np.intp]:
+        """(S,) how many bytes each row can read."""
+        return (self.step != DEAD) @ np.bincount(self.classes, minlength=self.columns)
 
     # The questions the matcher asks about a row. `Counted` answers them too.
 

@@ -47,6 +47,11 @@ def kernel_part(function: Function) -> Function:
     return function if _AHEAD else cast(Function, by_numba.kernel(function, nogil=True))
 
 
+def inlined_part(function: Function) -> Function:
+    """As `kernel_part`, but without a call: for loops in which handing many arrays over takes longer than the work."""
+    return function if _AHEAD else cast(Function, by_numba.inlined(function))
+
+
 def _kernel(function: Function, nogil: bool) -> Function:
     name = name_of(function)
     declared[name] = function if _AHEAD else by_numba.kernel(function, nogil)

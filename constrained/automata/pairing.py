@@ -11,7 +11,7 @@ the product itself takes.
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata.jit import kernel
+from constrained.automata.jit import inlined_part, kernel
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int32]
@@ -19,15 +19,20 @@ Ints = NDArray[np.int32]
 BOTH, LEFT_ALONE, EITHER = 0, 1, 2  # what a pair accepts
 
 
+@inlined_part
+def _columns(classes: Bytes) -> int:
+    """How many columns 256 bytes or letters go to."""
+    count = 0
+    for byte in range(256):
+        count = max(count, int(classes[byte]) + 1)
+    return count
+
+
 @kernel
 def joint_columns(left: Bytes, right: Bytes) -> tuple[Bytes, Bytes, Bytes]:
     """Classes (256,) of bytes that both tell apart: (column of the left (K,), of the right (K,), byte -> k (256,))."""
-    width = np.int64(0)
-    height = np.int64(0)
-    for byte in range(256):
-        height = max(height, np.int64(left[byte]) + 1)
-        width = max(width, np.int64(right[byte]) + 1)
-    number = np.full(height * width, -1, np.int32)
+    width = _columns(right)
+    number = np.full(_columns(left) * width, -1, np.int32)
     lefts = np.empty(256, np.uint8)
     rights = np.empty(256, np.uint8)
     classes = np.empty(256, np.uint8)
@@ -73,12 +78,8 @@ def joint_letters(
     Pair k is `column * 256 + column of the other`, and what surrogates are for all numbers beyond; where there are more
     than 256, the pairs are not all there.
     """
-    height = np.int64(0)
-    width = np.int64(0)
-    for letter in range(256):
-        height = max(height, np.int64(classes[letter]) + 1)
-        width = max(width, np.int64(other_classes[letter]) + 1)
-    number = np.full(height * width, -1, np.int32)
+    width = _columns(other_classes)
+    number = np.full(_columns(classes) * width, -1, np.int32)
     runs = np.empty(bounds.shape[0] + others.shape[0], np.int32)
     found = np.empty(runs.shape[0], np.int32)
     pairs = np.zeros(256, np.int32)

@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata import tables, tidying
+from constrained.automata import minimising, tables, tidying
 from constrained.automata.algebra import renumbered
 from constrained.automata.code_points import BEYOND, OUTSIDE, Alphabet
 from constrained.automata.dfa import DEAD, REFUSES, Dfa
@@ -75,7 +75,7 @@ def minimal(step: Step, accepts: Accepts, columns: int) -> tuple[NDArray[np.int3
         return table, labels
     dead = tables.distances(table, labels) < 0
     table = np.where(dead[table], np.int32(DEAD), table)
-    return tables.renumber(table, labels, tables.partition(table, labels))
+    return minimising.renumber(table, labels, minimising.partition(table, labels))
 
 
 def too_many_rows(limit: int) -> LimitExceeded:

@@ -11,7 +11,7 @@ the same labels, all that is below a node is known. Any row is alike itself; `li
 import numpy as np
 from numpy.typing import NDArray
 
-from constrained.automata.jit import kernel, kernel_part
+from constrained.automata.jit import inlined_part, kernel, kernel_part
 from constrained.automata.walk import FULL, Nodes, Words
 
 # Shapes as in walk.py; the known automaton has S' rows, and E' exits are known.
@@ -236,10 +236,7 @@ def beside(
                     found += 1
                 at += 1
             if after == 0 and known != 0:
-                for refused in range(node, end):
-                    spelled = token[refused]
-                    if spelled >= 0:
-                        words[spelled >> 5] &= ~(np.uint32(1) << np.uint32(spelled & 31))
+                _refuse(words, token, node, end)
             node = end
             continue
         path[level + 1] = after
@@ -320,10 +317,18 @@ def counted(
                 found += 1
             at += 1
         if not passes:
-            for other in range(node, end):
-                spelled = token[other]
-                if spelled >= 0:
-                    words[spelled >> 5] &= ~(np.uint32(1) << np.uint32(spelled & 31))
-                    refused += 1
+            refused += _refuse(words, token, node, end)
         node = end
     return found, refused
+
+
+@inlined_part
+def _refuse(words: Words, token: NDArray[np.int32], node: int, end: int) -> int:
+    """Take the tokens of the nodes from `node` to `end` out of `words`: how many they are."""
+    count = 0
+    for other in range(node, end):
+        spelled = token[other]
+        if spelled >= 0:
+            words[spelled >> 5] &= ~(np.uint32(1) << np.uint32(spelled & 31))
+            count += 1
+    return count

@@ -18,7 +18,7 @@ _FOLDERS = (
     "grammars/tools",
 )
 
-_KERNELS = re.compile(r"^@(kernel|kernel_part|short_kernel|intrinsic|njit)\b", re.MULTILINE)
+_KERNELS = re.compile(r"^@(kernel|kernel_part|inlined_part|short_kernel|intrinsic|njit)\b", re.MULTILINE)
 
 _INTERPRETED = frozenset(
     [

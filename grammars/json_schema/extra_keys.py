@@ -137,8 +137,7 @@ def _circling(automaton: Dfa) -> NDArray[np.bool_]:
 @remembered
 def _ways_of(automaton: Dfa) -> NDArray[np.intp]:
     """(S,) how many bytes each row can read."""
-    bytes_of = np.bincount(automaton.classes, minlength=automaton.columns)  # (C,)
-    return (automaton.step != DEAD) @ bytes_of
+    return automaton.ways()
 
 
 def leaves_ways(automaton: Dfa, refused: Set[bytes]) -> bool:

@@ -23,7 +23,7 @@ import numpy as np
 from lark.lexer import PatternRE, PatternStr, TerminalDef
 from numpy.typing import NDArray
 
-from constrained.automata import algebra, tables
+from constrained.automata import algebra, minimising
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from constrained.automata.joint import behind, side_by_side
 from constrained.automata.products import FULL, product
@@ -178,7 +178,7 @@ class Scanner:
         found = self._guard_of.get(context)
         if found is None:
             ends = context.labels != REFUSES
-            blocks = tables.partition(context.step, np.minimum(context.labels, np.int32(0)))
+            blocks = minimising.partition(context.step, np.minimum(context.labels, np.int32(0)))
             by_block: dict[int, int] = {}
             found = self._guard_of[context] = np.zeros(context.rows, np.int32)
             for row, block in zip(np.flatnonzero(ends).tolist(), blocks[ends].tolist(), strict=True):

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constrained.automata import algebra, tables
+from constrained.automata import algebra, minimising, tables
 from constrained.automata.dfa import DEAD, REFUSES, START, Dfa
 from tests.support.automata import LENGTH, LETTERS, TEXTS, automata, language
 
@@ -213,5 +213,5 @@ def test_rows_that_lead_to_later_ones_alone_are_merged_by_what_they_accept(cells
         accepted[row] |= {("", int(names[row]))} - {("", REFUSES)}
         for letter, to in zip("ab", step[row], strict=True):
             accepted[row] |= {(letter + text, label) for text, label in accepted[to]}
-    block = tables.partition(step, names).tolist()
+    block = minimising.partition(step, names).tolist()
     assert all((block[a] == block[b]) == (accepted[a] == accepted[b]) for a in range(rows) for b in range(rows))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from constrained.automata import tables, walk, walk_beside, walk_each
+from constrained.automata import minimising, walk, walk_beside, walk_each
 from constrained.automata.algebra import difference, literals, union
 from constrained.automata.chosen import Chosen, Texts
 from constrained.automata.counted import UNBOUNDED, Counted, Meter, meter
@@ -334,7 +334,7 @@ def test_rows_are_alike_that_accept_the_same_texts(dfa):
     known, begins = any_string(), any_string().after(START, ord('"'))
     both = np.zeros((dfa.rows + known.rows, 256), np.int32)  # in one table, minimised by other means
     both[: dfa.rows], both[dfa.rows :] = dfa.by_byte, np.where(known.by_byte == DEAD, 0, known.by_byte + dfa.rows)
-    block = tables.partition(both, np.concatenate([dfa.labels, known.labels]))
+    block = minimising.partition(both, np.concatenate([dfa.labels, known.labels]))
     alike = 0
     for row in range(START, dfa.rows):
         like = np.zeros(dfa.rows, np.int32)
