@@ -51,7 +51,7 @@ class Beyond:
 
     def __init__(self, states: States, walker: Walker, sketcher: Sketcher) -> None:
         self.walker = walker
-        self.refusals = states.refusals
+        self.refusals = states.refused.texts
         self._sketcher = sketcher
         self.special: dict[Rest, Closure] = {}  # where more is to be done than a kernel can
         self._parts: dict[tuple[int, int], Passage] = {}

@@ -166,7 +166,7 @@ class Masks:
         for recall, below in rest.recalls():
             if isinstance(recall.captured, Captured):
                 doubtful = self._doubts(doubtful)
-                left = self.states.refusals(recall.captured).beyond(tape[recall.mark :])
+                left = self.states.refused.texts(recall.captured).beyond(tape[recall.mark :])
                 walker.set_around(_ROOT, flatten(left), doubtful[PASSED])
                 continue
             for one in below.forks():

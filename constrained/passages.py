@@ -68,7 +68,7 @@ class Passages:
     def __init__(self, states: States, walker: Walker, sketcher: Sketcher, most: int = MOST) -> None:
         self.walker = walker
         self.sketcher = sketcher
-        self.refusals = states.refusals
+        self.refusals = states.refused.texts
         self.most = most
         self.outlined = _outlined.setdefault(walker, {})
         self.found: dict[_Key, Passage] = {}

@@ -16,7 +16,7 @@ be memoised on the state itself, and rollback, forks and speculation are just ke
 Where a text is open on which something depends (`Fresh`, `Captured`), the state also holds the bytes
 read since (`tape`), and its rest holds a mark into them. With a `Captured` that refuses texts, a
 terminal that can go on is not enough: every way on may end in a refused text. Such states are found
-by looking ahead, along refused texts only, and are never entered.
+by looking ahead, along refused texts only (refused_ahead.py), and are never entered.
 
 A byte is read by `step`, which says all of this in Python. A token is read by a kernel over the tables
 of the grammar (net.py), as far as it can: it leaves the ends of open texts to `step`.
@@ -35,9 +35,9 @@ from constrained.automata import net_walk
 from constrained.automata.dfa import DEAD, MANY, NONE, REFUSES, START
 from constrained.closures import Closer, Closure, Config, leave
 from constrained.deadline import look
-from constrained.grammar import Captured, Control, Metered, Switch, Symbol, Terminal
+from constrained.grammar import Control, Metered, Switch, Symbol, Terminal
 from constrained.net import Fronts, Net
-from constrained.refusals import Refusals
+from constrained.refused_ahead import RefusedAhead
 from constrained.rests import Forks, Rest, Tally
 from constrained.state import Places, State, Words, key_of
 
@@ -127,7 +127,7 @@ class States:
         self._closer = Closer(self.forks)
         self._states: dict[object, State] = {}
         self._closures: dict[Rest, Closure] = {}  # at the beginning of a tape
-        self._refusals: dict[Captured, Refusals] = {}
+        self.refused = RefusedAhead()
         self._lock = Lock()
         self._opening = _Opening(self._closer, self._closures)
         self.net = Net(self._opening.fronts)
@@ -166,7 +166,7 @@ class States:
             self.forks.forget()
             for memory in self._closer.memories:
                 memory.forget()
-            self._refusals.clear()
+            self.refused.forget()
             if self._metering is not None:
                 self._metering.forget()
             self.net = Net(self._opening.fronts)
@@ -331,13 +331,6 @@ class States:
 
     # ------------------------------------------------------------------ refused texts
 
-    def refusals(self, captured: Captured) -> Refusals:
-        """What `captured` refuses."""
-        found = self._refusals.get(captured)
-        if found is None:
-            found = self._refusals.setdefault(captured, Refusals(captured.refused()))
-        return found
-
     def is_alive(self, state: State) -> bool:
         """Is there a text of `state` that the captures that are open do not refuse?"""
         if state.alive is None:
@@ -357,7 +350,7 @@ class States:
         todo = [state]
         while todo:
             here = todo.pop()
-            towards = None if here.alive else self._towards_refusals(here)
+            towards = None if here.alive else self.refused.ways_towards(here)
             if towards is None:
                 proven: State | None = here
                 while proven is not None:
@@ -371,28 +364,6 @@ class States:
                     todo.append(after)
         for dead in came_from:
             dead.alive = False
-
-    def _towards_refusals(self, state: State) -> set[int] | None:
-        """The bytes that may follow, if each leads on towards a refused text; None if one does not."""
-        if state.accepting or state.controls:
-            return None
-        followed: set[int] = set()
-        for symbol, row, rest in state.configs:
-            towards = self._refused_ahead(state, rest)
-            readable = symbol.automaton.reads(row) if towards else b""
-            if not towards or not towards.issuperset(readable):
-                return None
-            followed.update(readable)
-        return followed
-
-    def _refused_ahead(self, state: State, rest: Rest) -> set[int]:
-        """The bytes that lead on towards a text that a capture open in `rest` refuses."""
-        found: set[int] = set()
-        if state.tape is not None:
-            for recall, _ in rest.recalls():
-                if isinstance(recall.captured, Captured):
-                    found |= self.refusals(recall.captured).next_bytes(state.tape[recall.mark :])
-        return found
 
     # ------------------------------------------------------------------ what is decided already
 
@@ -414,7 +385,7 @@ class States:
         """As `forced_byte`, where bytes may be refused for where they lead."""
         possible: set[int] = set()
         for symbol, row, rest in state.configs:
-            towards = self._refused_ahead(state, rest)
+            towards = self.refused.ahead(state, rest)
             if not towards and symbol.automaton.only_byte(row) == MANY:
                 return None
             readable = symbol.automaton.reads(row)
