@@ -14,12 +14,10 @@ for a fixpoint is for one thread alone, so it finds things out under its `lock`,
 from collections.abc import Iterator
 from collections.abc import Sequence as Listed
 from functools import reduce
-from itertools import islice
 
 from constrained import remains
-from constrained.automata.algebra import difference, literal, union
+from constrained.automata.algebra import literal, union
 from constrained.automata.dfa import START, Dfa
-from constrained.automata.listing import count_texts
 from constrained.automata.remembered import memory, remembered
 from constrained.grammar import Automaton, Node, Sequence, Terminal
 from grammars.json_schema import texts
@@ -29,7 +27,6 @@ from grammars.json_schema.different_objects import DifferentObjects
 from grammars.json_schema.fixpoint import Fixpoint
 from grammars.json_schema.limits import HEAVIEST
 from grammars.json_schema.literals import Shape
-from grammars.json_schema.numbers import other_spellings
 from grammars.json_schema.object_choices import plans_of
 from grammars.json_schema.object_nodes import ObjectPlan
 from grammars.json_schema.object_ways import Obj
@@ -41,18 +38,14 @@ from grammars.json_schema.ropes import written
 from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.shortest import Shortest
-from grammars.json_schema.telling_apart import stated_types, stated_values
+from grammars.json_schema.telling_apart import stated_types
 from grammars.json_schema.texts import Texts
-from grammars.json_schema.values import Text, Value, as_compared, canonical, parse_value
+from grammars.json_schema.values import Value
+from grammars.json_schema.variety import Variety
 
 STRUCTURED = frozenset({"array", "object"})
 
 NULL, TRUE, FALSE = (literal(text) for text in (b"null", b"true", b"false"))
-
-
-_DEEPEST = 3  # shapes, the values of each counted for those of the one before
-_FEW_TEXTS = 4096
-_FAR = 200  # bytes of a number; where all are longer, they are not told from each other (numbers.is_long)
 
 
 @remembered
@@ -114,11 +107,8 @@ class Writer:
         self._array_plans: dict[Arr, ArrayPlan] = {}
         self._object_plans: dict[Obj, ObjectPlan] = {}
         self._weights: Fixpoint[Shape, int] = Fixpoint(self._find_weight, int)
-        self._counted = set[Shape]()  # right now
         self._came = Came()
-        self._at_least: dict[Shape, int] = {}  # values of it that there are
-        self._listing = set[Shape]()  # likewise
-        self._few: dict[Shape, Listed[Value]] = {}
+        self._variety = Variety(self)
         self.short = Shortest(self)
         self.too_long: Shape | None = None  # it has values, but none that anyone could write
 
@@ -128,9 +118,10 @@ class Writer:
             array_plan.end()
         for object_plan in self._object_plans.values():
             object_plan.end()
-        for memo in (self._array_plans, self._object_plans, self._terminals, self._at_least, self._few):
+        for memo in (self._array_plans, self._object_plans, self._terminals):
             memo.clear()
         self._weights.end()
+        self._variety.end()
         self.short.end()
         self.objects.end()
         self.plain_values.end()
@@ -217,10 +208,10 @@ class Writer:
             bool(of(NULLS, shape))
             or bool(of(BOOLEANS, shape))
             or not of(NUMBERS, shape).is_empty
-            or not texts.is_empty(self._strings(shape))
+            or not texts.is_empty(self.strings(shape))
         )
 
-    def _strings(self, shape: Shape) -> Texts:
+    def strings(self, shape: Shape) -> Texts:
         """The strings of a shape, unless they are too long for anyone."""
         found = self.shapes.language(TEXTS, shape)
         if all(part.low <= texts.LONGEST for part in found.parts):
@@ -285,7 +276,7 @@ class Writer:
             yield NULL
         for flag in sorted(bool(flag) for flag in of(BOOLEANS, shape)):
             yield TRUE if flag else FALSE
-        strings, numbers = self._strings(shape), of(NUMBERS, shape)
+        strings, numbers = self.strings(shape), of(NUMBERS, shape)
         if not texts.is_empty(strings):
             yield from map(texts.automaton, strings.parts)
         if not numbers.is_empty:
@@ -311,103 +302,11 @@ class Writer:
     # ------------------------------------------------------------------ counting
 
     def variety(self, shape: Shape, enough: int) -> int:
-        """How many values have this shape, counted up to `enough`; not more than there are.
-
-        A shape whose values hold others of it is thought to have enough of these.
-        """
+        """How many values have this shape, counted up to `enough`; not more than there are."""
         with self.lock:
-            if shape in self._counted or self._at_least.get(shape, 0) >= enough:
-                return enough
-            self._counted.add(shape)
-            try:
-                found = self._count(shape, enough)
-            finally:
-                self._counted.discard(shape)
-            self._at_least[shape] = max(found, self._at_least.get(shape, 0))
-            return found
-
-    def _count(self, shape: Shape, enough: int) -> int:
-        of = self.shapes.language
-        found = len(of(NULLS, shape)) + len(of(BOOLEANS, shape))
-        strings, numbers = self._strings(shape), of(NUMBERS, shape)
-        if strings.is_everything or numbers is NUMBERS.everything:
-            return enough
-        found += max(texts.count(part, enough) for part in strings.parts)
-        if not numbers.is_empty:
-            is_far = numbers.distance[START] > _FAR
-            found += 1 if is_far else max(1, count_texts(difference(numbers, other_spellings()), enough))
-        if found < enough:
-            arrays, objects = self.ways_of_arrays(shape), self.ways_of_different_objects(shape)
-            found += _together(arrays, enough, self.arrays.exclusive([[plan.array] for plan in arrays]))
-            found += _together(objects, enough, self.objects.exclusive([[plan.obj] for plan in objects]))
-        return min(found, enough)
+            return self._variety.of(shape, enough)
 
     def few_values(self, shape: Shape, enough: int) -> Listed[Value] | None:
-        """All values of a shape that has fewer than `enough`; None where it has as many.
-
-        A shape whose values hold others of it has enough of them, and one whose values are being listed is thought to.
-        """
+        """All values of a shape that has fewer than `enough`; None where it has as many."""
         with self.lock:
-            found = self._few.get(shape)
-            if found is None:
-                if shape in self._listing:
-                    return None
-                if len(self._listing) >= _DEEPEST:  # then scalars have to do
-                    return list(islice(self._scalar_values(shape, self.short), enough))
-                self._listing.add(shape)
-                try:
-                    if self.variety(shape, enough) >= enough:
-                        return None
-                    found = list(islice(self._listed(shape), enough))
-                finally:
-                    self._listing.discard(shape)
-                if len(found) >= enough:
-                    self._at_least[shape] = enough
-                elif not self.is_searching:
-                    self._few[shape] = found
-            return found if len(found) < enough else None
-
-    def _listed(self, shape: Shape) -> Iterator[Value]:
-        """The values of a shape, no one twice: scalars as they are listed, others each as one that is left."""
-        stated = stated_values(self.shapes, shape)
-        if stated is not None:
-            both, among = self.shapes.both, self.shapes.among
-            values = sorted(stated, key=canonical)
-            for one in values:
-                if self.alive(both(shape, among(frozenset({one})))):
-                    yield one
-            return
-        # What is alive may not be known: no text that is found now is the shortest for ever.
-        short = Shortest(self) if self.is_searching else self.short
-        seen: dict[Value, None] = {}
-        for value in map(as_compared, self._scalar_values(shape, short)):
-            if value not in seen:
-                seen[value] = None
-                yield value
-        while any(plan.alive() for plan in self.structured(shape)):
-            self.shapes.allowance.check()
-            left = self.shapes.both(shape, self.shapes.among(frozenset(seen), False))
-            if not self.alive(left):
-                return
-            value = as_compared(parse_value(written(short.text(left))))
-            if value in seen:
-                return
-            seen[value] = None
-            yield value
-
-    def _scalar_values(self, shape: Shape, short: Shortest) -> Iterator[Value]:
-        for _, value in short.scalars(shape):
-            yield value
-        for part in self._strings(shape).parts:
-            if not texts.is_empty(part) and not isinstance(texts.automaton(part), Dfa):
-                yield from map(Text, sorted(texts.listed(part, _FEW_TEXTS) or ()))
-
-
-def _together(plans: Listed[ArrayPlan | ObjectPlan | DifferentObjects], enough: int, exclusive: bool) -> int:
-    """How many values there are of some ways, at least; counted up to `enough`."""
-    found = 0
-    for plan in plans:
-        if found < enough and plan.alive():
-            here = plan.variety(enough)
-            found = found + here if exclusive else max(found, here)
-    return found
+            return self._variety.few(shape, enough)
