@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from constrained.automata.counted import UNBOUNDED
-from grammars.json_schema.documents import Location, Scope
 from grammars.json_schema.literals import Shape
+from grammars.json_schema.locations import Location, Scope
 from grammars.json_schema.outline import Facts
 from grammars.json_schema.scalars import at_least, at_most, chosen, types
 from grammars.json_schema.shapes import Shapes

@@ -21,9 +21,9 @@ from itertools import combinations, product
 from constrained.automata.ecma import pattern_letters
 from constrained.automata.lettered import matches
 from constrained.errors import GrammarError
-from grammars.json_schema.documents import Location
 from grammars.json_schema.key_bits import bits
 from grammars.json_schema.literals import Among, Says, Shape
+from grammars.json_schema.locations import Location
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.sketches import Sketch, Sketches, Unclear, width
 from grammars.json_schema.trees import has_parts, violations

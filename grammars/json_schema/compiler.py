@@ -21,11 +21,12 @@ from constrained.matcher import CompiledGrammar
 from constrained.vocabulary.vocabulary import Vocabulary
 from constrained.warming import warm_up
 from grammars.json_schema import texts
-from grammars.json_schema.documents import Document, Location
+from grammars.json_schema.documents import Document
 from grammars.json_schema.exploring import explore
 from grammars.json_schema.languages import self_reference
 from grammars.json_schema.limits import CompileLimits
 from grammars.json_schema.literals import Says, Shape
+from grammars.json_schema.locations import Location
 from grammars.json_schema.nodes import DocumentNode, Writer
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.json_schema.report import Report

@@ -11,7 +11,7 @@ from grammars.json_schema.forms import form_of
 from grammars.json_schema.literals import Shape
 
 if TYPE_CHECKING:
-    from grammars.json_schema.documents import Location, Scope
+    from grammars.json_schema.locations import Location, Scope
     from grammars.json_schema.shape_table import ShapeTable
 
 

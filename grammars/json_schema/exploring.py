@@ -26,9 +26,9 @@ from constrained.errors import LimitExceeded
 from grammars.json_schema import texts
 from grammars.json_schema.array_nodes import FEW_CONTAINS
 from grammars.json_schema.bounds import WIDEST, Bounds, Bundle
-from grammars.json_schema.documents import Location
 from grammars.json_schema.forms import LENGTHS, OF_NUMBERS, OF_TEXTS
 from grammars.json_schema.literals import Among, Either, Literal, Says, Shape
+from grammars.json_schema.locations import Location
 from grammars.json_schema.nodes import Writer
 from grammars.json_schema.outline import Facts, Speech
 from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS

@@ -11,9 +11,10 @@ from threading import RLock
 from typing import Any, Final, TypeVar
 
 from constrained.errors import InvalidGrammar
-from grammars.json_schema.documents import Document, Location, Scope
+from grammars.json_schema.documents import Document
 from grammars.json_schema.limits import Allowance, CompileLimits
 from grammars.json_schema.literals import Among, Either, Literal, Says, Shape
+from grammars.json_schema.locations import Location, Scope
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.json_schema.outline import Facts
 from grammars.json_schema.scalars import NARROW, Scalar

@@ -9,7 +9,7 @@ Shape     a set of literals that must all hold, with what has been found out abo
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from grammars.json_schema.documents import Location, Scope
+from grammars.json_schema.locations import Location, Scope
 from grammars.json_schema.values import Value
 
 

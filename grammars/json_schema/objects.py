@@ -17,8 +17,8 @@ from constrained.automata.ecma import pattern_letters
 from constrained.automata.lettered import Language
 from grammars.json_schema import texts
 from grammars.json_schema.declared import Declared
-from grammars.json_schema.documents import Location, Scope
 from grammars.json_schema.literals import Shape
+from grammars.json_schema.locations import Location, Scope
 from grammars.json_schema.object_ways import NO_KEYS, Clause, EvaluatedKeys, Exists, Obj, OneOf, choices_of_both
 from grammars.json_schema.outline import Facts
 from grammars.json_schema.scalars import TEXTS, WIDE, at_least, at_most, chosen, placed, types

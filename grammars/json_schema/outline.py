@@ -16,7 +16,7 @@ from grammars.json_schema.dialects import Role, Said, subschemas
 from grammars.json_schema.forms import form_of
 
 if TYPE_CHECKING:
-    from grammars.json_schema.documents import Location
+    from grammars.json_schema.locations import Location
 
 Facts: TypeAlias = Mapping[str, Any]  # the keywords that restrict, by name
 Outline: TypeAlias = "dict[Location, Speech]"

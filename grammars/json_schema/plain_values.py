@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from constrained.automata.counted import UNBOUNDED
 from grammars.json_schema import texts
 from grammars.json_schema.declared import Declared
-from grammars.json_schema.documents import Location
 from grammars.json_schema.forms import OF_NUMBERS, OF_TEXTS, form_of
 from grammars.json_schema.limits import HEAVIEST
 from grammars.json_schema.literals import Among, Either, Says, Shape
+from grammars.json_schema.locations import Location
 from grammars.json_schema.object_ways import Obj
 from grammars.json_schema.outline import Facts
 from grammars.json_schema.shapes import Shapes

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from grammars.json_schema.documents import Location
 from grammars.json_schema.key_bits import bits
 from grammars.json_schema.literals import Shape, Stated
+from grammars.json_schema.locations import Location
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.telling_apart import TYPE, conjuncts, stated_at, telling_values
 from grammars.json_schema.values import Items, Members

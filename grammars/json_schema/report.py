@@ -20,9 +20,10 @@ from constrained.automata.ecma import pattern_dfa
 from constrained.errors import GrammarError
 from constrained.grammar import Node
 from grammars.json_schema.dialects import Kind, Verdict, subschemas
-from grammars.json_schema.documents import Document, Location
+from grammars.json_schema.documents import Document
 from grammars.json_schema.formats import FORMATS, NUMBER_FORMATS, known_format
 from grammars.json_schema.literals import Shape
+from grammars.json_schema.locations import Location
 from grammars.json_schema.nodes import Writer
 
 

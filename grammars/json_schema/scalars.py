@@ -20,8 +20,8 @@ from constrained.automata.counted import UNBOUNDED
 from constrained.automata.dfa import Dfa
 from constrained.errors import GrammarError
 from grammars.json_schema import numbers, texts
-from grammars.json_schema.documents import Location
 from grammars.json_schema.formats import NUMBER_FORMATS, base64_dfa, known_format
+from grammars.json_schema.locations import Location
 from grammars.json_schema.options import Formats, JsonSchemaOptions
 from grammars.json_schema.outline import Facts
 from grammars.json_schema.texts import Texts

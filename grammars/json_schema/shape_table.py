@@ -7,8 +7,9 @@ A shape is a set, and whoever goes through its literals goes by an order that th
 import marshal
 from typing import Final
 
-from grammars.json_schema.documents import Document, Location, Scope
+from grammars.json_schema.documents import Document
 from grammars.json_schema.literals import Among, Either, Literal, Says, Shape, cheapest_first
+from grammars.json_schema.locations import Location, Scope
 from grammars.json_schema.outline import Facts, Outline, Speech
 from grammars.json_schema.outline import speech as speech_of
 from grammars.json_schema.plain_documents import is_plain

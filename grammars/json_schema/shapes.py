@@ -24,10 +24,11 @@ from itertools import combinations
 from typing import Any, Final, TypeVar
 
 from constrained.errors import LimitExceeded
-from grammars.json_schema.documents import Document, Location, Scope
+from grammars.json_schema.documents import Document
 from grammars.json_schema.languages import Languages
 from grammars.json_schema.limits import CompileLimits
 from grammars.json_schema.literals import Among, Either, Literal, Says, Shape, Stated
+from grammars.json_schema.locations import Location, Scope
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.json_schema.structures import Structure
 from grammars.json_schema.together import Together

@@ -20,7 +20,7 @@ from constrained.automata.counted import UNBOUNDED
 from constrained.automata.ecma import pattern_letters
 from constrained.automata.lettered import rows_in_bytes
 from grammars.json_schema import texts
-from grammars.json_schema.documents import Location
+from grammars.json_schema.locations import Location
 from grammars.json_schema.number_multiples import scaled
 from grammars.json_schema.numbers import as_decimal
 from grammars.json_schema.outline import Facts, Outline

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
-from grammars.json_schema.documents import Location
 from grammars.json_schema.literals import Says
+from grammars.json_schema.locations import Location
 from grammars.json_schema.outline import Facts
 from grammars.json_schema.profiles import Profiles
 from grammars.json_schema.shapes import Shapes

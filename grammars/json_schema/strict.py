@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from grammars.json_schema.dialects import Kind
-from grammars.json_schema.documents import Document, Location
+from grammars.json_schema.documents import Document
+from grammars.json_schema.locations import Location
 
 _KEYWORDS = frozenset(
     {

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from grammars.json_schema.documents import Location, Scope
+from grammars.json_schema.locations import Location, Scope
 from grammars.json_schema.outline import Facts
 from grammars.json_schema.values import Value
 

@@ -12,8 +12,8 @@ from functools import reduce
 
 from constrained.errors import LimitExceeded
 from grammars.json_schema import texts
-from grammars.json_schema.documents import Location
 from grammars.json_schema.literals import Among, Says, Shape, Stated
+from grammars.json_schema.locations import Location
 from grammars.json_schema.scalars import TEXTS, WIDE, chosen, types
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.values import Flag, Items, Members, Null, Number, Text, Value

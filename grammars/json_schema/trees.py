@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
-from grammars.json_schema.documents import Location
 from grammars.json_schema.literals import Says
+from grammars.json_schema.locations import Location
 from grammars.json_schema.outline import Facts
 from grammars.json_schema.scalars import at_least, chosen
 from grammars.json_schema.shapes import Shapes

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grammars.json_schema.dialects import Kind
-from grammars.json_schema.documents import Document, Location, Scope
+from grammars.json_schema.documents import Document
+from grammars.json_schema.locations import Location, Scope
 from tests.support.schema_suite import VALIDATORS
 
 _APPLICATORS = {

@@ -11,7 +11,8 @@ from jsonschema.validators import validator_for
 
 from constrained.errors import GrammarError, InvalidGrammar, UnsupportedFeature
 from grammars.json_schema.dialects import DRAFT2019_09, DRAFT2020_12
-from grammars.json_schema.documents import Document, Location, Scope
+from grammars.json_schema.documents import Document
+from grammars.json_schema.locations import Location, Scope
 from tests.support.schema_evaluator import is_valid
 from tests.support.schema_suite import DRAFTS, Group, groups, with_remotes
 from tests.support.shared_data import shared
