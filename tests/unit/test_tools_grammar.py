@@ -295,57 +295,7 @@ def test_additional_properties_are_open_when_the_schema_says_so():
         assert found.is_accepting
 
 
-# ---------------------------------------------------------------------- strings as they are
-
-RAW = {
-    "type": "object",
-    "properties": {
-        "mode": {"enum": ["fast", "slow", 3]},
-        "code": {"type": "string", "pattern": "^[A-Z]{2}$"},
-        "note": {"type": "string", "maxLength": 3},
-        "day": {"type": "string", "format": "date"},
-        "text": {"type": "string"},
-    },
-}
-
-
-@pytest.mark.parametrize(
-    ("key", "accepted", "refused"),
-    [
-        ("mode", ["fast", "3"], ['"fast"', "fas", "4"]),
-        ("code", ["AB"], ["A", "ABC", "ab"]),
-        ("note", ["", "abc", "é☃é"], ["abcd"]),
-        ("day", ["2026-11-23"], ["2026-13-23", "today"]),
-        ("text", ["<b>", "a\nb", "</parameter", '"'], ["a</parameter>b"]),
-    ],
-)
-def test_raw_strings_are_held_to_their_schema(key: str, accepted: list[str], refused: list[str]):
-    compiled = compile_tools(
-        [{"name": "f", "parameters": RAW}], TEXT_ONLY, format="qwen3-coder", tool_choice="required"
-    )
-
-    def fits(value: str) -> bool:
-        found = compiled.matcher()
-        text = f"<tool_call>\n<function=f>\n<parameter={key}>\n{value}\n</parameter>\n</function>\n</tool_call>"
-        return (
-            all(found.allows(byte) and (found.advance(byte) or True) for byte in text.encode()) and found.is_accepting
-        )
-
-    assert [value for value in accepted if not fits(value)] == []
-    assert [value for value in refused if fits(value)] == []
-
-
-def test_true_and_false_are_written_as_the_template_does_or_as_json():
-    tool = {"name": "f", "parameters": {"type": "object", "properties": {"on": {"type": "boolean"}}}}
-    python = "<tool_call>\n<function=f>\n<parameter=on>\n{}\n</parameter>\n</function>\n</tool_call>"
-    plain = "<tool_call>f<arg_key>on</arg_key><arg_value>{}</arg_value></tool_call>"
-    for family, text, accepted in (
-        ("qwen3-coder", python, ["true", "True", "false", "False"]),
-        ("glm-4.7", plain, ["true", "false"]),
-    ):
-        words = ["true", "True", "TRUE", "false", "False", "None", "null", ""]
-        fits = [word for word in words if accepts(text.format(word), TEXT_ONLY, [tool], format=family)]
-        assert fits == accepted
+# ---------------------------------------------------------------------- ends
 
 
 def test_text_does_not_end_with_the_beginning_of_the_marker_behind_it():
@@ -354,42 +304,6 @@ def test_text_does_not_end_with_the_beginning_of_the_marker_behind_it():
     assert accepts("all\n>>", format="functionary-v3.2")
     assert not accepts("all\na>>>>now\n{}", format="functionary-v3.2")
     assert not accepts("all\na>>>b", format="functionary-v3.2")
-
-
-def test_a_value_that_cannot_be_written_is_refused_where_it_stands():
-    schema = {"type": "object", "properties": {"a": {"const": "</parameter>"}}}
-    with pytest.raises(UnsupportedFeature) as caught:
-        compile_tools([{"name": "f", "parameters": schema}], TEXT_ONLY, format="qwen3-coder")
-    assert caught.value.where == "tools[0].parameters#/properties/a"
-
-
-def test_python_literals_are_held_to_their_schema():
-    schema = {
-        "type": "object",
-        "properties": {
-            "s": {"type": "string", "maxLength": 4},
-            "v": {"type": ["boolean", "null", "array"], "maxItems": 1},
-        },
-    }
-
-    def fits(text: str) -> bool:
-        found = compile_tools([{"name": "f", "parameters": schema}], TEXT_ONLY, format="pythonic").matcher()
-        return (
-            all(found.allows(byte) and (found.advance(byte) or True) for byte in text.encode()) and found.is_accepting
-        )
-
-    accepted = [
-        "[f()]",
-        "[f(s='ab')]",
-        r"[f(s='it\'s')]",
-        "[f(s='\"\"')]",
-        "[f(v=True)]",
-        "[f(s='', v=None)]",
-        "[f(v=[1])]",
-    ]
-    refused = ["[f(s='abcde')]", '[f(s="ab")]', "[f(v=true)]", "[f(v=[1, 2])]", "[f(v=[1]]", "[f(s=3)]"]
-    assert [text for text in accepted if not fits(text)] == []
-    assert [text for text in refused if fits(text)] == []
 
 
 def test_the_shortest_way_to_finish_is_known_everywhere():
