@@ -304,7 +304,7 @@ class Matcher:
         except KeyError:
             self._grammar.forget_if_full()
             if remains.put_off:
-                remains.take_apart()
+                remains.take_some_apart()
             self._states.tally.steps += 1
             after = state.by_token[token] = self._read(state, token)
             return after

@@ -22,6 +22,7 @@ from constrained.automata.dfa import Dfa
 from constrained.automata.jit import address
 from constrained.closures import Reading, leave
 from constrained.grammar import Automaton, Metered, Switch
+from constrained.remains import Ending, emptied
 from constrained.rests import Rest
 
 Tables = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
@@ -56,6 +57,15 @@ class Net:
     def tables(self) -> Tables:
         """For kernels: edges (E, EDGE), rests (R, REST), fronts (F,), leave (L,)."""
         return self._edge_table, self._rest_table, self._fronts, self._leaves
+
+    def end(self) -> Ending:
+        """Let go of symbols and rests: nobody reads any more."""
+        for known in (self._rests, self._edges, self._symbols, self._texts):
+            yield from emptied(known)
+        for listed in (self.rests, self.edges):
+            while listed:
+                listed.pop()
+                yield
 
     # ------------------------------------------------------------------ numbers
 

@@ -13,6 +13,7 @@ from sys import getsizeof
 from threading import Lock
 
 from constrained.grammar import Captured, Fresh, Seen, Sequence, Symbol
+from constrained.remains import Ending
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -136,16 +137,13 @@ class Rest:
         for rest in self._stack(captures=False):
             rest._first = rest._more = None
 
-    def end(self) -> None:
-        """Let go of all lists that are built on this one, which let go of theirs: nobody builds on them any more."""
-        todo: list[Rest] = [self]
-        while todo:
-            rest = todo.pop()
-            if rest._first is not None:
-                todo.append(rest._first)
-            if rest._more is not None:
-                todo += rest._more.values()
-            rest._first = rest._more = None
+    def end(self) -> "list[Rest]":
+        """Let go of the lists that are built on this one: nobody builds on them any more. These lists."""
+        found = [] if self._more is None else [*self._more.values()]
+        if self._first is not None:
+            found.append(self._first)
+        self._first = self._more = None
+        return found
 
     def recalls(self) -> "Iterator[tuple[Recall, Rest]]":
         """The texts that are open here, each with what is below it."""
@@ -244,8 +242,15 @@ class Forks:
         self._known.clear()
         self.size = 0
 
-    def end(self) -> None:
-        """Let go of what is built on them, too."""
-        for rest in self._known.values():
-            rest.end()
+    def end(self) -> list[Rest]:
+        """Let go of all of them: these."""
+        found = [*self._known.values()]
         self.forget()
+        return found
+
+
+def ended(rests: list[Rest]) -> Ending:
+    """Let lists let go of all that is built on them, and on that, one list at a time."""
+    while rests:
+        rests += rests.pop().end()
+        yield

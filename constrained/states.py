@@ -38,7 +38,7 @@ from constrained.deadline import look
 from constrained.grammar import Control, Metered, Switch, Symbol, Terminal
 from constrained.net import Fronts, Net
 from constrained.refused_ahead import RefusedAhead
-from constrained.rests import Forks, Rest, Tally
+from constrained.rests import Forks, Rest, Tally, ended
 from constrained.state import Places, State, Words, key_of
 
 MOST_PLACES = 64  # that a kernel carries; more are read byte by byte
@@ -93,24 +93,6 @@ class _Opening:
         return closure.configs.items(), flags + net_walk.SPECIAL * bool(special)
 
 
-class _Remains:
-    """What is left of the states of a grammar that nobody uses."""
-
-    def __init__(self, states: "dict[object, State]", closures: dict[Rest, Closure], forks: Forks, end: Rest) -> None:
-        self._states = states
-        self._closures = closures
-        self._forks = forks
-        self._end = end
-
-    def end(self) -> None:
-        """Let states let go of those that come next, and lists of those that are built on them."""
-        for state in self._states.values():
-            state.end()
-        self._closures.clear()
-        self._forks.end()
-        self._end.end()
-
-
 class States:
     """The interning table and the transition function of one grammar.
 
@@ -136,7 +118,7 @@ class States:
         self.start = self.before(start)
 
     def __del__(self) -> None:
-        remains.keep(_Remains(self._states, self._closures, self.forks, self.end))
+        remains.keep(_ended(self._states, self._closures, self.forks, self.net, self.end))
 
     def __len__(self) -> int:
         return len(self._states)
@@ -393,3 +375,18 @@ class States:
                 return None
             possible.update(byte for byte in readable if byte not in towards or self.step(state, byte) is not None)
         return possible.pop() if len(possible) == 1 else None
+
+
+# ---------------------------------------------------------------------- when nobody uses them any more
+
+
+def _ended(
+    states: dict[object, State], closures: dict[Rest, Closure], forks: Forks, net: Net, end: Rest
+) -> remains.Ending:
+    """Let states let go of those that come next, and lists of those that are built on them."""
+    while states:
+        states.popitem()[1].end()
+        yield
+    yield from remains.emptied(closures)
+    yield from net.end()
+    yield from ended([*forks.end(), end])

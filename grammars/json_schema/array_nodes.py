@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from constrained.automata.counted import UNBOUNDED
 from constrained.errors import LimitExceeded
 from constrained.grammar import Node, Seen, Sequence
+from constrained.remains import Ending, emptied
 from grammars.json_schema.array_endings import ending
 from grammars.json_schema.arrays import Arr, Contains
 from grammars.json_schema.counting import Counting
@@ -65,11 +66,12 @@ class ArrayPlan:
         self._nodes: dict[ArrayState, ArrayNode] = {}
         self.repeatable: dict[ArrayState, bool] = {}  # see repeated_items.py
 
-    def end(self) -> None:
+    def end(self) -> Ending:
         """Let the nodes let go of each other."""
         for node in self._nodes.values():
             node.end()
-        self._nodes.clear()
+            yield
+        yield from emptied(self._nodes)
 
     @cached_property
     def start(self) -> ArrayState:

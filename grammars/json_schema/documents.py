@@ -14,6 +14,7 @@ from functools import cache
 from typing import Final, final
 
 from constrained.errors import GrammarError, InvalidGrammar, Where
+from constrained.remains import Ending, emptied
 from grammars.json_schema import references
 from grammars.json_schema.dialects import DEFAULT, Dialect, dialect_named
 from grammars.json_schema.json_input import from_python, from_text
@@ -52,10 +53,10 @@ class Library:
         document = self._at(uri)
         return [] if document is None else [document.root.resource]
 
-    def end(self) -> None:
+    def end(self) -> Ending:
         """Let the locations let go of each other; metaschemas stay, others have them too."""
         for document in self.documents:
-            document.end()
+            yield from document.end()
         self.documents.clear()
 
     def _at(self, uri: str) -> "Document | None":
@@ -120,12 +121,13 @@ class Document:
         """Its outermost schema."""
         return self._root[0]
 
-    def end(self) -> None:
+    def end(self) -> Ending:
         """Let the locations let go of each other, and of this."""
-        self.root.end()
+        yield from self.root.end()
         self.survey.end()
-        for known in (self._root, self._targets, self._unnamed, self._resources, self._by_path, self._by_uri):
-            known.clear()
+        for known in (self._targets, self._unnamed, self._resources, self._by_path, self._by_uri):
+            yield from emptied(known)
+        self._root.clear()
 
     @property
     def is_one_resource(self) -> bool:

@@ -25,6 +25,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 from constrained.errors import Where
+from constrained.remains import Ending
 from grammars.json_schema import references
 from grammars.json_schema.dialects import Dialect, Role, dialect_named, subschemas
 from grammars.json_schema.keywords import Step
@@ -107,7 +108,7 @@ class Location:
                 return resource.bound(name)
         return target.resource.bound(name)
 
-    def end(self) -> None:
+    def end(self) -> Ending:
         """Let go of what is below, at any depth."""
         todo: list[Location] = [self]
         while todo:
@@ -115,6 +116,7 @@ class Location:
             if here._children is not None:
                 todo += here._children.values()
                 here._children = None
+            yield
 
     def _descend(self, keys: tuple[Step, ...]) -> "Location":
         found: Any = self.value

@@ -89,7 +89,7 @@ class DocumentNode(ShapeNode):
     __slots__ = ()
 
     def __del__(self) -> None:
-        remains.keep(self._writer)
+        remains.keep(self._writer.end())
 
 
 class Writer:
@@ -112,20 +112,20 @@ class Writer:
         self.short = Shortest(self)
         self.too_long: Shape | None = None  # it has values, but none that anyone could write
 
-    def end(self) -> None:
+    def end(self) -> remains.Ending:
         """Cut what leads to one another: nobody asks any more. Python's collector would have to find it."""
         for array_plan in self._array_plans.values():
-            array_plan.end()
+            yield from array_plan.end()
         for object_plan in self._object_plans.values():
-            object_plan.end()
+            yield from object_plan.end()
         for memo in (self._array_plans, self._object_plans, self._terminals):
-            memo.clear()
+            yield from remains.emptied(memo)
         self._weights.end()
         self._variety.end()
         self.short.end()
         self.objects.end()
         self.plain_values.end()
-        self.shapes.end()
+        yield from self.shapes.end()
 
     # ------------------------------------------------------------------ alternatives
 

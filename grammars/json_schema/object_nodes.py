@@ -21,6 +21,7 @@ from constrained.automata.algebra import literals
 from constrained.automata.chosen import Chosen, Texts
 from constrained.finishing import of_text
 from constrained.grammar import Captured, Completion, Fresh, Node, Outline, Seen, Sequence, Switch, Symbol
+from constrained.remains import Ending, emptied
 from grammars.json_schema.extra_keys import KeyClass
 from grammars.json_schema.key_bits import bits
 from grammars.json_schema.literals import Shape
@@ -45,11 +46,12 @@ class ObjectPlan(Members):
         self._nodes: dict[ObjectState, ObjectNode] = {}
         self._outlines: dict[tuple[bool, bool, bool, bool], Outline | None] = {}
 
-    def end(self) -> None:
+    def end(self) -> Ending:
         """Let the nodes let go of each other."""
         for node in self._nodes.values():
             node.end()
-        self._nodes.clear()
+            yield
+        yield from emptied(self._nodes)
 
     def sequence(self) -> Sequence:
         """How one is written."""

@@ -7,6 +7,7 @@ A shape is a set, and whoever goes through its literals goes by an order that th
 import marshal
 from typing import Final
 
+from constrained.remains import Ending, emptied
 from grammars.json_schema.documents import Document
 from grammars.json_schema.literals import Among, Either, Literal, Says, Shape, cheapest_first
 from grammars.json_schema.locations import Location, Scope
@@ -202,17 +203,19 @@ class ShapeTable:
                     return declared
         return None
 
-    def end(self) -> None:
+    def end(self) -> Ending:
         """Let go of all shapes and schemas, and let these let go of each other."""
         for shape in self._shapes.values():
             shape.end()
+            yield
         for said in self.outline.values():
             said.end()
+            yield
         for known in (self._shapes, *self._shapes_at, self._spokesmen, self._first, self._words, self.outline):
-            known.clear()
+            yield from emptied(known)
         self._begun.clear()
         self._copies.clear()
-        self.document.library.end()
+        yield from self.document.library.end()
 
     # ------------------------------------------------------------------ order
 

@@ -24,6 +24,7 @@ from itertools import combinations
 from typing import Any, Final, TypeVar
 
 from constrained.errors import LimitExceeded
+from constrained.remains import Ending, emptied
 from grammars.json_schema.documents import Document
 from grammars.json_schema.languages import Languages
 from grammars.json_schema.limits import CompileLimits
@@ -58,11 +59,11 @@ class Shapes(Languages):
             "unevaluatedProperties" in said.facts or "unevaluatedItems" in said.facts for said in self.outline.values()
         )
 
-    def end(self) -> None:
+    def end(self) -> Ending:
         """Let go of all that has been found out."""
         for known in (self._alternatives, self.apart, self.stated, self._languages):
-            known.clear()
-        super().end()
+            yield from emptied(known)
+        yield from Languages.end(self)
 
     # ------------------------------------------------------------------ alternatives
 

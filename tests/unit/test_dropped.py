@@ -52,6 +52,23 @@ def test_what_is_put_off_is_bounded_and_done_in_a_step_of_another_grammar():
     assert not remains.put_off
 
 
+def test_a_large_grammar_is_taken_apart_over_many_steps():
+    remains.take_apart()
+    large = {"type": "object", "properties": {f"key {number}": {"type": "integer"} for number in range(400)}}
+    matcher = compile_json_schema(large, BYTES).matcher()
+    for byte in ("{" + ", ".join(f'"key {number}": {number}' for number in range(100)) + "}").encode():
+        matcher.advance(byte)
+    del matcher
+    text = b'"' + 1000 * b"x" + b'"'  # each of its steps is a new one
+    other = compile_json_schema({"const": text[1:-1].decode()}, BYTES).matcher()
+    for step, byte in enumerate(text):
+        other.advance(byte)
+        if not remains.put_off:
+            assert step > 10
+            return
+    raise AssertionError("it is never taken apart")
+
+
 def test_little_is_left_for_pythons_collector():
     _used_and_dropped(3)  # what is found out once a process
     gc.collect()
