@@ -14,8 +14,8 @@ pieces are known to be the same without being made.
 
 import threading
 from collections.abc import Iterable, Iterator
-from typing import ClassVar
-from weakref import WeakKeyDictionary
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,7 @@ class Walker:
         self._from_root = RootWalks(trie, self.scratch, self._keep)
         self._parts: dict[int, frozenset[bytes]] = {}
         self._longest = trie.max_depth  # bytes of a token
+        self.outlined: dict[Any, Any] = {}  # for passages.py
 
     @property
     def size(self) -> int:
@@ -363,8 +364,27 @@ _walkers: WeakKeyDictionary[Vocabulary, Walker] = WeakKeyDictionary()
 _walkers_lock = threading.Lock()
 
 
+class _Last:
+    """Who asked last: mostly who asks now."""
+
+    def __init__(self) -> None:
+        self.found: tuple[ref[Vocabulary], ref[Walker]] | None = None
+
+
+_last = _Last()
+
+
 def walker_for(vocabulary: Vocabulary) -> Walker:
     """The walker of a vocabulary; one for its whole life."""
+    last = _last.found
+    if last is not None and last[0]() is vocabulary and (walker := last[1]()) is not None:
+        return walker
+    found = _walker_for(vocabulary)
+    _last.found = ref(vocabulary), ref(found)
+    return found
+
+
+def _walker_for(vocabulary: Vocabulary) -> Walker:
     with _walkers_lock:
         found = _walkers.get(vocabulary)
         if found is None:

@@ -37,23 +37,38 @@ MEMO_BYTES = 256 << 20  # of states and masks kept per grammar, before they are 
 _FORCED_LIMIT = 4096  # bytes looked ahead at once
 
 
+class Identity:
+    """What tells a grammar from others, found out when somebody asks."""
+
+    __slots__ = ()
+
+    def fingerprint(self) -> str:
+        """Equal for equal grammars."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, eq=False)
 class CompiledGrammar:
     """A grammar over a vocabulary. Share it freely; everything memoised on it is bounded.
 
     `report` says what became of every part of the source, where the front end has one.
-    `fingerprint` identifies source, options and vocabulary.
+    `identity` is the fingerprint, which identifies source, options and vocabulary, or finds it out.
     """
 
     start: Symbol
     vocabulary: Vocabulary
-    fingerprint: str = ""
+    identity: str | Identity = ""
     report: Sequence[Any] = ()
     memo_bytes: int = MEMO_BYTES
     _states: list[States] = field(default_factory=list, repr=False)
     _masks: list[Masks] = field(default_factory=list, repr=False)
     _finishing: list[Finishing] = field(default_factory=list, repr=False)
     _steering: list[Steering] = field(default_factory=list, repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of source, options and vocabulary; empty where nobody gave one."""
+        return self.identity if isinstance(self.identity, str) else self.identity.fingerprint()
 
     @property
     def states(self) -> States:

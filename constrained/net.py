@@ -32,6 +32,14 @@ Fronts = Iterable[tuple[tuple[Reading, int], Rest]]  # as in a closure: symbol a
 
 _stamps = count()
 
+_OF_TABLES = layout.COLUMNS + 1  # the columns that are those of `Dfa.where`
+
+# Tables in which nothing has been entered.
+_NO_EDGES = np.zeros((64, layout.EDGE), np.int64)
+_NO_RESTS = np.full((64, layout.REST), -1, np.int32)
+_NO_FRONTS = np.zeros(128, np.int32)
+_NO_LEAVES = np.full(128, layout.UNKNOWN, np.int32)
+
 
 class Net:
     """Edges and rests of one grammar, numbered. `close` says what stands in front of a rest."""
@@ -48,10 +56,10 @@ class Net:
         self.rests: list[Rest] = []  # by number
         self.edges: list[tuple[Reading, Rest]] = []  # by number
         self.counts_tokens = False  # is any of their symbols `Metered`?
-        self._edge_table = np.zeros((64, layout.EDGE), np.int64)
-        self._rest_table = np.full((64, layout.REST), -1, np.int32)
-        self._fronts, self._fronts_used = np.zeros(128, np.int32), 0
-        self._leaves, self._leaves_used = np.full(128, layout.UNKNOWN, np.int32), 0
+        self._edge_table = _NO_EDGES.copy()
+        self._rest_table = _NO_RESTS.copy()
+        self._fronts, self._fronts_used = _NO_FRONTS.copy(), 0
+        self._leaves, self._leaves_used = _NO_LEAVES.copy(), 0
 
     @property
     def tables(self) -> Tables:
@@ -118,10 +126,14 @@ class Net:
 
     def _described(self, automaton: Automaton) -> NDArray[np.int64]:
         """(EDGE,) those that depend on the automaton. Of many choices among the same texts, most is the same."""
+        if isinstance(automaton, Dfa):  # whose symbol is kept, and it with that
+            row = _NO_EDGES[0].copy()
+            row[:_OF_TABLES] = automaton.where
+            return row
         among = automaton.among if isinstance(automaton, Chosen) else None
         row = None if among is None else self._texts.get(among)
         if row is None:
-            row = np.zeros(layout.EDGE, np.int64)
+            row = _NO_EDGES[0].copy()
             self._kept += _describe(automaton, row)
             if among is not None:
                 self._texts[among] = row
@@ -181,12 +193,10 @@ def _slots(symbol: Reading) -> int:
     return symbol.automaton.labels_end if isinstance(symbol, Switch) else 1
 
 
-def _describe(automaton: Automaton, row: NDArray[np.int64]) -> list[NDArray[Any]]:
+def _describe(automaton: Counted | Chosen, row: NDArray[np.int64]) -> list[NDArray[Any]]:
     """Write an automaton's tables into the row (EDGE,) of an edge; the arrays that must be kept for it."""
     extra: dict[int, NDArray[Any]] = {}
     match automaton:
-        case Dfa():
-            dfa = automaton
         case Counted(meter, low, high):
             dfa = meter.dfa
             row[layout.KIND], row[layout.LOW], row[layout.HIGH] = layout.COUNTED, low, high
@@ -195,13 +205,7 @@ def _describe(automaton: Automaton, row: NDArray[np.int64]) -> list[NDArray[Any]
             dfa = among.dfa
             row[layout.KIND], row[layout.TEXTS] = layout.CHOSEN, len(among.texts)
             extra = {layout.FIRST: among.first, layout.LAST: among.last}  # BEFORE is each choice's own
-    row[layout.ROWS], row[layout.COLUMNS] = dfa.step.shape
-    kept: dict[int, NDArray[Any]] = {
-        layout.CLASSES: dfa.classes,
-        layout.STEP: dfa.step,
-        layout.LABELS: dfa.labels,
-        **extra,
-    }
-    for column, array in kept.items():
+    row[:_OF_TABLES] = dfa.where
+    for column, array in extra.items():
         row[column] = address(array)
-    return list(kept.values())
+    return [dfa.classes, dfa.step, dfa.labels, *extra.values()]

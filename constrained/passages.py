@@ -15,7 +15,6 @@ or too many one within another, it raises `TooMuch`.
 """
 
 from collections.abc import Iterable
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -51,10 +50,6 @@ MOST_OUTLINED = 1 << 14  # passages of outlines that are kept for a vocabulary, 
 _Key = tuple[Symbol, Seen | None, NodeSet]
 
 
-# What the nodes of outlines let pass, for all grammars over a vocabulary.
-_outlined: WeakKeyDictionary[Walker, dict[tuple[Node, NodeSet], Passage]] = WeakKeyDictionary()
-
-
 _NONE_SEEN, _UNSURE = Seen(), Seen(unsure=True)  # by far the most of those that matter
 
 
@@ -70,7 +65,7 @@ class Passages:
         self.sketcher = sketcher
         self.refusals = states.refused.texts
         self.most = most
-        self.outlined = _outlined.setdefault(walker, {})
+        self.outlined: dict[tuple[Node, NodeSet], Passage] = walker.outlined  # for all grammars over a vocabulary
         self.found: dict[_Key, Passage] = {}
         self.size = 0  # bytes of what was found, roughly
 

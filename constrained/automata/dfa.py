@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constrained.automata import tables
+from constrained.automata.jit import address
 
 Row = NewType("Row", int)
 DEAD, START = Row(0), Row(1)  # rows 0 and 1 of every table
@@ -59,6 +60,12 @@ class Dfa:
     def rows(self) -> int:
         """Number of rows, DEAD and START included."""
         return int(self.step.shape[0])
+
+    @cached_property
+    def where(self) -> NDArray[np.int64]:
+        """(5,) where its tables lie, in the order of the fields, rows, columns: as edges of a net begin."""
+        places = address(self.classes), address(self.step), address(self.labels), *self.step.shape
+        return np.array(places, np.int64)
 
     @cached_property
     def columns(self) -> int:

@@ -58,7 +58,7 @@ class Memory:
 
         @wraps(function)
         def remembering(*arguments: P.args, **named: P.kwargs) -> R:
-            key = (number, arguments, *sorted(named.items()))
+            key = (number, arguments, *sorted(named.items())) if named else (number, arguments)
             found = self._young.get(key, _MISSING)
             if found is _MISSING:
                 found = self._made(key, lambda: function(*arguments, **named), arguments)

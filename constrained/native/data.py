@@ -12,7 +12,7 @@ The decorator stays for what is left: the names of the fields, `__repr__`, and t
 """
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 _EMPTY = {"list": "[]", "dict": "{}", "set": "set()"}
@@ -114,10 +114,15 @@ def _field(statement: ast.stmt) -> Field | None:
     )
 
 
-def methods(statement: ast.ClassDef, options: dict[str, str], fields: list[Field]) -> list[str]:
-    """The lines of the methods that `@dataclass` would generate, at the depth of a class's body."""
+def methods(
+    statement: ast.ClassDef, options: dict[str, str], fields: list[Field], flags: Sequence[str] = ()
+) -> list[str]:
+    """The lines of the methods that `@dataclass` would generate, at the depth of a class's body.
+
+    `flags` are fields besides, which are False at first.
+    """
     own = {member.name for member in statement.body if isinstance(member, ast.FunctionDef)}
-    lines = [] if "__init__" in own else _init(fields, post="__post_init__" in own)
+    lines = [] if "__init__" in own else _init(fields, flags, post="__post_init__" in own)
     if options.get("eq") != "False" and "__eq__" not in own:
         lines += _eq(statement.name, [f.name for f in fields if f.compare])
         if options.get("frozen") == "True" and "__hash__" not in own:
@@ -125,9 +130,9 @@ def methods(statement: ast.ClassDef, options: dict[str, str], fields: list[Field
     return lines
 
 
-def _init(fields: list[Field], *, post: bool) -> list[str]:
+def _init(fields: list[Field], flags: Sequence[str], *, post: bool) -> list[str]:
     parameters = ["self"]
-    body: list[str] = []
+    body = [f"        self.{flag} = False" for flag in flags]
     for f in sorted(fields, key=lambda f: f.keyword):
         if f.keyword and "*" not in parameters:
             parameters.append("*")

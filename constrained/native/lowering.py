@@ -166,13 +166,14 @@ def _class(statement: ast.ClassDef, text: _Text, fields: list[Field], open_bases
         text.lines[at] = text.lines[at].replace("(ABC)", "(metaclass=_ABCMeta)")
     body, assigned = _after_docstring(statement), _assigned(statement)
     weak = statement.name in _WEAKLY or "weakref_slot" in options
+    once = _found_once(statement)
     if decorator:
         _decorate(decorator, text, options | {"init": "False", "eq": "False"})
-        text.insert(body, *methods(statement, options, fields))
+        text.insert(body, *methods(statement, options, fields, [_known(statement, member) for member in once]))
+    for member in once:
+        _once(statement, member, text, body, assigned=member.name in assigned)
     for member in statement.body:
-        if isinstance(member, ast.FunctionDef) and "cached_property" in map(ast.unparse, member.decorator_list):
-            _once(statement, member, text, body, assigned=member.name in assigned)
-        elif isinstance(member, ast.AnnAssign) and decorator:
+        if isinstance(member, ast.AnnAssign) and decorator:
             _final(member, text)
         elif isinstance(member, ast.AnnAssign) and ast.unparse(member.target) in _DECLARED.get(statement.name, {}):
             _left_to_others(member, text)
@@ -217,29 +218,49 @@ def _assigned(statement: ast.ClassDef) -> set[str]:
 
 
 def _once(of: ast.ClassDef, member: ast.FunctionDef, text: _Text, body: int, *, assigned: bool) -> None:
-    """A `cached_property`, as a property over a field that is not there before it is asked for."""
+    """A `cached_property`, as a property over a field, and over another that says whether it was found out.
+
+    That the field is not there before it is asked for would say so, too: by an exception, which takes five times as
+    long as what most of them do.
+    """
     name, at = member.name, member.lineno - 1
-    own = f"{name}_of_{of.name}"  # a subclass may have one that asks for this one
+    own, known = _own(of, member), _known(of, member)
     kind = ast.unparse(member.returns) if member.returns else "object"
     kept = " = _field(init=False, repr=False, compare=False)" if decorator_of(of) else ""
-    text.insert(body, f"    _once_{own}: {kind}{kept}")
+    text.insert(body, f"    _once_{own}: {kind}{kept}", f"    {known}: bool{kept or ' = False'}")
     text.lines[member.decorator_list[0].lineno - 1] = ""
     text.insert(
         at,
         "    @property",
         f"    def {name}(self) -> {kind}:",
-        "        try:",
+        f"        if self.{known}:",
         f"            return self._once_{own}",
-        "        except AttributeError:",
-        "            pass",
-        f"        self._once_{own} = self._find_{own}()",
-        f"        return self._once_{own}",
+        f"        found = self._find_{own}()",
+        f"        self._once_{own} = found",
+        f"        self.{known} = True",
+        "        return found",
         "",
     )
     if assigned:
         setter = f"    def {name}(self, value: {kind}) -> None:"
-        text.insert(at, f"    @{name}.setter", setter, f"        self._once_{own} = value", "")
+        assignments = f"        self._once_{own} = value", f"        self.{known} = True"
+        text.insert(at, f"    @{name}.setter", setter, *assignments, "")
     text.lines[at] = text.lines[at].replace(f"def {name}(", f"def _find_{own}(", 1)
+
+
+def _found_once(statement: ast.ClassDef) -> list[ast.FunctionDef]:
+    """Those of a class's functions that are a `cached_property`."""
+    functions = (member for member in statement.body if isinstance(member, ast.FunctionDef))
+    return [one for one in functions if "cached_property" in map(ast.unparse, one.decorator_list)]
+
+
+def _own(of: ast.ClassDef, member: ast.FunctionDef) -> str:
+    return f"{member.name}_of_{of.name}"  # a subclass may have one that asks for this one
+
+
+def _known(of: ast.ClassDef, member: ast.FunctionDef) -> str:
+    """The field that says whether a `cached_property` was found out."""
+    return f"_has_{_own(of, member)}"
 
 
 def _final(member: ast.AnnAssign, text: _Text) -> None:

@@ -12,12 +12,11 @@ the schema at all is answered. All else happens where a matcher goes.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from constrained.automata.ecma import pattern_letters
 from constrained.errors import LimitExceeded, Unsatisfiable, Where
-from constrained.matcher import CompiledGrammar
+from constrained.matcher import CompiledGrammar, Identity
 from constrained.vocabulary.vocabulary import Vocabulary
 from constrained.warming import warm_up
 from grammars.json_schema import texts
@@ -56,10 +55,11 @@ def compile_json_schema(
     limits = limits or _LIMITS
     document = Document.parse(schema, limits=limits.schema, resources=resources)
     writer = write(document, options, limits)
-    supplied = [] if not resources else [(uri, resources[uri]) for uri in sorted(resources)]
-    fingerprint = _fingerprint([document.text, json.dumps(supplied)], options, vocabulary)
+    source = schema if isinstance(schema, str) else document.root.value
+    supplied = json.dumps([(uri, resources[uri]) for uri in sorted(resources)]) if resources else ""
     start = DocumentNode(writer.shapes.root(), writer)
-    return CompiledGrammar(start, vocabulary, fingerprint, Report(writer, start))
+    identity = _Identity(source, supplied, options, vocabulary)
+    return CompiledGrammar(start, vocabulary, identity, Report(writer, start))
 
 
 def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits) -> Writer:
@@ -142,11 +142,21 @@ def blame(writer: Writer, shape: Shape, above: frozenset[Shape] = frozenset()) -
     return here
 
 
-def _fingerprint(sources: list[str], options: JsonSchemaOptions, vocabulary: Vocabulary) -> str:
-    parts = (*sources, _spelled(options), vocabulary.fingerprint)
-    return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()
+class _Identity(Identity):
+    """The fingerprint of a schema's grammar, to be found out."""
 
+    __slots__ = ("_options", "_source", "_supplied", "_vocabulary")
 
-@lru_cache(maxsize=16)
-def _spelled(options: JsonSchemaOptions) -> str:
-    return repr(options)
+    def __init__(
+        self, source: dict[str, Any] | bool | str, supplied: str, options: JsonSchemaOptions, vocabulary: Vocabulary
+    ) -> None:
+        self._source = source
+        self._supplied = supplied
+        self._options = options
+        self._vocabulary = vocabulary
+
+    def fingerprint(self) -> str:
+        """Of the schema's text, what was supplied to it, the options and the vocabulary."""
+        text = self._source if isinstance(self._source, str) else json.dumps(self._source)
+        parts = text, self._supplied, repr(self._options), self._vocabulary.fingerprint
+        return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()

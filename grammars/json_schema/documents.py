@@ -23,6 +23,7 @@ from grammars.json_schema.locations import Location, Resource
 from grammars.json_schema.outline import Outline, outline
 from grammars.json_schema.survey import Path, Region, SchemaLimits, Survey, steps
 
+_HERE = Where()  # the root of a document
 _UNLIMITED = SchemaLimits(max_bytes=sys.maxsize, max_depth=sys.maxsize, max_subschemas=sys.maxsize)
 
 
@@ -70,7 +71,7 @@ class Library:
 class Document:
     """One JSON text and the locations in it. Make one with `Document.parse`; share it freely."""
 
-    def __init__(self, value: Json, text: str, limits: SchemaLimits, uri: str, where: Where, library: Library) -> None:
+    def __init__(self, value: Json, size: int, limits: SchemaLimits, uri: str, where: Where, library: Library) -> None:
         if not isinstance(value, dict | bool):
             raise InvalidGrammar(f"a schema is an object or a boolean, not {kind_of(value)}", where=where)
         dialect, outermost = library.dialect, Region(uri, None)
@@ -79,7 +80,7 @@ class Document:
         survey = Survey(where, limits)
         survey.visit(value, None, outermost, dialect)
         regions = [outermost, *survey.regions]
-        self.text: Final = text  # that it was read from; "" for a metaschema
+        self.size: Final = size  # characters of its text, roughly; 0 for a metaschema
         self.where: Final = where  # of the root
         self.library: Final = library
         self.survey: Final = survey
@@ -112,7 +113,7 @@ class Document:
         """
         limits = limits or SchemaLimits()
         library = Library(resources or {}, limits)
-        document = cls(*_read_schema(schema, limits), limits, "", Where(), library)
+        document = cls(*_read_schema(schema, limits), limits, "", _HERE, library)
         document._check_references()
         return document
 
@@ -260,10 +261,10 @@ class Document:
         return self._by_path.get(path)
 
 
-def _read_schema(schema: object, limits: SchemaLimits) -> tuple[Json, str]:
-    """A schema as it is handed in, and its text."""
+def _read_schema(schema: object, limits: SchemaLimits) -> tuple[Json, int]:
+    """A private copy of a schema, and how long its text is, roughly."""
     if isinstance(schema, str):
-        return from_text(schema, limits.max_bytes), schema
+        return from_text(schema, limits.max_bytes), len(schema)
     return from_python(schema, limits.max_bytes)
 
 
@@ -271,4 +272,4 @@ def _read_schema(schema: object, limits: SchemaLimits) -> tuple[Json, str]:
 def _metaschema(uri: str) -> Document | None:
     """The official metaschema with this URI, as a document of its own."""
     value = references.bundled(uri)
-    return None if value is None else Document(value, "", _UNLIMITED, uri, Where(None, uri), Library({}, _UNLIMITED))
+    return None if value is None else Document(value, 0, _UNLIMITED, uri, Where(None, uri), Library({}, _UNLIMITED))

@@ -1,9 +1,9 @@
 """A schema as it is handed in, to a private copy that is surely JSON.
 
-Idea. Grammars expand lazily, so the schema must not change under them: it is written to text and read
-back, in C, at the speed of a few microseconds per KB. The round trip is also the judge of what JSON
-is: a tuple comes back as a list, a numeric key as a string, and then the copy differs from the
-original. Only then a slow walk looks for the place.
+Idea. Grammars expand lazily, so the schema must not change under them, and is copied. Nearly all are of nothing but
+Python's own dicts, lists and scalars; others are written to text and read back. That round trip is the judge of
+what JSON is: a tuple comes back as a list, a numeric key as a string, and then the copy differs from the original.
+Only then a slow walk looks for the place.
 
 Decisions where JSON's own rules are loose
     duplicate keys in a text    refused: one of the two would be dropped without a word
@@ -15,7 +15,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from constrained.errors import InvalidGrammar, LimitExceeded, Where
 from grammars.json_schema.keywords import Json, kind_of
@@ -23,16 +23,20 @@ from grammars.json_schema.keywords import Json, kind_of
 _TOO_DEEP = "JSON nested too deeply"
 
 
-def from_python(value: object, max_bytes: int) -> tuple[Json, str]:
-    """A private copy of a schema given as Python values, and its text.
+def from_python(value: object, max_bytes: int) -> tuple[Json, int]:
+    """A private copy of a schema given as Python values, and the length of its text, roughly.
 
     Raises InvalidGrammar where it is not JSON, LimitExceeded beyond `max_bytes` of text.
     """
+    copying = _Copying()
+    copy: Json = copying.of(value, 0)
+    if copying.is_plain and _WIDEST * copying.size <= max_bytes:
+        return copy, copying.size
     try:
         text = _ENCODER.encode(value)
-        copy: Json = json.loads(text)
+        copy = json.loads(text)
         if copy == value and len(text.encode()) <= max_bytes:
-            return copy, text
+            return copy, len(text)
     except RecursionError:
         raise LimitExceeded(_TOO_DEEP) from None
     except (TypeError, ValueError) as error:
@@ -70,12 +74,63 @@ def from_text(text: str, max_bytes: int) -> Json:
     return value
 
 
+_WIDEST = 6  # bytes of a character, as it is written at most
+_DEEPEST = 100  # values within values that are copied one by one
+_LARGEST = 1 << 63
+_NUMBER = 25  # characters of a number within it, and of a fraction
+
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+_LONE = re.compile("[\\ud800-\\udfff]")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # of a pair, nearly always
 
 
 def _too_long(max_bytes: int) -> LimitExceeded:
     return LimitExceeded(f"the schema is longer than {max_bytes} bytes", hint="the limit is SchemaLimits.max_bytes")
+
+
+class _Copying:
+    """Copies what is plainly JSON."""
+
+    __slots__ = ("is_plain", "size")
+
+    def __init__(self) -> None:
+        self.is_plain = True  # was all of it?
+        self.size = 0  # characters of all so far, escapes left aside
+
+    def of(self, value: object, depth: int) -> Any:
+        """A copy; anything at all where something is not plain."""
+        kind = type(value)
+        if isinstance(value, str) and kind is str:
+            self._text(value)
+            return value
+        if kind is dict and depth < _DEEPEST:
+            members = cast(dict[Any, Any], value)
+            self.size += 2 * len(members) + 2
+            copy: dict[str, Any] = {}
+            for key, member in members.items():
+                if type(key) is not str:
+                    self.is_plain = False
+                    return None
+                self._text(key)
+                copy[key] = self.of(member, depth + 1)
+            return copy
+        if kind is list and depth < _DEEPEST:
+            items = cast(list[Any], value)
+            self.size += 2 * len(items) + 2
+            return [self.of(item, depth + 1) for item in items]
+        self.size += _NUMBER
+        if isinstance(value, int) and kind is int:
+            self.is_plain &= -_LARGEST < value < _LARGEST
+        elif isinstance(value, float) and kind is float:
+            self.is_plain &= math.isfinite(value)
+        elif value is not None and kind is not bool:
+            self.is_plain = False
+        return value
+
+    def _text(self, text: str) -> None:
+        self.size += len(text) + 2
+        if not text.isascii() and _LONE.search(text):
+            self.is_plain = False
 
 
 class _Repeated(dict[str, Any]):

@@ -106,10 +106,10 @@ class Writer:
         self._terminals: dict[object, Terminal] = {}
         self._array_plans: dict[Arr, ArrayPlan] = {}
         self._object_plans: dict[Obj, ObjectPlan] = {}
-        self._weights: Fixpoint[Shape, int] = Fixpoint(self._find_weight, int)
-        self._came = Came()
-        self._variety = Variety(self)
-        self.short = Shortest(self)
+        self._searching: Fixpoint[Shape, int] | None = None  # as soon as something is not plain
+        self._came: Came | None = None
+        self._counting: Variety | None = None
+        self._short: Shortest | None = None
         self.too_long: Shape | None = None  # it has values, but none that anyone could write
 
     def end(self) -> remains.Ending:
@@ -120,9 +120,12 @@ class Writer:
             yield from object_plan.end()
         for memo in (self._array_plans, self._object_plans, self._terminals):
             yield from remains.emptied(memo)
-        self._weights.end()
-        self._variety.end()
-        self.short.end()
+        if self._searching is not None:
+            self._searching.end()
+        if self._counting is not None:
+            self._counting.end()
+        if self._short is not None:
+            self._short.end()
         self.objects.end()
         self.plain_values.end()
         yield from self.shapes.end()
@@ -150,6 +153,8 @@ class Writer:
                 base, excluded = self.shapes.without_objects(shape)
                 plans: Listed[ObjectPlan | DifferentObjects] = self.ways_of_objects(base)
                 if excluded:
+                    if self._came is None:
+                        self._came = Came()
                     rivals = self._came.rivals(excluded)
                     plans = [DifferentObjects(plan, rivals) for plan in self.ways_of_objects(base)]
                 shape.different = plans
@@ -172,15 +177,22 @@ class Writer:
             if (plain := self.plain_values.weight(shape)) > 0:
                 shape.alive, shape.weight = True, plain
                 return True
-            found = self._weights.of(shape) is not None
-            if not found and not self._weights.is_open:
+            weights = self._weights
+            found = weights.of(shape) is not None
+            if not found and not weights.is_open:
                 shape.alive = False
             return found
 
     @property
     def is_searching(self) -> bool:
         """Is it being found out what is alive? Then what seems not to be may still turn out to be."""
-        return self._weights.is_open
+        return self._searching is not None and self._searching.is_open
+
+    @property
+    def _weights(self) -> Fixpoint[Shape, int]:
+        if self._searching is None:
+            self._searching = Fixpoint(self._find_weight, int)
+        return self._searching
 
     def _find_weight(self, shape: Shape) -> int | None:
         self.shapes.allowance.check()
@@ -290,6 +302,13 @@ class Writer:
 
     # ------------------------------------------------------------------ shortest texts
 
+    @property
+    def short(self) -> Shortest:
+        """The shortest texts of shapes. To be asked under the `lock`."""
+        if self._short is None:
+            self._short = Shortest(self)
+        return self._short
+
     def text(self, terminal: Terminal) -> bytes:
         """The shortest text of a terminal."""
         return terminal.automaton.completion(START)
@@ -304,9 +323,14 @@ class Writer:
     def variety(self, shape: Shape, enough: int) -> int:
         """How many values have this shape, counted up to `enough`; not more than there are."""
         with self.lock:
-            return self._variety.of(shape, enough)
+            return self._variety().of(shape, enough)
 
     def few_values(self, shape: Shape, enough: int) -> Listed[Value] | None:
         """All values of a shape that has fewer than `enough`; None where it has as many."""
         with self.lock:
-            return self._variety.few(shape, enough)
+            return self._variety().few(shape, enough)
+
+    def _variety(self) -> Variety:
+        if self._counting is None:
+            self._counting = Variety(self)
+        return self._counting

@@ -25,7 +25,7 @@ _IN_PLACE = frozenset({"$ref", "anyOf"})
 def is_plain(document: Document) -> bool:
     """Is it sure, without another look, that nothing in a document leads to a refusal but emptiness?"""
     survey = document.survey
-    if survey.is_eager or len(document.library.documents) > 1 or len(document.text) > _LONG:
+    if survey.is_eager or len(document.library.documents) > 1 or document.size > _LONG:
         return False
     for target in document.targets():
         if target is None or target.resource.document is not document:

@@ -60,8 +60,6 @@ def steps(path: Path) -> list[Step]:
     return found[::-1]
 
 
-_ANCHORS = frozenset({Role.ANCHOR, Role.DYNAMIC_ANCHOR, Role.RECURSIVE_ANCHOR})
-
 _Item: TypeAlias = tuple[Any, Path, Region, Dialect]  # a schema to visit, with where it is
 
 
@@ -136,7 +134,7 @@ class Survey:
                 self.references.append((region, value))
             elif role is Role.SIZE:
                 schema[keyword] = int(value)
-            elif role in _ANCHORS:
+            elif role is Role.ANCHOR or role is Role.DYNAMIC_ANCHOR or role is Role.RECURSIVE_ANCHOR:
                 self._anchor(role, value, path, region, named)
             elif role is not Role.SCHEMA_OR_FLAG or type(value) is not bool:
                 found = subschemas(role, value)

@@ -5,12 +5,14 @@ import json
 import re
 from collections import OrderedDict
 from decimal import Decimal
+from functools import reduce
 from typing import Any
 
 import pytest
 
 from constrained.errors import GrammarError, InvalidGrammar, LimitExceeded, UnsupportedFeature
 from grammars.json_schema.documents import Document
+from grammars.json_schema.json_input import from_python
 from grammars.json_schema.survey import SchemaLimits
 from tests.support.shared_data import shared
 
@@ -62,6 +64,31 @@ def test_a_document_does_not_change_with_the_schema_it_was_read_from():
     document = Document.parse(schema)
     schema["properties"].clear()
     assert document.root.child("properties", "a").value == {"enum": [1]}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"enum": [None, True, 1, 1.5, -0.0, "a", "\u00fc\U0001f600", [], {}, [[{"a": [1]}]]]},
+        {"const": [1 << 62, -(1 << 63), 1 << 63, 10**4000]},  # those that are long are written and read back
+        {"const": reduce(lambda inside, _: [inside], range(150), 0)},
+        OrderedDict(const=OrderedDict(a=1)),
+    ],
+)
+def test_a_copy_is_what_would_be_read_from_the_text(value: Any):
+    text = json.dumps(value, ensure_ascii=False)
+    copy, size = from_python(value, 1 << 20)
+    assert (json.dumps(copy, ensure_ascii=False), type(copy)) == (text, dict)
+    assert copy is not value
+    assert len(text) / 2 <= size <= len(text) + 25 * text.count(",") + 25
+
+
+def test_the_limit_of_bytes_is_that_of_the_text():
+    value = {"const": ["\u00fc" * 100, 1, 2.5, "\n\x01"]}
+    size = len(json.dumps(value, ensure_ascii=False).encode())
+    assert from_python(value, size)[0] == value
+    with pytest.raises(LimitExceeded, match="max_bytes"):
+        from_python(value, size - 1)
 
 
 @pytest.mark.parametrize("schema", [True, False, "true", '{"type": "null"}', {}, OrderedDict(type="null")])
