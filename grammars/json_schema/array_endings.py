@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from grammars.json_schema.different_items import spoiling
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.ropes import Rope, joined, written
+from grammars.json_schema.shortest import Circular
 from grammars.json_schema.values import Value, parse_value
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ def _one_by_one(plan: "ArrayPlan", state: "ArrayState") -> Iterator[_Run]:
             for shape, after in plan.items(state)
             if state.owes or after.index > state.index or after.counts != state.counts
         ]
+        if not moves:
+            raise Circular  # there are some, but as long as it is being found out what is alive, none may be known
         *_, shape, after = min(moves, key=lambda move: (isinf(move[1]), move[0], move[2], move[1]))
         item = short.text(shape)
         yield item, 1

@@ -25,6 +25,7 @@ from constrained.errors import LimitExceeded
 from constrained.grammar import Node, Seen, Sequence
 from constrained.remains import Ending, emptied
 from grammars.json_schema.array_endings import ending
+from grammars.json_schema.array_variety import variety
 from grammars.json_schema.arrays import Arr, Contains
 from grammars.json_schema.counting import Counting
 from grammars.json_schema.different_items import can_differ, spoiling
@@ -161,13 +162,8 @@ class ArrayPlan:
     def variety(self, enough: int) -> int:
         """How many such arrays there are, counted up to `enough`; never more than there are."""
         array, writer = self.array, self.writer
-        if array.contains or array.unique or array.repeats:  # each may be the first item that is offered as such
-            found = 1
-            for shape, _ in self.items(self.start):
-                found = max(found, writer.variety(shape, enough) + self.may_close(self.start))
-                if found >= enough:
-                    return enough
-            return found
+        if array.contains or array.unique or array.repeats:
+            return variety(self, enough)
         if array.high >= UNBOUNDED and writer.alive(array.rest):
             return enough
         total, ways = 0, 1
@@ -293,10 +289,12 @@ class ArrayPlan:
     @cached_property
     def _cap(self) -> int:
         """The index from which on nothing changes any more."""
-        array = self.array
-        if array.high < UNBOUNDED:
-            return array.high
-        return max(len(array.prefix), array.low, *(one.start for one in array.contains), 0)
+        return self.array.high if self.array.high < UNBOUNDED else max(self.differ, self.array.low)
+
+    @property
+    def differ(self) -> int:
+        """The index from which on all positions are alike."""
+        return max(len(self.array.prefix), *(one.start for one in self.array.contains), 0)
 
 
 class ArrayNode(Node):

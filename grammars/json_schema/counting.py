@@ -46,7 +46,7 @@ class Counting:
     def __init__(self, plan: "ArrayPlan") -> None:
         array = plan.array
         self._plan = plan
-        self._differ = max(len(array.prefix), *(one.start for one in array.contains))  # positions behind are alike
+        self._differ = plan.differ
         needed = sum(one.low for one in array.contains)
         self._most = max(array.low, self._differ) + needed  # no more items are of use
         self._enough = min(array.high, self._most + needed)  # values: so many of a kind come while they are of use

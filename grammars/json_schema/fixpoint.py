@@ -7,6 +7,7 @@ of these becomes better, whoever has used it looks again, until nothing does. So
 way that leads to it, which are as many as paths in a graph, but once and once for each change of what it has used.
 
 Looking asks depth first, as most answers are final then, but no deeper than `_DEEP`: what is below waits for its turn.
+Things of which looking asks much else by itself count for several.
 Of those that wait, who has used the best goes first (D. Knuth, *A generalization of Dijkstra's algorithm*, 1977).
 """
 
@@ -24,9 +25,13 @@ _DEEP = 24  # things of which each is being looked at for the one before; a few 
 class Fixpoint(Generic[K, V]):
     """Values of things, each of least cost; None for what has none. For one thread at a time."""
 
-    def __init__(self, look: Callable[[K], V | None], cost: Callable[[V], int]) -> None:
+    def __init__(
+        self, look: Callable[[K], V | None], cost: Callable[[V], int], frames: Callable[[K], int] | None = None
+    ) -> None:
         self._look_at = look
         self._cost = cost
+        self._frames = frames
+        self._depth = 0
         self._settled: dict[K, V | None] = {}
         self._so_far: dict[K, V | None] = {}  # the best of those that are not settled
         self._users: dict[K, dict[K, None]] = {}  # who has used what of them
@@ -48,7 +53,7 @@ class Fixpoint(Generic[K, V]):
             self._settle(key)
             return self._settled[key]
         if key not in self._so_far:
-            if len(self._looking) < _DEEP:
+            if self._depth < _DEEP:
                 self._look(key)
             else:
                 self._so_far[key] = None
@@ -71,6 +76,7 @@ class Fixpoint(Generic[K, V]):
         finally:
             for noted in (self._so_far, self._users, self._looking, self._waiting, self._order):
                 noted.clear()
+            self._depth = 0
 
     def _wait(self, key: K, cost: int) -> None:
         if key not in self._waiting or cost < self._waiting[key]:
@@ -80,9 +86,14 @@ class Fixpoint(Generic[K, V]):
     def _look(self, key: K) -> None:
         before = self._so_far.setdefault(key, None)
         self._waiting.pop(key, None)
+        frames = 1 if self._frames is None else self._frames(key)
         self._looking.append(key)
-        found = self._look_at(key)
-        self._looking.pop()
+        self._depth += frames
+        try:
+            found = self._look_at(key)
+        finally:
+            self._depth -= frames
+            self._looking.pop()
         if found is not None and (before is None or self._cost(found) < self._cost(before)):
             self._so_far[key] = found
             for user in self._users.pop(key, ()):

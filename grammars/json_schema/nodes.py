@@ -41,11 +41,16 @@ from grammars.json_schema.shortest import Shortest
 from grammars.json_schema.telling_apart import stated_types
 from grammars.json_schema.texts import Texts
 from grammars.json_schema.values import Value
-from grammars.json_schema.variety import Variety
+from grammars.json_schema.variety import Listing, Variety
 
 STRUCTURED = frozenset({"array", "object"})
 
 NULL, TRUE, FALSE = (literal(text) for text in (b"null", b"true", b"false"))
+
+
+def _frames(thing: Shape | Listing) -> int:
+    """How much a look at a thing takes of the stack: that for values looks for texts."""
+    return 8 if isinstance(thing, Listing) else 1
 
 
 @remembered
@@ -106,7 +111,7 @@ class Writer:
         self._terminals: dict[object, Terminal] = {}
         self._array_plans: dict[Arr, ArrayPlan] = {}
         self._object_plans: dict[Obj, ObjectPlan] = {}
-        self._searching: Fixpoint[Shape, int] | None = None  # as soon as something is not plain
+        self._searching: Fixpoint[Shape | Listing, int] | None = None  # as soon as something is not plain
         self._came: Came | None = None
         self._counting: Variety | None = None
         self._short: Shortest | None = None
@@ -189,10 +194,17 @@ class Writer:
         return self._searching is not None and self._searching.is_open
 
     @property
-    def _weights(self) -> Fixpoint[Shape, int]:
+    def _weights(self) -> Fixpoint[Shape | Listing, int]:
         if self._searching is None:
-            self._searching = Fixpoint(self._find_weight, int)
+            self._searching = Fixpoint(self._look, int, _frames)
         return self._searching
+
+    def known(self, listing: Listing) -> int | None:
+        """Minus so many values are listed."""
+        return self._weights.of(listing)
+
+    def _look(self, thing: Shape | Listing) -> int | None:
+        return self._variety().look(thing) if isinstance(thing, Listing) else self._find_weight(thing)
 
     def _find_weight(self, shape: Shape) -> int | None:
         self.shapes.allowance.check()

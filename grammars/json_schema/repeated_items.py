@@ -69,9 +69,7 @@ def _can_pay(plan: "ArrayPlan", state: "ArrayState") -> bool:
 
 def _positions(plan: "ArrayPlan", state: "ArrayState", alike: int) -> range:
     """Those that come, as far as they differ, and so many more."""
-    array = plan.array
-    differ = max(state.index, len(array.prefix), *(one.start for one in array.contains), 0)
-    return range(state.index, min(differ + alike, array.high))
+    return range(state.index, min(max(state.index, plan.differ) + alike, plan.array.high))
 
 
 def _equal(plan: "ArrayPlan", first: int, second: int) -> list[Shape]:

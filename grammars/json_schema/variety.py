@@ -4,12 +4,18 @@
 
 Who asks wants to know whether values run out: items or members that must differ, or that are excluded one by one. So
 counting goes up to what is `enough`, and what it says is never more than there is.
+
+    boxes = 0 | [one of boxes]                              0, [0], [[0]], ... as one holds any other, there are enough
+    pairs = 0 | [two of pairs that differ]                  0 alone: there is no other one for a pair to hold
+
+How many values there are tells what is alive, and what is alive tells how many there are. So values are listed in the
+least fixpoint in which weights are found (`Listing`): one is there as soon as it is known, what was found without it
+is looked for again, and none is thought to be there which would have to be there before.
 """
 
-from collections.abc import Iterator
-from collections.abc import Sequence as Listed
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from constrained.automata.algebra import difference
 from constrained.automata.dfa import START, Dfa
@@ -22,16 +28,22 @@ from grammars.json_schema.numbers import other_spellings
 from grammars.json_schema.object_nodes import ObjectPlan
 from grammars.json_schema.ropes import written
 from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS
-from grammars.json_schema.shortest import Shortest
+from grammars.json_schema.shortest import Circular, Shortest
 from grammars.json_schema.telling_apart import stated_values
 from grammars.json_schema.values import Text, Value, as_compared, canonical, parse_value
 
 if TYPE_CHECKING:
     from grammars.json_schema.nodes import Writer
 
-_DEEPEST = 3  # shapes, the values of each counted for those of the one before
 _FEW_TEXTS = 4096
 _FAR = 200  # bytes of a number; where all are longer, they are not told from each other (numbers.is_long)
+
+
+class Listing(NamedTuple):
+    """A thing of the fixpoint: the values of a shape, up to `enough` of them. What is found is minus their number."""
+
+    shape: Shape
+    enough: int
 
 
 class Variety:
@@ -41,18 +53,21 @@ class Variety:
         self._writer = writer
         self._counted = set[Shape]()  # right now
         self._at_least: dict[Shape, int] = {}  # values of it that there are
-        self._listing = set[Shape]()  # right now
-        self._few: dict[Shape, Listed[Value]] = {}
+        self._found: dict[Shape, dict[Value, None]] = {}  # the same, one by one
+        self._all: dict[Shape, Sequence[Value]] = {}  # there are no others
 
     def end(self) -> None:
         """Let go of all shapes."""
-        self._at_least.clear()
-        self._few.clear()
+        for memo in (self._at_least, self._found, self._all):
+            memo.clear()
+
+    # ------------------------------------------------------------------ how many
 
     def of(self, shape: Shape, enough: int) -> int:
         """How many values have this shape, counted up to `enough`; not more than there are.
 
-        A shape whose values hold others of it is thought to have enough of these.
+        A shape has enough values if some of them hold others of it: any of these may be put into such a one, and a
+        value into itself, again and again.
         """
         if shape in self._counted or self._at_least.get(shape, 0) >= enough:
             return enough
@@ -63,30 +78,6 @@ class Variety:
             self._counted.discard(shape)
         self._at_least[shape] = max(found, self._at_least.get(shape, 0))
         return found
-
-    def few(self, shape: Shape, enough: int) -> Listed[Value] | None:
-        """All values of a shape that has fewer than `enough`; None where it has as many.
-
-        A shape whose values hold others of it has enough of them, and one whose values are being listed is thought to.
-        """
-        found = self._few.get(shape)
-        if found is None:
-            if shape in self._listing:
-                return None
-            if len(self._listing) >= _DEEPEST:  # then scalars have to do
-                return list(islice(self._scalars(shape, self._writer.short), enough))
-            self._listing.add(shape)
-            try:
-                if self.of(shape, enough) >= enough:
-                    return None
-                found = list(islice(self._listed(shape), enough))
-            finally:
-                self._listing.discard(shape)
-            if len(found) >= enough:
-                self._at_least[shape] = enough
-            elif not self._writer.is_searching:
-                self._few[shape] = found
-        return found if len(found) < enough else None
 
     def _count(self, shape: Shape, enough: int) -> int:
         writer, of = self._writer, self._writer.shapes.language
@@ -104,32 +95,58 @@ class Variety:
             found += _together(objects, enough, writer.objects.exclusive([[plan.obj] for plan in objects]))
         return min(found, enough)
 
-    def _listed(self, shape: Shape) -> Iterator[Value]:
-        """The values of a shape, no one twice: scalars as they are listed, others each as one that is left."""
-        writer, shapes = self._writer, self._writer.shapes
-        stated = stated_values(shapes, shape)
-        if stated is not None:
-            for one in sorted(stated, key=canonical):
-                if writer.alive(shapes.both(shape, shapes.among(frozenset({one})))):
-                    yield one
-            return
-        # What is alive may not be known: no text that is found now is the shortest for ever.
-        short = Shortest(writer) if writer.is_searching else writer.short
-        seen: dict[Value, None] = {}
-        for value in map(as_compared, self._scalars(shape, short)):
-            if value not in seen:
-                seen[value] = None
-                yield value
-        while any(plan.alive() for plan in writer.structured(shape)):
-            shapes.allowance.check()
-            left = shapes.both(shape, shapes.among(frozenset(seen), False))
+    # ------------------------------------------------------------------ which
+
+    def few(self, shape: Shape, enough: int) -> Sequence[Value] | None:
+        """All values of a shape that are known, where there are fewer than `enough`; None where there are as many."""
+        found = self._all.get(shape)
+        if found is None:
+            if self._at_least.get(shape, 0) >= enough or (self._writer.known(Listing(shape, enough)) or 0) <= -enough:
+                return None
+            found = tuple(self._found.get(shape, ()))
+            if not self._writer.is_searching:
+                self._all[shape] = found
+        return found if len(found) < enough else None
+
+    def look(self, listing: Listing) -> int:
+        """List values until there are enough, or no others are known."""
+        shape, enough = listing
+        counted, self._counted = self._counted, set[Shape]()  # what is being counted now may turn out to have none
+        try:
+            if self.of(shape, enough) >= enough:
+                return -enough
+        finally:
+            self._counted = counted
+        found = self._found.setdefault(shape, {})
+        if stated_values(self._writer.shapes, shape) is not None:
+            self._fill_stated(shape, found)
+        else:
+            self._fill_listed(shape, found, enough)
+        self._at_least[shape] = max(len(found), self._at_least.get(shape, 0))
+        return -len(found)
+
+    def _fill_stated(self, shape: Shape, found: dict[Value, None]) -> None:
+        writer, both, among = self._writer, self._writer.shapes.both, self._writer.shapes.among
+        for one in sorted(stated_values(writer.shapes, shape) or (), key=canonical):
+            if one not in found and writer.alive(both(shape, among(frozenset({one})))):
+                found[one] = None
+
+    def _fill_listed(self, shape: Shape, found: dict[Value, None], enough: int) -> None:
+        """Scalars as they are listed, then others, each as one that is left."""
+        writer, short = self._writer, Shortest(self._writer)  # what is alive may not be known: no text is for ever
+        found |= dict.fromkeys(islice(map(as_compared, self._scalars(shape, short)), enough))
+        while len(found) < enough and any(plan.alive() for plan in writer.structured(shape)):
+            writer.shapes.allowance.check()
+            left = writer.shapes.both(shape, writer.shapes.among(frozenset(found), False))
             if not writer.alive(left):
                 return
-            value = as_compared(parse_value(written(short.text(left))))
-            if value in seen:
+            try:
+                value = as_compared(parse_value(written(short.text(left))))
+            except Circular:
                 return
-            seen[value] = None
-            yield value
+            if value in found:
+                return
+            found[value] = None
 
     def _scalars(self, shape: Shape, short: Shortest) -> Iterator[Value]:
         for _, value in short.scalars(shape):
@@ -139,7 +156,7 @@ class Variety:
                 yield from map(Text, sorted(texts.listed(part, _FEW_TEXTS) or ()))
 
 
-def _together(plans: Listed[ArrayPlan | ObjectPlan | DifferentObjects], enough: int, exclusive: bool) -> int:
+def _together(plans: Sequence[ArrayPlan | ObjectPlan | DifferentObjects], enough: int, exclusive: bool) -> int:
     """How many values there are of some ways, at least; counted up to `enough`."""
     found = 0
     for plan in plans:

@@ -1,0 +1,161 @@
+"""Arrays of arrays of themselves: `python -m tests.fuzz.nested [count] [first]`.
+
+A schema refers to itself from the items of arrays that must differ, or be so many of a kind. So how many values it
+has hangs on how many it has: those of
+
+    {"anyOf": [{"const": 0}, {"minItems": 2, "uniqueItems": true, "items": {"$ref": "#"}}]}
+
+are 0, and no array. Every value is tried that is made of a few atoms and is not deep, and walks lead to others.
+"""
+
+import json
+import sys
+from itertools import product
+from random import Random
+from typing import Any
+
+from constrained.errors import GrammarError, Unsatisfiable
+from grammars.json_schema.compiler import compile_json_schema
+from grammars.json_schema.dialects import DIALECTS, Dialect
+from tests.conformance.json_schema.acceptance import accepts, byte_vocabulary, written
+from tests.fuzz import walks
+from tests.fuzz.check import LIMITS, TO_THE_LETTER, WALKS, Failure
+from tests.fuzz.judge import Judge
+
+LEAVES: tuple[Any, ...] = (
+    *(0, 1, "a", []),
+    *([0], [1], [0, 1], [[]], [0, [0]], [[], [[]]]),
+)
+_ATOMS: tuple[Any, ...] = (0, 1, "a", [])
+
+
+def values() -> list[Any]:
+    """What is tried of every schema: atoms, arrays of up to two of them, and arrays of up to two of some of these."""
+    flat = [list(items) for length in range(4) for items in product(_ATOMS, repeat=length)]
+    some = [*_ATOMS, [0], [1], [0, 1], [[]], [0, []], [[], [0]], [0, [0]], [[[]]]]
+    deep = [list(items) for length in range(3) for items in product(some, repeat=length)]
+    return list({written(value): value for value in [*_ATOMS, *flat, *deep]}.values())
+
+
+class _Maker:
+    def __init__(self, random: Random, dialect: Dialect) -> None:
+        self.random = random
+        self.dialect = dialect
+
+    def maybe(self, chance: float) -> bool:
+        return self.random.random() < chance
+
+    def leaf(self) -> dict[str, Any]:
+        """A few values, or arrays without others of the schema in them."""
+        choice = self.random.random()
+        if choice < 0.6 or self.dialect.number == 4:
+            some = self.random.sample(LEAVES, self.random.choice((1, 1, 2, 3)))
+            return {"enum": some} if len(some) > 1 or self.dialect.number == 4 else {"const": some[0]}
+        if choice < 0.8:
+            return {"type": self.random.choice(("integer", "array", "string", ["array", "integer"]))}
+        return {"maxItems": self.random.randrange(2)}
+
+    def item(self) -> Any:
+        """What is said of an item: that it is the whole again, mostly."""
+        choice = self.random.random()
+        again = {"$ref": "#"}
+        if choice < 0.45:
+            return again
+        if choice < 0.6:
+            return {self.random.choice(("anyOf", "allOf", "oneOf")): [again, self.leaf()]}
+        if choice < 0.7:
+            return {"not": again} if self.maybe(0.5) else {"allOf": [again, {"not": self.leaf()}]}
+        if choice < 0.8:
+            return self.array(0)
+        return self.leaf()
+
+    def array(self, depth: int = 1) -> dict[str, Any]:
+        """What is said of arrays."""
+        few, counts = self.dialect.number < 2020, (0, 1, 1, 2, 2, 3)
+        part = self.item if depth else self.leaf
+        found: dict[str, Any] = {"uniqueItems": True} if self.maybe(0.8) else {}
+        if self.maybe(0.6):
+            found["items"] = part()
+        if self.maybe(0.4):
+            rest = found.pop("items", None)
+            found["items" if few else "prefixItems"] = [part() for _ in range(self.random.choice((1, 1, 2)))]
+            if rest is not None:
+                found["additionalItems" if few else "items"] = rest
+        if self.maybe(0.5):
+            found["minItems"] = self.random.choice(counts)
+        if self.maybe(0.3):
+            found["maxItems"] = self.random.choice(counts)
+        if self.dialect.number >= 6 and self.maybe(0.4):
+            found["contains"] = part()
+            if self.dialect.number >= 2019:
+                found |= {
+                    name: self.random.choice(counts) for name in ("minContains", "maxContains") if self.maybe(0.4)
+                }
+        if self.maybe(0.6):
+            found["type"] = "array"
+        return found
+
+    def document(self) -> dict[str, Any]:
+        """Some arrays, or a few values."""
+        array, leaf = self.array(), self.leaf()
+        kind = self.random.random()
+        if kind < 0.6:
+            parts = [array, leaf] + ([self.array()] if self.maybe(0.3) else [])
+            self.random.shuffle(parts)
+            found: dict[str, Any] = {self.random.choice(("anyOf", "anyOf", "oneOf")): parts}
+        elif kind < 0.75:
+            found = {**array, "not": leaf if self.maybe(0.6) else self.array()}
+        elif kind < 0.9:
+            found = {"allOf": [{"anyOf": [array, leaf]}, {"not": self.array()}]}
+        else:
+            found = array
+        return {"$schema": self.dialect.uri, **found}
+
+
+def document(random: Random) -> dict[str, Any]:
+    """A schema of arrays of itself."""
+    return _Maker(random, random.choice(DIALECTS)).document()
+
+
+def check(schema: dict[str, Any], seed: int) -> Failure | None:
+    """What is wrong about one schema: what it is said to allow, or a way that leads nowhere."""
+    random, judge = Random(seed), Judge(schema, formats=False)
+    verdicts = [(text, judge.accepts(text)) for text in map(written, values())]
+    try:
+        grammar = compile_json_schema(json.dumps(schema), byte_vocabulary(), TO_THE_LETTER, limits=LIMITS)
+    except Unsatisfiable:
+        good = [text for text, valid in verdicts if valid]
+        return Failure("not empty", good[0]) if good else None
+    except GrammarError:
+        return None
+    for text, valid in verdicts:
+        if valid is not None and accepts(grammar, text) != valid:
+            return Failure("wrong reject" if valid else "wrong accept", text)
+    for number in range(WALKS):
+        try:
+            text = walks.walk(grammar, random, "clinging" if number % 2 else "uniform", random.randrange(1, 30))
+        except (walks.DeadEnd, walks.Disagreement) as error:
+            return Failure(type(error).__name__, str(error))
+        if judge.accepts(text) is False:
+            return Failure("unsound", text)
+    return None
+
+
+def main(count: int, first: int) -> int:
+    """Check so many schemas; print every failure."""
+    failures = 0
+    for seed in range(first, first + count):
+        schema = document(Random(seed))
+        try:
+            failure = check(schema, seed)
+        except Exception as error:  # noqa: BLE001  whatever it is, it is a failure, and the next schema is tried
+            failure = Failure(f"crash {type(error).__name__}", str(error)[:300])
+        if failure is not None:
+            failures += 1
+            print(f"{seed}: {failure.kind}: {json.dumps(schema)}\n    {failure.details}", flush=True)  # noqa: T201
+    print(f"{count} nested schemas from {first}: {failures} failures")  # noqa: T201
+    return min(failures, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*[int(argument) for argument in (*sys.argv[1:], 1000, 0)[:2]]))
