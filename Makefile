@@ -78,6 +78,7 @@ COUNT ?= 1000
 FIRST ?= 0
 fuzz: $(DEV)
 	$(BIN)/python -m tests.fuzz.small $(COUNT) $(FIRST)
+	$(BIN)/python -m tests.fuzz.nested $(COUNT) $(FIRST)
 	$(BIN)/python -m tests.fuzz.run $(COUNT) $(FIRST)
 
 # Real SDKs and agents against a real server; each in an environment of its own below .clients/.

@@ -9,6 +9,7 @@ from constrained.errors import Unsatisfiable
 from grammars.json_schema.compiler import compile_json_schema
 from grammars.json_schema.options import JsonSchemaOptions
 from tests.conformance.json_schema.acceptance import accepts, byte_vocabulary, written
+from tests.fuzz import nested
 from tests.fuzz.judge import Judge
 
 TO_THE_LETTER = JsonSchemaOptions(key_order="any", additional_properties="schema")
@@ -308,3 +309,68 @@ def test_an_object_without_room_for_undeclared_keys_is_one_value():
         compile_json_schema({**schema, "items": {**few, "maxProperties": 2}}, byte_vocabulary(), TO_THE_LETTER),
         '[{"a": 1}, {"a": 1, "b": 2}]',
     )
+
+
+AGAIN: dict[str, str] = {"$ref": "#"}
+OF_THEMSELVES: dict[str, dict[str, Any]] = {
+    "pairs: there is one value, and no second one to make a pair of": {
+        "anyOf": [{"const": 0}, {"type": "array", "uniqueItems": True, "minItems": 2, "items": AGAIN}]
+    },
+    "triples of two arrays": {
+        "anyOf": [{"enum": [[], [0]]}, {"type": "array", "uniqueItems": True, "minItems": 3, "items": AGAIN}]
+    },
+    "pairs of two arrays, which are endless": {
+        "anyOf": [{"enum": [[], [0]]}, {"type": "array", "uniqueItems": True, "minItems": 2, "items": AGAIN}]
+    },
+    "one value, then others of themselves, of which one is counted": {
+        "$schema": "http://json-schema.org/draft-06/schema#",
+        "oneOf": [
+            {"contains": {}, "uniqueItems": True, "additionalItems": AGAIN, "items": [{"const": 1.0}]},
+            {"maxItems": 0},
+        ],
+    },
+    "three of which each counts": {
+        "$schema": "http://json-schema.org/draft-06/schema#",
+        "oneOf": [{"maxItems": 0}, {"uniqueItems": True, "items": AGAIN, "minItems": 3, "contains": AGAIN}],
+    },
+    "two positions of themselves, but two arrays": {
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "type": "array",
+        "uniqueItems": True,
+        "items": [AGAIN, AGAIN],
+        "not": {"enum": [[[0]], [[]]]},
+    },
+    "endless behind the first position, but for arrays of others": {
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "allOf": [
+            {
+                "anyOf": [
+                    {"type": "array", "uniqueItems": True, "items": [{"enum": [[1]]}, AGAIN]},
+                    {"enum": [0, []]},
+                ]
+            },
+            {"not": {"type": "array", "uniqueItems": True, "items": {"enum": [[[]], "a"]}}},
+        ],
+    },
+    "numbers or themselves, so many of which count": {
+        "oneOf": [
+            {
+                "type": "array",
+                "uniqueItems": True,
+                "prefixItems": [{"type": "array"}, {"anyOf": [AGAIN, {"type": "integer"}]}],
+                "items": {"uniqueItems": True, "items": {"type": "array"}},
+                "contains": AGAIN,
+                "maxContains": 2,
+            },
+            {"const": 0},
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("name", OF_THEMSELVES)
+def test_unique_arrays_of_themselves_are_begun_if_they_have_an_end(name: str):
+    """How many values there are was asked while it was not known of any, and answered: enough, as they hold others."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **OF_THEMSELVES[name]}
+    assert nested.check(schema, seed=0) is None
+    assert nested.check(schema, seed=1) is None
