@@ -68,7 +68,7 @@ def from_text(text: str, max_bytes: int) -> Json:
         raise InvalidGrammar(f"not JSON: {error}") from None
     except RecursionError:
         raise LimitExceeded(_TOO_DEEP) from None
-    if reader.suspicious or _SURROGATE.search(text):
+    if reader.suspicious or (_SURROGATE.search(text) and not _is_unicode(value)):
         for where, each in _walk(value):
             _check(where, each)
     return value
@@ -81,7 +81,16 @@ _NUMBER = 25  # characters of a number within it, and of a fraction
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _LONE = re.compile("[\\ud800-\\udfff]")
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # of a pair, nearly always
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # nearly always of a pair
+
+
+def _is_unicode(value: Json) -> bool:
+    """Are there surely no lone surrogates in a value?"""
+    try:
+        _ENCODER.encode(value).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
 
 
 def _too_long(max_bytes: int) -> LimitExceeded:

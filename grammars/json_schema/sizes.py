@@ -20,6 +20,7 @@ from constrained.automata.counted import UNBOUNDED
 from constrained.automata.ecma import pattern_letters
 from constrained.automata.lettered import rows_in_bytes
 from grammars.json_schema import texts
+from grammars.json_schema.key_bits import bits
 from grammars.json_schema.locations import Location
 from grammars.json_schema.number_multiples import scaled
 from grammars.json_schema.numbers import as_decimal
@@ -77,7 +78,7 @@ class Together:
 
     def __init__(self, outline: Outline) -> None:
         self._outline = outline
-        self._facts: dict[_Fact, int] = {}  # with its rows, by number
+        self._facts: list[tuple[_Fact, int]] = []  # with its rows, by number
         self._own: dict[Location, int] = {}  # bit sets of facts
         self._of_keys = self._of_bounds = 0  # the facts about keys, and those that are long bounds
         self._in_place: dict[Location, int] = {}  # with what is said in place
@@ -87,8 +88,10 @@ class Together:
             if not _TELLING.isdisjoint(one.facts) or not _OF_BOUNDS.isdisjoint(one.facts):
                 own = 0
                 for fact, rows in (*_rows(one.facts), *_long_bounds(one.facts)):
-                    bit = 1 << numbers.setdefault(fact, len(numbers))
-                    self._facts[fact] = rows
+                    number = numbers.setdefault(fact, len(numbers))
+                    if number == len(self._facts):
+                        self._facts.append((fact, rows))
+                    bit = 1 << number
                     own |= bit
                     self._of_keys |= bit if fact[0] == "key" else 0
                     self._of_bounds |= bit if fact[0] == "bound" else 0
@@ -173,7 +176,7 @@ class Together:
         return found
 
     def _parts(self, facts: int) -> list[tuple[_Fact, int]]:
-        return [part for number, part in enumerate(self._facts.items()) if facts >> number & 1]
+        return [self._facts[number] for number in bits(facts)]
 
 
 _TELLING = frozenset(

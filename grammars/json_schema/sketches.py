@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
+from grammars.json_schema.key_bits import bits
 from grammars.json_schema.literals import Says
 from grammars.json_schema.locations import Location
 from grammars.json_schema.outline import Facts
@@ -53,11 +54,13 @@ class Sketches:
         self._shapes = shapes
         self._known: dict[Says, _Sketches | None] = {}
         self._numbers: dict[Says, int] = {}
+        self._literals: list[Says] = []  # by their numbers
 
     def end(self) -> None:
         """Let go of all that has been found out."""
         self._known.clear()
         self._numbers.clear()
+        self._literals.clear()
         self.profiles.end()
 
     def of(self, literals: Iterable[Says]) -> _Sketches:
@@ -76,11 +79,14 @@ class Sketches:
         own = 0
         for one in some:
             own |= one
-        return {1 << number: says for says, number in self._numbers.items() if own >> number & 1}
+        return {1 << number: self._literals[number] for number in bits(own)}
 
     def _own(self, says: Says) -> int:
         """A literal as a bit set."""
-        return 1 << self._numbers.setdefault(says, len(self._numbers))
+        number = self._numbers.setdefault(says, len(self._literals))
+        if number == len(self._literals):
+            self._literals.append(says)
+        return 1 << number
 
     # ------------------------------------------------------------------ combining
 
