@@ -63,7 +63,8 @@ class Walker:
         self._inner: dict[Dfa, dict[int | NodeSet, Inner]] = {}  # by row from the root, by nodes from the start
         self._node_sets: dict[bytes, NodeSet] = {}
         self._pieces: dict[bytes, Pieces] = {}
-        self._bounded: dict[tuple[Meter, int, int, int], Inner] = {}  # by row, and what the rest of a text may cost
+        # By row, and what the rest of a text may cost. (Of keys that are numbers alone Python's collector keeps off.)
+        self._bounded: dict[Meter, dict[tuple[int, int, int], Inner]] = {}
         self.made = Made()
         self.root = NodeSet(np.array([ROOT], np.int32))
         self._bytes = 0
@@ -323,12 +324,13 @@ class Walker:
         low, high = max(automaton.low - count, 0), min(automaton.high - count, UNBOUNDED)  # what the rest may cost
         if low == 0 and meter.reach(self._longest) <= high:
             return self._below(meter.dfa, row, self.root)
-        key = meter, row, low, high
-        found = self._bounded.get(key)
+        key = row, low, high
+        known = self._bounded.get(meter)
+        found = None if known is None else known.get(key)
         if found is None:
-            found = self._find_bounded(*key)
+            found = self._find_bounded(meter, row, low, high)
             self._keep(_ENTRY_BYTES + sum(piece.nbytes for piece in found.pieces))
-            self._bounded[key] = found
+            self._bounded.setdefault(meter, {})[key] = found
         return found
 
     def _find_bounded(self, meter: Meter, row: int, low: int, high: int) -> Inner:

@@ -48,4 +48,5 @@ FlatTexts = tuple[NDArray[np.uint8], NDArray[np.int32]]  # (L,) bytes; (R + 1,) 
 def flatten(texts: list[bytes]) -> FlatTexts:
     """The texts in a row."""
     first = np.array([0, *accumulate(map(len, texts))], np.int32)
-    return np.frombuffer(bytearray(b"".join(texts)), np.uint8), first
+    text = bytearray(b"".join(texts))
+    return np.ndarray(len(text), np.uint8, text), first  # kept: of a view into it, Python's collector would look at two

@@ -14,8 +14,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from constrained import remains
 from constrained.automata.ecma import pattern_letters
-from constrained.errors import LimitExceeded, Unsatisfiable, Where
+from constrained.errors import GrammarError, LimitExceeded, Unsatisfiable, Where
 from constrained.matcher import CompiledGrammar, Identity
 from constrained.vocabulary.vocabulary import Vocabulary
 from constrained.warming import warm_up
@@ -72,18 +73,27 @@ def write_shapes(shapes: Shapes, limits: CompileLimits) -> Writer:
     """The same, of the shapes of a document."""
     writer = Writer(shapes)
     try:
-        if not shapes.is_plain:
-            _refuse_cycles(shapes)
-            _compile_patterns(shapes)
-            explore(writer, limits.shapes)
-        if not writer.alive(shapes.root()):
-            if writer.too_long is not None:
-                raise LimitExceeded("no value is short enough to be written", where=blame(writer, writer.too_long))
-            raise Unsatisfiable("no JSON value satisfies this schema", where=blame(writer, shapes.root()))
+        _look(writer, limits)
+    except GrammarError:
+        remains.keep(writer.end())  # nobody will ask it
+        raise
     except RecursionError as error:
         raise LimitExceeded("the schema is nested too deeply", where="#") from error
     shapes.allowance.end()
     return writer
+
+
+def _look(writer: Writer, limits: CompileLimits) -> None:
+    """Refuse what is refused: afterwards it is too late."""
+    shapes = writer.shapes
+    if not shapes.is_plain:
+        _refuse_cycles(shapes)
+        _compile_patterns(shapes)
+        explore(writer, limits.shapes)
+    if not writer.alive(shapes.root()):
+        if writer.too_long is not None:
+            raise LimitExceeded("no value is short enough to be written", where=blame(writer, writer.too_long))
+        raise Unsatisfiable("no JSON value satisfies this schema", where=blame(writer, shapes.root()))
 
 
 def _refuse_cycles(shapes: Shapes) -> None:

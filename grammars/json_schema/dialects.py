@@ -63,16 +63,20 @@ class Role(Enum):
     RECURSIVE_ANCHOR = auto()
 
 
-class Rule(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule:
     """What the walk does with a keyword. Only keywords it does something with have one."""
 
+    keyword: str
     role: Role
     check: Check | None
 
 
-class Said(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
     """What a keyword that restricts brings in."""
 
+    keyword: str
     role: Role | None  # of the schemas in it; None where there are none
     in_place: bool  # do they speak about the value itself?
 
@@ -247,12 +251,12 @@ def _dialect(name: str, uri: str, number: int) -> Dialect:
                 continue
             kinds[keyword] = row.kind
             if row.role is not Role.PLAIN or row.check is not None:
-                rules[keyword] = Rule(row.role, row.check)
+                rules[keyword] = Rule(keyword, row.role, row.check)
     says: dict[str, Said] = {}
     for keyword, kind in kinds.items():
         if kind in (Kind.CONSTRAINT, Kind.REFERENCE):
             role = rules[keyword].role if keyword in rules else Role.PLAIN
-            says[keyword] = Said(None if role in (Role.PLAIN, Role.SIZE) else role, keyword in _IN_PLACE)
+            says[keyword] = Said(keyword, None if role in (Role.PLAIN, Role.SIZE) else role, keyword in _IN_PLACE)
     return Dialect(
         name,
         uri,

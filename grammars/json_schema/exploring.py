@@ -62,11 +62,13 @@ def explore(writer: Writer, most: int) -> None:
     Raises as `compile_json_schema`; LimitExceeded for more than `most` shapes.
     """
     explorer = Explorer(writer)
-    if not explorer.near:
-        explorer.settle_all()
-    elif not explorer.bounds.hold(writer.shapes.root()):
-        explorer.expand(writer.shapes.root(), most)
-    explorer.bounds.end()  # which knows the explorer, which knows it
+    try:
+        if not explorer.near:
+            explorer.settle_all()
+        elif not explorer.bounds.hold(writer.shapes.root()):
+            explorer.expand(writer.shapes.root(), most)
+    finally:
+        explorer.bounds.end()  # which knows the explorer, which knows it
 
 
 class Explorer:

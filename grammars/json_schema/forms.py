@@ -9,11 +9,9 @@ Forms also note what a document needs to be *plain* (plain_documents.py): nothin
 """
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
-from grammars.json_schema.dialects import Dialect, Role, Said
-from grammars.json_schema.keywords import Check
+from grammars.json_schema.dialects import Dialect, Rule, Said
 
 _MOST = 20_000  # forms that are kept
 
@@ -39,9 +37,9 @@ _HARMLESS = frozenset(
 class Form:
     """What the names of a schema's keywords tell, in one dialect."""
 
-    checks: tuple[tuple[str, Role, Check | None], ...]  # what the survey looks at
+    checks: tuple[Rule, ...]  # what the survey looks at
     facts: tuple[str, ...]  # the keywords that restrict
-    brings: tuple[tuple[str, Said], ...]  # those with schemas in them
+    brings: tuple[Said, ...]  # those with schemas in them
     names_itself: bool  # by "$schema" or "$id"
     eager: bool  # only looking at all of the document tells whether it is refused
     chooses: bool  # has alternatives
@@ -73,9 +71,9 @@ def _form(names: frozenset[str], ordered: tuple[str, ...], dialect: Dialect) -> 
     texts = len(facts & OF_TEXTS) + (not facts.isdisjoint(LENGTHS)) + (not facts.isdisjoint(_CONSTANTS))
     numbers = len(facts & OF_NUMBERS) + (not facts.isdisjoint(_CONSTANTS))
     return Form(
-        checks=tuple(_checked(dialect, name) for name in ordered if name in rules),
+        checks=tuple([rules[name] for name in ordered if name in rules]),
         facts=told,
-        brings=tuple(_said(dialect, name) for name in told if says[name].role is not None),
+        brings=tuple([says[name] for name in told if says[name].role is not None]),
         names_itself="$schema" in names or dialect.id_keyword in names,
         eager=not _EAGER.isdisjoint(facts | (names & {"$dynamicAnchor", "$recursiveAnchor"}))
         or ("$ref" in facts and len(facts) > 1),
@@ -85,17 +83,3 @@ def _form(names: frozenset[str], ordered: tuple[str, ...], dialect: Dialect) -> 
         meeting=texts > 1 or numbers > 1,
         harmless=facts <= _HARMLESS,
     )
-
-
-# One object for all forms: Python's collector looks at each.
-
-
-@cache
-def _checked(dialect: Dialect, name: str) -> tuple[str, Role, Check | None]:
-    rule = dialect.rules[name]
-    return name, rule.role, rule.check
-
-
-@cache
-def _said(dialect: Dialect, name: str) -> tuple[str, Said]:
-    return name, dialect.says[name]

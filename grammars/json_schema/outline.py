@@ -29,29 +29,36 @@ class Speech:
     there at once, the schemas when somebody asks for them.
     """
 
-    __slots__ = ("_brought", "_leaf", "_location", "_says", "facts")
+    __slots__ = ("_in_place", "_inside", "_leaf", "_location", "_says", "facts")
 
-    def __init__(self, location: "Location", facts: Facts, says: "Sequence[tuple[str, Said]]") -> None:
+    def __init__(self, location: "Location", facts: Facts, says: "Sequence[Said]") -> None:
         self.facts = facts
         self._location = location
         self._says = says
-        self._brought: tuple[Sequence[Location], Sequence[Location]] | None = None
+        self._in_place: Sequence[Location] | None = None
+        self._inside: Sequence[Location] | None = None
         self._leaf: bool | None = None
 
     @property
     def in_place(self) -> "Sequence[Location]":
         """Schemas for the value itself."""
-        return self._parts()[0] if self._says else ()
+        if not self._says:
+            return ()
+        found = self._in_place
+        return self._bring()[0] if found is None else found
 
     @property
     def inside(self) -> "Sequence[Location]":
         """Schemas for what is in the value."""
-        return self._parts()[1] if self._says else ()
+        if not self._says:
+            return ()
+        found = self._inside
+        return self._bring()[1] if found is None else found
 
     @property
     def applies(self) -> bool:
         """Are there any for the value itself?"""
-        return bool(self._says) and any(said.in_place for _, said in self._says) and bool(self.in_place)
+        return bool(self._says) and any(said.in_place for said in self._says) and bool(self.in_place)
 
     @property
     def is_reference(self) -> bool:
@@ -62,17 +69,17 @@ class Speech:
     def is_leaf(self) -> bool:
         """Does it bring in no schema at all?"""
         if self._leaf is None:
-            self._leaf = not any(_brings(said, self.facts[keyword]) for keyword, said in self._says)
+            self._leaf = not any(_brings(said, self.facts[said.keyword]) for said in self._says)
         return self._leaf
 
     def end(self) -> None:
         """Let go of the schemas that it brings in."""
-        self._brought = None
+        self._in_place = self._inside = None
 
-    def _parts(self) -> "tuple[Sequence[Location], Sequence[Location]]":
-        if self._brought is None:
-            self._brought = _brought_in(self._location, self.facts, self._says)
-        return self._brought
+    def _bring(self) -> "tuple[Sequence[Location], Sequence[Location]]":
+        in_place, inside = found = _brought_in(self._location, self.facts, self._says)
+        self._in_place, self._inside = in_place, inside
+        return found
 
 
 def outline(root: "Location") -> "Outline":
@@ -113,13 +120,14 @@ def _brings(said: Said, value: Any) -> bool:
 
 
 def _brought_in(
-    location: "Location", facts: Facts, says: "Sequence[tuple[str, Said]]"
+    location: "Location", facts: Facts, says: "Sequence[Said]"
 ) -> "tuple[Sequence[Location], Sequence[Location]]":
     """The schemas that a schema applies in place, and inside; raises as `Location.reference`."""
     in_place: list[Location] = []
     inside: list[Location] = []
-    for keyword, said in says:
-        value, role = facts[keyword], said.role
+    for said in says:
+        keyword, role = said.keyword, said.role
+        value = facts[keyword]
         parts = in_place if said.in_place else inside
         if role is Role.SCHEMA_MAP:
             parts += [location.child(keyword, name) for name in value]
@@ -127,7 +135,7 @@ def _brought_in(
             parts += [location.reference(keyword)] if keyword == "$ref" else _meant(location, keyword)
         elif role is not None:
             parts += [location.child(keyword, *to) for to, _ in subschemas(role, value)]
-    return in_place, inside
+    return in_place or (), inside or ()
 
 
 def _meant(location: "Location", keyword: str) -> "Iterator[Location]":

@@ -119,9 +119,10 @@ class Survey:
         self.chooses |= form.chooses
         if form.counting:
             self.counting.append((form, schema))
-        for keyword, role, check in form.checks:
+        for rule in form.checks:
+            keyword, role = rule.keyword, rule.role
             value = schema[keyword]
-            if check is not None and (problem := check(value)) is not None:
+            if rule.check is not None and (problem := rule.check(value)) is not None:
                 self._malformed(problem, path, keyword)
             if role is Role.PLAIN:
                 continue

@@ -4,9 +4,11 @@ import gc
 import sys
 from random import Random
 
+import pytest
+
 from constrained import Vocabulary, limit_memory, remains
 from constrained.automata.remembered import MEMORY_BYTES
-from constrained.errors import GrammarError
+from constrained.errors import GrammarError, LimitExceeded
 from constrained.matcher import CompiledGrammar
 from grammars import compile_json_schema, compile_lark
 from tests.fuzz.schemas import document
@@ -76,6 +78,20 @@ def test_little_is_left_for_pythons_collector():
     try:
         _used_and_dropped(3)
         assert gc.collect() < 400 * len(_compiled(BYTES))  # twice as many, if they had to be found
+    finally:
+        gc.enable()
+
+
+def test_a_refused_schema_leaves_little_for_pythons_collector():
+    ways = [{"anyOf": [{"items": {"const": [n, m]}} for m in range(20)]} for n in range(5)]
+    remains.take_apart()
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.raises(LimitExceeded, match="combinations"):
+            compile_json_schema({"type": "array", "items": {"allOf": ways}}, BYTES)
+        remains.take_apart()
+        assert gc.collect() < 1000  # thirty times as many, if they had to be found
     finally:
         gc.enable()
 
