@@ -167,10 +167,13 @@ class Members:
         """The shapes that values may have. Raises LimitExceeded where the names of keys are too large."""
         for one in self.classes:
             texts.language(one.names)
-        named = ((Texts(chosen=frozenset({name})), shape) for name, shape in zip(self.names, self.shapes, strict=True))
-        for names, shape in (*named, *((one.names, one.shape) for one in self.classes)):
-            yield shape
-            yield from meeting(self, names, shape)
+        yield from self.shapes
+        yield from [one.shape for one in self.classes]
+        if self.obj.exists:
+            for name, shape in zip(self.names, self.shapes, strict=True):
+                yield from meeting(self, Texts(chosen=frozenset({name})), shape)
+            for one in self.classes:
+                yield from meeting(self, one.names, one.shape)
 
     # ------------------------------------------------------------------ liveness
 

@@ -111,7 +111,10 @@ class Objects:
         """The shape of the value of key `name`."""
         found = self._shape_of.get((one, name))
         if found is None:
-            found = self._shapes.both(*(shape for clause in one.clauses for shape in clause.shapes_of(name)))
+            shapes: list[Shape] = []
+            for clause in one.clauses:
+                shapes += clause.shapes_of(name)
+            found = self._shapes.both(*shapes)
             self._remember(one, name, found)
         return found
 

@@ -142,13 +142,15 @@ class ShapeTable:
 
     def both(self, *shapes: Shape) -> Shape:
         """All of these shapes at once."""
-        if len(shapes) == 1:
-            return shapes[0]
-        if len(shapes) == 2 and (shapes[0] is shapes[1] or shapes[1] is self.anything):
-            return shapes[0]
-        if len(shapes) == 2 and shapes[0] is self.anything:
-            return shapes[1]
-        literals = frozenset[Literal]().union(*(shape.literals for shape in shapes))
+        first, others = self.anything, list[Shape]()
+        for shape in shapes:
+            if first is self.anything:
+                first = shape
+            elif shape is not first and shape is not self.anything:
+                others.append(shape)
+        if not others:
+            return first
+        literals = first.literals.union(*[shape.literals for shape in others])
         found = self._shapes.get(literals)
         if found is None:
             found = self._shapes[literals] = self.nothing if self._contradict(literals) else Shape(literals)
