@@ -21,7 +21,18 @@ from constrained.errors import BudgetTooSmall, ConstrainedError, GrammarError
 from constrained.native import finder
 from constrained.ranks.place import place_from
 from server.formats import add_formats, named_format
-from server.inputs import CommandError, Form, add_forms, load_kernels, read_json, read_text, say, text, to_json
+from server.inputs import (
+    CommandError,
+    Form,
+    add_forms,
+    add_verb,
+    load_kernels,
+    read_json,
+    read_text,
+    say,
+    text,
+    to_json,
+)
 from server.settings import add_flags, read_settings
 
 if TYPE_CHECKING:
@@ -74,23 +85,39 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="command")
     generation = _generation_options()
 
-    demo = verbs.add_parser("demo", parents=[generation], help="a real model calls one of two tools")
+    demo = add_verb(verbs, "demo", "a real model calls one of two tools", [generation])
     demo.add_argument("--json", action="store_true", help="print one JSON object")
     demo.set_defaults(run=run_demo, format=None)
 
-    call = verbs.add_parser("call", parents=[generation], help="answer a question with a call of one of your tools")
+    call = add_verb(verbs, "call", "answer a question with a call of one of your tools", [generation])
     call.add_argument("question", type=text)
     call.add_argument("--tools", required=True, type=Path, metavar="FILE", help="a JSON list of OpenAI tools")
     call.add_argument("--format", metavar="NAME", help="how calls are written; default: as the model was trained")
     call.set_defaults(run=run_call)
 
-    generate = verbs.add_parser("generate", parents=[generation], help="generate text of a given form")
+    generate = add_verb(verbs, "generate", "generate text of a given form", [generation])
     generate.add_argument("prompt", type=text)
     form = generate.add_mutually_exclusive_group(required=True)
     add_forms(form)
     generate.set_defaults(run=run_generate)
 
-    inspect = verbs.add_parser("inspect", parents=[generation], help="generate, and show what the grammar did to it")
+    _add_inspect(verbs, generation)
+
+    serve = add_verb(verbs, "serve", "an HTTP server for OpenAI's and Anthropic's clients")
+    add_flags(serve)
+    serve.set_defaults(run=run_serve)
+
+    check = add_verb(verbs, "check", "say what of a JSON Schema is enforced, or why it is refused")
+    check.add_argument("schema", type=Path, metavar="FILE", help="a JSON Schema, or a Lark grammar (*.lark)")
+    check.add_argument("--tokenizer", type=Path, metavar="FILE", help="a tokenizer.json; default: bytes are the tokens")
+    check.add_argument("--json", action="store_true", help="print one JSON object")
+    check.set_defaults(run=run_check)
+    add_formats(verbs)
+    return parser
+
+
+def _add_inspect(verbs: Any, generation: argparse.ArgumentParser) -> None:
+    inspect = add_verb(verbs, "inspect", "generate, and show what the grammar did to it", [generation])
     inspect.add_argument("prompt", type=text)
     form = inspect.add_mutually_exclusive_group(required=True)
     form.add_argument("--tools", type=Path, metavar="FILE", help="a call of one of these OpenAI tools")
@@ -101,18 +128,6 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--all", action="store_true", help="a row for every token, not only where the mask mattered")
     inspect.add_argument("--json", action="store_true", help="print one JSON object")
     inspect.set_defaults(run=run_inspect)
-
-    serve = verbs.add_parser("serve", help="an HTTP server for OpenAI's and Anthropic's clients")
-    add_flags(serve)
-    serve.set_defaults(run=run_serve)
-
-    check = verbs.add_parser("check", help="say what of a JSON Schema is enforced, or why it is refused")
-    check.add_argument("schema", type=Path, metavar="FILE", help="a JSON Schema, or a Lark grammar (*.lark)")
-    check.add_argument("--tokenizer", type=Path, metavar="FILE", help="a tokenizer.json; default: bytes are the tokens")
-    check.add_argument("--json", action="store_true", help="print one JSON object")
-    check.set_defaults(run=run_check)
-    add_formats(verbs)
-    return parser
 
 
 def _generation_options() -> argparse.ArgumentParser:

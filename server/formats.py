@@ -9,6 +9,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
+from server.inputs import add_verb
+
 if TYPE_CHECKING:
     from mlx_lm.tokenizer_utils import TokenizerWrapper
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 def add_formats(verbs: Any) -> None:
     """Add the verb to a parser's `verbs`."""
-    formats = verbs.add_parser("formats", help="list the formats of tool calls, or say which one a model writes")
+    formats = add_verb(verbs, "formats", "list the formats of tool calls, or say which one a model writes")
     formats.add_argument(
         "--model",
         nargs="?",

@@ -8,7 +8,7 @@ import argparse
 import json
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +75,13 @@ def read_json(path: Path) -> Any:
         return from_text(content, max_bytes=len(content.encode()))
     except GrammarError as error:
         raise type(error)(error.message, where=f"{path}: {error.where}", hint=error.hint) from error
+
+
+def add_verb(
+    verbs: Any, name: str, says: str, parents: Sequence[argparse.ArgumentParser] = ()
+) -> argparse.ArgumentParser:
+    """A verb of the command line, with what it does in the list of verbs and in its own help."""
+    return verbs.add_parser(name, parents=parents, help=says, description=f"{says[0].upper()}{says[1:]}.")
 
 
 def add_forms(form: Any) -> None:
