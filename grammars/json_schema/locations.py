@@ -140,13 +140,15 @@ class Location:
 
 
 @final
-@dataclass(slots=True, eq=False)
 class Resource:
     """What one base URI governs: references in it are relative to `uri`, anchors are unique in it."""
 
-    uri: Final[str]  # "" for a document without "$id"
-    document: Final["Document"] = field(repr=False)
-    region: Final[Region] = field(repr=False)
+    __slots__ = ("document", "region", "uri")
+
+    def __init__(self, uri: str, document: "Document", region: Region) -> None:
+        self.uri: Final = uri  # "" for a document without "$id"
+        self.document: Final = document  # in a dataclass, compiled code would look for the class too early
+        self.region: Final = region
 
     @property
     def root(self) -> Location:
