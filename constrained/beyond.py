@@ -19,6 +19,7 @@ from constrained.inner import Nodes, Walker
 from constrained.net import Fronts, Net
 from constrained.pieces import Inner, Passage, Words
 from constrained.reaching import Reaching
+from constrained.remains import Ending, emptied
 from constrained.rests import Recall, Rest
 from constrained.sketches import Sketcher, sketched
 from constrained.states import States
@@ -56,6 +57,11 @@ class Beyond:
         self.special: dict[Rest, Closure] = {}  # where more is to be done than a kernel can
         self._parts: dict[tuple[int, int], Passage] = {}
         self.size = 0  # bytes of what was found
+
+    def end(self) -> Ending:
+        """Let go of all that was found."""
+        yield from emptied(self._parts)
+        yield from emptied(self.special)
 
     @cached_property
     def net(self) -> Net:

@@ -20,6 +20,7 @@ right here:
 
 import numpy as np
 
+from constrained import remains
 from constrained.automata import walk
 from constrained.beyond import Beyond
 from constrained.closures import Reading, leave
@@ -52,6 +53,9 @@ class Masks:
         self._parts: dict[int, Passage] = {}  # by edge and row
         self._refused: dict[frozenset[bytes], Refusals] = {}
         self._size = 0
+
+    def __del__(self) -> None:
+        remains.keep(_ended(self._parts, self._passages, self._beyond))
 
     @property
     def size(self) -> int:
@@ -235,6 +239,13 @@ class Masks:
             doubts[PASSED] &= ~words
             doubts[REFUSED] |= doubts[PASSED]
         return Passage(self.walker.piece_of(words), doubts, None)
+
+
+def _ended(parts: dict[int, Passage], passages: Passages, beyond: Beyond) -> remains.Ending:
+    """Let go of what masks are made of, when nobody asks for them any more."""
+    yield from remains.emptied(parts)
+    yield from remains.emptied(passages.found)
+    yield from beyond.end()
 
 
 def _ways(rest: Rest) -> list[Rest] | None:

@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from constrained.automata import algebra, walk_beside
+from constrained.automata import algebra, tidying, walk_beside
 from constrained.automata.chosen import Chosen, Texts
 from constrained.automata.counted import Counted, string_meter
 from constrained.automata.ecma import pattern_dfa
@@ -123,6 +123,7 @@ def _visit_algebra() -> None:
     intersect(ANY_CHARACTERS, NO_CHARACTERS)
     ANY_CHARACTERS.has_between(1, 2)
     reachable(a.step)
+    tidying.columns_of(a.step, np.zeros(1, np.int32))
     accepted(a, ["a", "b"])
     side_by_side([a, b], 1, 100)
     behind(a.step, a.labels >= 0, 1)

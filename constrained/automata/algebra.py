@@ -40,22 +40,40 @@ def canonical(classes: NDArray[np.uint8], step: NDArray[np.int32], labels: NDArr
     Columns go by their first bytes, and rows are numbered as they are met, column by column: automata of
     the same language are equal tables.
     """
-    classes, step = tidying.by_first_byte(classes, step)
+    classes, step = _by_first_byte(classes, step)
     drawn.add(step.nbytes)
     far = tables.distances(step, labels)
-    classes, step, labels, far = tidying.trimmed(classes, step, labels, far)
+    if not tidying.is_trim(far):
+        classes, step, labels, far = tidying.trimmed(classes, step, labels, far)
     step, labels = minimising.renumber(step, labels, minimising.partition(step, labels, far))
-    classes, step = tidying.compressed(classes, step)
+    classes, step = _compressed(classes, step)
     return Dfa(classes, step, labels)
 
 
 def renumbered(classes: NDArray[np.uint8], step: NDArray[np.int32], labels: NDArray[np.int32]) -> Dfa:
     """As `canonical`, for a table that is trim and minimal already, but for rows that cannot be reached."""
-    classes, step = tidying.by_first_byte(classes, step)
+    classes, step = _by_first_byte(classes, step)
     drawn.add(step.nbytes)
     step, labels = minimising.renumber(step, labels, np.arange(len(step), dtype=np.int32))
-    classes, step = tidying.compressed(classes, step)
+    classes, step = _compressed(classes, step)
     return Dfa(classes, step, labels)
+
+
+# Large tables are not copied where nothing changes: to touch new memory takes longer than to look.
+
+
+def _by_first_byte(classes: NDArray[np.uint8], step: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """The columns in use alone, in the order of their first bytes."""
+    classes, used, same = tidying.by_first_bytes(classes, step.shape[1])
+    return classes, step if same else tidying.columns_of(step, used)
+
+
+def _compressed(classes: NDArray[np.uint8], step: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """Equal columns merged."""
+    merged, chosen = tidying.compress(step)
+    if len(chosen) == step.shape[1]:
+        return classes, step
+    return merged[classes], tidying.columns_of(step, chosen)
 
 
 def minimise(dfa: Dfa) -> Dfa:

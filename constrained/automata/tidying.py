@@ -42,6 +42,12 @@ def _kinds(step: Table) -> tuple[Bytes, Rows]:
     return classes, chosen[:kinds].copy()
 
 
+@kernel
+def columns_of(step: Table, chosen: Rows) -> Table:
+    """(S, K) some of the columns."""
+    return _chosen(step, chosen)
+
+
 @kernel_part
 def _chosen(step: Table, chosen: Rows) -> Table:
     found = np.empty((step.shape[0], chosen.shape[0]), np.int32)
@@ -58,30 +64,31 @@ def compress(step: Table) -> tuple[Bytes, Rows]:
 
 
 @kernel
-def compressed(classes: Bytes, step: Table) -> tuple[Bytes, Table]:
-    """The same table with its equal columns merged."""
-    merged, chosen = _kinds(step)
+def by_first_bytes(classes: Bytes, columns: int) -> tuple[Bytes, Rows, bool]:
+    """(256,) the columns in use by their first bytes, (K,) which these are; are they all, and in this order?"""
+    number = np.full(columns, -1, np.int32)
+    used = np.empty(columns, np.int32)
     renamed = np.empty(256, np.uint8)
-    for byte in range(256):
-        renamed[byte] = merged[classes[byte]]
-    return renamed, _chosen(step, chosen)
-
-
-@kernel
-def by_first_byte(classes: Bytes, step: Table) -> tuple[Bytes, Table]:
-    """The same table with the columns in use alone, in the order of their first bytes."""
-    number = np.full(step.shape[1], -1, np.int32)
-    used = np.empty(step.shape[1], np.int32)
-    renamed = np.empty(256, np.uint8)
+    same = True
     count = 0
     for byte in range(256):
         column = classes[byte]
         if number[column] < 0:
             number[column] = count
             used[count] = column
+            same = same and column == count
             count += 1
         renamed[byte] = number[column]
-    return renamed, _chosen(step, used[:count])
+    return renamed, used[:count].copy(), same and count == columns
+
+
+@kernel
+def is_trim(far: Rows) -> bool:
+    """Is something accepted from every row but DEAD? `far` is -1 where nothing is."""
+    dead = 0
+    for row in range(1, far.shape[0]):
+        dead += far[row] < 0
+    return dead == 0
 
 
 @kernel

@@ -4,7 +4,8 @@
                                  --yes-->  the kernel, without the GIL if it is a long one  -->  int, arrays, tuple
 
 Machine code trusts its arguments, so each is looked at: an array's type, dimensions, and that it is writeable and
-C-contiguous. That takes some nanoseconds. Arrays that a kernel returns are copied into numpy's own memory.
+C-contiguous. That takes some nanoseconds. Arrays that a kernel returns are copied into numpy's own memory;
+large ones stay where they are, and hold it: to touch new memory costs more than all else.
 
 How numba passes arguments: every field of an array by itself, the result by its address, a status returned.
 """
@@ -226,11 +227,32 @@ static inline int is_array(PyObject *one, char kind, int size, int dimensions)
            PyArray_ITEMSIZE(A(one)) == size && PyArray_ISCARRAY(A(one));
 }
 
+#define MUCH 65536 /* bytes: memory that is new costs more than to wrap what is there */
+
+static void let_go(PyObject *holder) { release(PyCapsule_GetPointer(holder, NULL)); }
+
+/* An array over a kernel's memory, which goes with it. */
+static PyObject *array_over(struct held *held, const npy_intp *sizes, int dimensions, int kind)
+{
+    PyObject *holder = PyCapsule_New(held->memory, NULL, let_go);
+    PyObject *made = holder == NULL ? NULL : PyArray_SimpleNewFromData(dimensions, sizes, kind, held->data);
+    if (holder == NULL)
+        release(held->memory);
+    else if (made == NULL)
+        Py_DECREF(holder);
+    else if (PyArray_SetBaseObject(A(made), holder) < 0)
+        Py_CLEAR(made);
+    return made;
+}
+
 static PyObject *array_of(struct held *held, const int64_t *shape, int dimensions, int kind)
 {
     npy_intp sizes[3];
     for (int at = 0; at < dimensions; at++)
         sizes[at] = (npy_intp)shape[at];
+    size_t bytes = (size_t)(held->count * held->size);
+    if (held->memory != NULL && bytes >= MUCH && bytes >= held->memory->size / 2)
+        return array_over(held, sizes, dimensions, kind);
     PyObject *made = PyArray_SimpleNew(dimensions, sizes, kind);
     if (made != NULL)
         memcpy(PyArray_DATA(A(made)), held->data, (size_t)PyArray_NBYTES(A(made)));

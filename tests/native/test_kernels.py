@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
 import numpy as np
@@ -119,6 +120,20 @@ def test_results_are_memory_of_their_own(kernels):
     for _ in range(10):
         assert kernels["same"](row[:0]).shape == (0,)
     assert sys.getrefcount(row) == before
+
+
+def test_large_results_are_not_copied_and_go_with_their_arrays(kernels):
+    row = np.arange(1 << 20, dtype=np.int32)
+    made, octets, _, _ = kernels["halves"](row, 3, True)
+    assert (made.flags.owndata, made.flags.carray, octets.flags.carray) == (False, True, True)
+    view = made[7:]
+    del made
+    assert np.array_equal(view, (row // 2)[7:])
+    assert kernels["same"](row).flags.owndata
+    before = getrusage(RUSAGE_SELF).ru_maxrss
+    for _ in range(100):  # of five megabytes each
+        kernels["halves"](row, 3, True)
+    assert getrusage(RUSAGE_SELF).ru_maxrss - before < (100 << 10) * (1024 if sys.platform == "darwin" else 1)
 
 
 @pytest.mark.parametrize(
