@@ -4,12 +4,15 @@ import ast
 import dataclasses
 import importlib
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from constrained.native.data import fields_of_all, methods, options_of
+from constrained.native.data import decorator_of, fields_of_all, methods, options_of
+from constrained.native.modules import compiled
+from constrained.native.sources import ROOT
 
 _FIRST = """
 from dataclasses import dataclass
@@ -55,3 +58,34 @@ def test_defaults_of_another_module_and_fields_that_are_not_hashed(written_out):
         assert one == make(size=7, words={"a": 1})
         assert one != make(words={})
         assert hash(one) == hash(make(words={}))
+
+
+def _imported_for_types(module: ast.Module) -> set[str]:
+    """What a module imports under `if TYPE_CHECKING:`."""
+    only = [one for one in module.body if isinstance(one, ast.If) and ast.unparse(one.test) == "TYPE_CHECKING"]
+    return {name.name for one in only for name in ast.walk(one) if isinstance(name, ast.alias)}
+
+
+def _classes_of_fields(module: ast.Module) -> Iterator[tuple[str, str]]:
+    """The fields of dataclasses, and the classes that they are of: not of what is in a list or a dictionary."""
+    for one in ast.walk(module):
+        if isinstance(one, ast.ClassDef) and decorator_of(one) is not None:
+            for field in one.body:
+                if isinstance(field, ast.AnnAssign):
+                    kind = ast.unparse(field.annotation).replace("'", "")
+                    kind = kind[6:-1] if kind.startswith("Final[") else kind
+                    yield from ((f"{one.name}.{ast.unparse(field.target)}", part) for part in kind.split(" | "))
+
+
+def _late(text: str) -> list[str]:
+    """Fields whose class is not there when the dataclass is made."""
+    module = ast.parse(text)
+    return [field for field, kind in _classes_of_fields(module) if kind in _imported_for_types(module)]
+
+
+def test_the_class_of_a_field_is_there_when_its_dataclass_is_made():
+    """Compiled code looks for it then: in the middle of importing, where two modules know each other."""
+    text = "if TYPE_CHECKING:\n    from a import A\n@dataclass\nclass It:\n    {}: Final['{}']\n    many: 'list[A]'\n"
+    assert _late(text.format("one", "A")) == ["It.one"]
+    assert _late(text.format("one", "B")) == []
+    assert [path for path in compiled(ROOT) if _late((ROOT / path).read_text("utf-8"))] == []
