@@ -7,7 +7,6 @@ one by one  `contains`, or two equal items: the item that counts most, then the 
 
 from collections.abc import Iterator
 from dataclasses import replace
-from math import isinf
 from typing import TYPE_CHECKING
 
 from grammars.json_schema.different_items import spoiling
@@ -78,7 +77,7 @@ def _one_by_one(plan: "ArrayPlan", state: "ArrayState") -> Iterator[_Run]:
         ]
         if not moves:
             raise Circular  # there are some, but as long as it is being found out what is alive, none may be known
-        *_, shape, after = min(moves, key=lambda move: (isinf(move[1]), move[0], move[2], move[1]))
+        *_, shape, after = min(moves, key=lambda move: (move[0], move[2], move[1]))
         item = short.text(shape)
         yield item, 1
         remembers = array.unique or after.owes

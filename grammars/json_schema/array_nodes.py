@@ -112,6 +112,10 @@ class ArrayPlan:
                 for shape, _ in self.classes(item):
                     yield shape
 
+    def told_by(self, writer: "Writer") -> "ArrayPlan":
+        """The same plan, as another writer sees it."""
+        return ArrayPlan(self.array, writer)
+
     def sequence(self) -> Sequence:
         """How one is written."""
         items = self.writer.marks.open_array, self.node(self.start)
@@ -173,6 +177,12 @@ class ArrayPlan:
                 return enough
             ways = min(ways * writer.variety(array.item(length), enough), enough)
         return max(1, min(total, enough))
+
+    @property
+    def is_settled(self) -> bool:
+        """Is no choice of an item better than another for what else must come?"""
+        array = self.array
+        return not (array.contains or array.repeats or (array.unique and array.low))
 
     def bound(self) -> int:
         """No such array has fewer bytes."""

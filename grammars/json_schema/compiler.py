@@ -27,10 +27,11 @@ from grammars.json_schema.languages import self_reference
 from grammars.json_schema.limits import CompileLimits
 from grammars.json_schema.literals import Says, Shape
 from grammars.json_schema.locations import Location
-from grammars.json_schema.nodes import DocumentNode, Writer
+from grammars.json_schema.nodes import Writer
 from grammars.json_schema.options import JsonSchemaOptions
 from grammars.json_schema.report import Report
 from grammars.json_schema.scalars import TEXTS, placed
+from grammars.json_schema.shape_nodes import DocumentNode
 from grammars.json_schema.shapes import Shapes
 
 _OPTIONS, _LIMITS = JsonSchemaOptions(), CompileLimits()

@@ -17,6 +17,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from constrained.automata.algebra import literals
 from constrained.automata.chosen import Chosen
@@ -33,6 +34,9 @@ from grammars.json_schema.options import Whitespace, punctuation
 from grammars.json_schema.rivals import Rivals
 from grammars.json_schema.ropes import Rope, joined, written
 from grammars.json_schema.values import Value, as_compared, parse_value
+
+if TYPE_CHECKING:
+    from grammars.json_schema.nodes import Writer
 
 _BEGINS = Unknown(literals([b'"']))  # a key
 
@@ -68,6 +72,15 @@ class DifferentObjects:
     def variety(self, enough: int) -> int:
         """How many such objects there are, counted up to `enough`; never more than there are, if there is one."""
         return max(1, self.plan.variety(enough + len(self.rivals)) - len(self.rivals))
+
+    @property
+    def is_settled(self) -> bool:
+        """Never: it differs by a value of a choice."""
+        return False
+
+    def told_by(self, writer: "Writer") -> "DifferentObjects":
+        """The same, as another writer sees it."""
+        return DifferentObjects(self.plan.told_by(writer), self.rivals)
 
     def bound(self) -> int:
         """No such object has fewer bytes."""

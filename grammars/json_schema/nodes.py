@@ -1,6 +1,6 @@
 """From shapes to grammar: how a value of a shape is written, and whether there is any.
 
-    ShapeNode   null | true | false | string | number | [ ... ] | { ... }
+    ShapeNode   shape_nodes.py       null | true | false | string | number | [ ... ] | { ... }
     ArrayNode   array_nodes.py       the items from some index on
     ObjectNode  object_nodes.py      the members after some others
 
@@ -14,18 +14,20 @@ for a fixpoint is for one thread alone, so it finds things out under its `lock`,
 from collections.abc import Iterator
 from collections.abc import Sequence as Listed
 from functools import reduce
+from math import isinf
 
 from constrained import remains
 from constrained.automata.algebra import literal, union
 from constrained.automata.dfa import START, Dfa
 from constrained.automata.remembered import memory, remembered
-from constrained.grammar import Automaton, Node, Sequence, Terminal
+from constrained.grammar import Automaton, Sequence, Terminal
 from grammars.json_schema import texts
 from grammars.json_schema.array_nodes import ArrayPlan
 from grammars.json_schema.arrays import Arr, Arrays
 from grammars.json_schema.different_objects import DifferentObjects
 from grammars.json_schema.fixpoint import Fixpoint
 from grammars.json_schema.limits import HEAVIEST
+from grammars.json_schema.listings import Listing, frames_of
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.object_choices import plans_of
 from grammars.json_schema.object_nodes import ObjectPlan
@@ -36,65 +38,24 @@ from grammars.json_schema.plain_values import PlainValues
 from grammars.json_schema.rivals import Came
 from grammars.json_schema.ropes import written
 from grammars.json_schema.scalars import BOOLEANS, NULLS, NUMBERS, TEXTS
+from grammars.json_schema.shape_nodes import ShapeNode
 from grammars.json_schema.shapes import Shapes
 from grammars.json_schema.shortest import Shortest
 from grammars.json_schema.telling_apart import stated_types
 from grammars.json_schema.texts import Texts
 from grammars.json_schema.values import Value
-from grammars.json_schema.variety import Listing, Variety
+from grammars.json_schema.variety import KnownVariety, Variety
+
+Plan = ArrayPlan | ObjectPlan | DifferentObjects
 
 STRUCTURED = frozenset({"array", "object"})
 
 NULL, TRUE, FALSE = (literal(text) for text in (b"null", b"true", b"false"))
 
 
-def _frames(thing: Shape | Listing) -> int:
-    """How much a look at a thing takes of the stack: that for values looks for texts."""
-    return 8 if isinstance(thing, Listing) else 1
-
-
 @remembered
 def _either(parts: tuple[Dfa, ...]) -> Dfa:
     return reduce(union, parts)
-
-
-class ShapeNode(Node):
-    """Any value of a shape."""
-
-    __slots__ = ("_expanded", "_writer", "shape")
-
-    def __init__(self, shape: Shape, writer: "Writer") -> None:
-        self.shape = shape
-        self._writer = writer
-        self._expanded: tuple[Sequence, ...] | None = None
-
-    def expand(self) -> tuple[Sequence, ...]:
-        """One sequence per scalar type, and per way to be an array or an object."""
-        if self._expanded is None:
-            with self._writer.lock:
-                self._expanded = tuple(self._writer.sequences(self.shape))
-        return self._expanded
-
-    def shortest(self) -> bytes:
-        """A shortest text of the shape."""
-        with self._writer.lock:
-            return self._writer.shortest(self.shape)
-
-    def end(self) -> None:
-        """Let go of what stands in it."""
-        self._expanded = None
-
-
-class DocumentNode(ShapeNode):
-    """Any value of a whole document. Whoever uses a grammar of it has this node, and nothing in it leads back here.
-
-    So when it goes, nobody will ask the writer any more: what leads to one another in it is cut, and goes.
-    """
-
-    __slots__ = ()
-
-    def __del__(self) -> None:
-        remains.keep(self._writer.end())
 
 
 class Writer:
@@ -196,7 +157,7 @@ class Writer:
     @property
     def _weights(self) -> Fixpoint[Shape | Listing, int]:
         if self._searching is None:
-            self._searching = Fixpoint(self._look, int, _frames)
+            self._searching = Fixpoint(self._look, int, frames_of)
         return self._searching
 
     def known(self, listing: Listing) -> int | None:
@@ -212,6 +173,10 @@ class Writer:
         if weight is not None:
             shape.alive, shape.weight = True, weight
         return weight
+
+    def plainly_possible(self, obj: Obj, names: Listed[str]) -> int:
+        """Bit set of those keys of an object that plainly can have a value."""
+        return self.plain_values.possible(obj, names)
 
     def weight(self, shape: Shape) -> int:
         """How many values there are at least in a value of this shape, roughly."""
@@ -243,7 +208,7 @@ class Writer:
         self.too_long = self.too_long or shape
         return texts.joined([part for part in found.parts if part.low <= texts.LONGEST])
 
-    def structured(self, shape: Shape) -> "Iterator[ArrayPlan | ObjectPlan | DifferentObjects]":
+    def structured(self, shape: Shape) -> Iterator[Plan]:
         """The ways to be an array or an object, as plans."""
         only = self.shapes.only_type(shape)
         allowed = stated_types(self.shapes, shape) if only is None else {only}
@@ -330,6 +295,10 @@ class Writer:
         with self.lock:
             return written(self.short.text(shape))
 
+    def knowing(self, short: Shortest) -> "KnowingWriter":
+        """A writer to which only that is alive of which `short` knows a text."""
+        return KnowingWriter(self, short)
+
     # ------------------------------------------------------------------ counting
 
     def variety(self, shape: Shape, enough: int) -> int:
@@ -346,3 +315,89 @@ class Writer:
         if self._counting is None:
             self._counting = Variety(self)
         return self._counting
+
+
+class KnowingWriter(Writer):
+    """A writer to which nothing is alive but what `short` knows a text of.
+
+    More and more is, so nothing that is noted may say that something is not: it is always searching.
+    """
+
+    def __init__(self, writer: Writer, short: Shortest) -> None:
+        super().__init__(writer.shapes)
+        self.arrays, self.objects = writer.arrays, writer.objects
+        self._short, self._counting = short, KnownVariety(self)
+        self._writer = writer
+        self._known_arrays: dict[ArrayPlan, ArrayPlan] = {}
+        self._known_objects: dict[ObjectPlan, ObjectPlan] = {}
+        self._known_others: dict[DifferentObjects, DifferentObjects] = {}
+
+    def forget(self) -> None:
+        """Let go of all plans."""
+        self._known_arrays.clear()
+        self._known_objects.clear()
+        self._known_others.clear()
+
+    def told(self, plan: Plan) -> Plan:
+        """A plan as this writer sees it."""
+        match plan:
+            case ArrayPlan():
+                return self._array(plan)
+            case ObjectPlan():
+                return self._object(plan)
+            case DifferentObjects():
+                return self._other(plan)
+
+    def _array(self, plan: ArrayPlan) -> ArrayPlan:
+        found = self._known_arrays.get(plan)
+        if found is None:
+            found = self._known_arrays[plan] = plan.told_by(self)
+        return found
+
+    def _object(self, plan: ObjectPlan) -> ObjectPlan:
+        found = self._known_objects.get(plan)
+        if found is None:
+            found = self._known_objects[plan] = plan.told_by(self)
+        return found
+
+    def _other(self, plan: DifferentObjects) -> DifferentObjects:
+        found = self._known_others.get(plan)
+        if found is None:
+            found = self._known_others[plan] = plan.told_by(self)
+        return found
+
+    def ways_of_arrays(self, shape: Shape) -> list[ArrayPlan]:
+        """The ways to be an array."""
+        return [self._array(plan) for plan in self._writer.ways_of_arrays(shape)]
+
+    def ways_of_objects(self, shape: Shape) -> list[ObjectPlan]:
+        """The ways to be an object."""
+        return [self._object(plan) for plan in self._writer.ways_of_objects(shape)]
+
+    def ways_of_different_objects(self, shape: Shape) -> "Listed[ObjectPlan | DifferentObjects]":
+        """The same, but that objects which are excluded by their values are told apart."""
+        return [
+            self._object(plan) if isinstance(plan, ObjectPlan) else self._other(plan)
+            for plan in self._writer.ways_of_different_objects(shape)
+        ]
+
+    @property
+    def is_searching(self) -> bool:
+        """Always."""
+        return True
+
+    def alive(self, shape: Shape) -> bool:
+        """Has a shape a text that is known?"""
+        return self._writer.alive(shape) and not isinf(self.short.size(shape))
+
+    def plainly_possible(self, obj: Obj, names: Listed[str]) -> int:
+        """None: the texts have to be found first."""
+        return 0
+
+    def known(self, listing: Listing) -> int | None:
+        """Minus so many values are listed of which a text is known."""
+        return self.short.known(listing)
+
+    def look(self, listing: Listing) -> int:
+        """List values of which a text is known."""
+        return self._variety().look(listing)

@@ -115,8 +115,18 @@ class ChoosingPlan(ObjectPlan):
         spoken = [name for choice in obj.choices for name in sorted(choice.keys)]
         declared = Clause(dict.fromkeys(spoken, writer.shapes.anything), (), writer.shapes.anything, False)
         super().__init__(replace(obj, choices=(), clauses=(*obj.clauses, declared)), writer)
+        self._original = obj
         self._ways = obj.choices
         self._settled: dict[tuple[Obj, ...], ObjectPlan] = {}
+
+    def told_by(self, writer: "Writer") -> ObjectPlan:
+        """The same plan, as another writer sees it."""
+        return ChoosingPlan(self._original, writer)
+
+    @property
+    def is_settled(self) -> bool:
+        """Never: one of the ways may want what has no text."""
+        return False
 
     @cached_property
     def choices(self) -> tuple[Choice, ...]:

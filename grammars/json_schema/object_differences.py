@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import count
-from math import isinf
 from typing import TYPE_CHECKING
 
 from grammars.json_schema.extra_keys import KeyClass
@@ -172,13 +171,13 @@ def _members(
     for key, name, shape, after in _next_keys(plan, state, rivals):
         values = rivals.values(name)
         apart = shapes.both(shape, shapes.among(values, False))
-        if alive(apart) and not isinf(short.size(apart)):
+        if alive(apart):
             yield key, short.text(apart), after, None
             if short.size(apart) == short.size(shape):
                 continue  # no value is shorter, and none leaves less to be written
         for value in sorted(values, key=canonical):
             same, left = shapes.both(shape, shapes.among(frozenset({value}))), rivals.having(name, value)
-            if left is not None and alive(same) and not isinf(short.size(same)) and can_differ(plan, after, left):
+            if left is not None and alive(same) and can_differ(plan, after, left):
                 yield key, short.text(same), after, left
 
 

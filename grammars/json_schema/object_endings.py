@@ -32,7 +32,7 @@ def ending(plan: "ObjectPlan", state: ObjectState) -> Rope:
     writer, marks = plan.writer, plan.writer.marks
     members, here = list[Rope](), state
     while not plan.may_close(here):
-        if not (here.pending or _brings_along(plan, here)):
+        if not (here.pending or brings_along(plan, here)):
             members += [_member(plan, key, shape) for _, key, shape in _straight(plan, here)]
             break
         key, shape, here = _next(plan, here)
@@ -49,11 +49,7 @@ def one_more(plan: "ObjectPlan", state: ObjectState) -> Rope:
         found = ending(plan, state)
         assert not isinstance(found, bytes)  # a comma, a member, and more
         return joined(found.parts[1:])
-    ways = [
-        joined([_member(plan, key, shape), ending(plan, after)])
-        for key, shape, after in _moves(plan, state)
-        if not isinf(plan.writer.short.size(shape))
-    ]
+    ways = [joined([_member(plan, key, shape), ending(plan, after)]) for key, shape, after in _moves(plan, state)]
     return min(ways, key=size)
 
 
@@ -77,7 +73,7 @@ def _moves(plan: "ObjectPlan", state: ObjectState) -> Iterator[tuple[bytes, Shap
 # ---------------------------------------------------------------------- all at once
 
 
-def _brings_along(plan: "ObjectPlan", state: ObjectState) -> bool:
+def brings_along(plan: "ObjectPlan", state: ObjectState) -> bool:
     """Must keys come besides those that are missing, and could they bring along others?"""
     return bool(plan.needs) and state.count + plan.missing(state).bit_count() < plan.obj.low
 
@@ -124,10 +120,8 @@ def _undeclared(plan: "ObjectPlan", state: ObjectState, keys: KeyClass) -> Itera
 
 def _next(plan: "ObjectPlan", state: ObjectState) -> tuple[bytes, Shape, ObjectState]:
     """The next key on a short way to the end, its value, and the state after it."""
-    moves = list(_declared_moves(plan, state))
-    if all(isinf(cost) for cost, *_ in moves):
-        moves += _extra_moves(plan, state)
-    _, _, key, shape, after = min(moves, key=lambda move: (isinf(move[0]), move[1], move[0]))
+    moves = list(_declared_moves(plan, state)) or list(_extra_moves(plan, state))
+    _, _, key, shape, after = min(moves, key=lambda move: (move[1], move[0]))
     return key, shape, after
 
 

@@ -26,7 +26,7 @@ from grammars.json_schema.extra_keys import KeyClass
 from grammars.json_schema.key_bits import bits
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.object_conditions import doomed
-from grammars.json_schema.object_endings import ending, one_more
+from grammars.json_schema.object_endings import brings_along, ending, one_more
 from grammars.json_schema.object_outlines import Keys, behind_a_value, kind_of, outline
 from grammars.json_schema.object_states import Members, ObjectState
 from grammars.json_schema.object_ways import Obj
@@ -52,6 +52,10 @@ class ObjectPlan(Members):
             node.end()
             yield
         yield from emptied(self._nodes)
+
+    def told_by(self, writer: "Writer") -> "ObjectPlan":
+        """The same plan, as another writer sees it."""
+        return ObjectPlan(self.obj, writer)
 
     def sequence(self) -> Sequence:
         """How one is written."""
@@ -182,6 +186,11 @@ class ObjectPlan(Members):
     def places(self) -> tuple[int, ...]:
         """Label of a declared key -> its place."""
         return tuple(self.keys[text] for text in self.texts.texts)
+
+    @property
+    def is_settled(self) -> bool:
+        """Is no choice of keys better than another for what else must come?"""
+        return not (self.obj.exists or brings_along(self, self.start))
 
     def bound(self) -> int:
         """No such object has fewer bytes."""

@@ -187,7 +187,7 @@ class Members:
     @cached_property
     def _possible(self) -> int:
         """Bit set of the names that are known to have a value: at first those of which that is plain."""
-        return self.writer.plain_values.possible(self.obj, self.names)
+        return self.writer.plainly_possible(self.obj, self.names)
 
     def missing(self, state: ObjectState) -> int:
         """Bit set of the names that must still come; -1 where that cannot be met."""

@@ -15,7 +15,7 @@ is looked for again, and none is thought to be there which would have to be ther
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from constrained.automata.algebra import difference
 from constrained.automata.dfa import START, Dfa
@@ -23,6 +23,7 @@ from constrained.automata.listing import count_texts
 from grammars.json_schema import texts
 from grammars.json_schema.array_nodes import ArrayPlan
 from grammars.json_schema.different_objects import DifferentObjects
+from grammars.json_schema.listings import Listing
 from grammars.json_schema.literals import Shape
 from grammars.json_schema.numbers import other_spellings
 from grammars.json_schema.object_nodes import ObjectPlan
@@ -37,13 +38,6 @@ if TYPE_CHECKING:
 
 _FEW_TEXTS = 4096
 _FAR = 200  # bytes of a number; where all are longer, they are not told from each other (numbers.is_long)
-
-
-class Listing(NamedTuple):
-    """A thing of the fixpoint: the values of a shape, up to `enough` of them. What is found is minus their number."""
-
-    shape: Shape
-    enough: int
 
 
 class Variety:
@@ -90,10 +84,15 @@ class Variety:
             is_far = numbers.distance[START] > _FAR
             found += 1 if is_far else max(1, count_texts(difference(numbers, other_spellings()), enough))
         if found < enough:
-            arrays, objects = writer.ways_of_arrays(shape), writer.ways_of_different_objects(shape)
-            found += _together(arrays, enough, writer.arrays.exclusive([[plan.array] for plan in arrays]))
-            found += _together(objects, enough, writer.objects.exclusive([[plan.obj] for plan in objects]))
+            found += self._others(shape, enough)
         return min(found, enough)
+
+    def _others(self, shape: Shape, enough: int) -> int:
+        """How many arrays and objects have a shape of fewer than `enough` scalars."""
+        writer = self._writer
+        arrays, objects = writer.ways_of_arrays(shape), writer.ways_of_different_objects(shape)
+        found = _together(arrays, enough, writer.arrays.exclusive([[plan.array] for plan in arrays]))
+        return found + _together(objects, enough, writer.objects.exclusive([[plan.obj] for plan in objects]))
 
     # ------------------------------------------------------------------ which
 
@@ -133,7 +132,12 @@ class Variety:
 
     def _fill_listed(self, shape: Shape, found: dict[Value, None], enough: int) -> None:
         """Scalars as they are listed, then others, each as one that is left."""
-        writer, short = self._writer, Shortest(self._writer)  # what is alive may not be known: no text is for ever
+        short = self._short()
+        self._fill_written(shape, found, enough, short)
+        self._end(short)
+
+    def _fill_written(self, shape: Shape, found: dict[Value, None], enough: int, short: Shortest) -> None:
+        writer = self._writer
         found |= dict.fromkeys(islice(map(as_compared, self._scalars(shape, short)), enough))
         while len(found) < enough and any(plan.alive() for plan in writer.structured(shape)):
             writer.shapes.allowance.check()
@@ -148,12 +152,35 @@ class Variety:
                 return
             found[value] = None
 
+    def _short(self) -> Shortest:
+        return Shortest(self._writer)  # what is alive may not be known: no text is for ever
+
+    def _end(self, short: Shortest) -> None:
+        short.end()
+
     def _scalars(self, shape: Shape, short: Shortest) -> Iterator[Value]:
         for _, value in short.scalars(shape):
             yield value
         for part in self._writer.strings(shape).parts:
             if not texts.is_empty(part) and not isinstance(texts.automaton(part), Dfa):
                 yield from map(Text, sorted(texts.listed(part, _FEW_TEXTS) or ()))
+
+
+class KnownVariety(Variety):
+    """The values of which a text is known. To be asked while texts are looked for."""
+
+    def _others(self, shape: Shape, enough: int) -> int:
+        """None where not one of them has a text, even if there are some: a way to them may just be looked at."""
+        scalars = frozenset(islice(map(as_compared, self._scalars(shape, self._short())), enough))
+        shapes = self._writer.shapes
+        left = shapes.both(shape, shapes.among(scalars, False)) if scalars else shape
+        return super()._others(shape, enough) if self._writer.alive(left) else 0
+
+    def _short(self) -> Shortest:
+        return self._writer.short
+
+    def _end(self, short: Shortest) -> None:
+        pass
 
 
 def _together(plans: Sequence[ArrayPlan | ObjectPlan | DifferentObjects], enough: int, exclusive: bool) -> int:
