@@ -194,7 +194,8 @@ class ObjectPlan(Members):
 
     def bound(self) -> int:
         """No such object has fewer bytes."""
-        needed = [len(self.written[place]) for place in bits(self.missing(self.start))]
+        missing = max(0, self.missing(self.start))  # of an object that there is
+        needed = [len(self.written[place]) for place in bits(missing)]
         members = max(len(needed), self.obj.low, bool(self.obj.exists))
         return 2 + sum(needed) + 2 * (members - len(needed)) + 2 * members + max(0, members - 1)
 
