@@ -36,6 +36,22 @@ class _Limit(threading.local):
 _limit = _Limit()
 
 
+class _Limits:
+    """How many there are, of all threads: mostly none, and then nobody needs a clock."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.lock = threading.Lock()
+
+    def add(self, more: int) -> None:
+        """There are so many more."""
+        with self.lock:
+            self.count += more
+
+
+_limits = _Limits()
+
+
 @contextmanager
 def within(seconds: float) -> Generator[None]:
     """Let what is done inside take so much processor time of this thread. An earlier limit outside of it stays.
@@ -46,12 +62,14 @@ def within(seconds: float) -> Generator[None]:
     latest = time.thread_time() + seconds
     if latest < _limit.latest:
         _limit.latest, _limit.soonest, _limit.seconds = latest, time.monotonic() + seconds, seconds
+    _limits.add(1)
     try:
         yield
     except (RecursionError, MemoryError) as error:
         what = "is nested too deeply" if isinstance(error, RecursionError) else "takes more memory than there is"
         raise LimitExceeded(f"the grammar {what}") from error
     finally:
+        _limits.add(-1)
         _limit.latest, _limit.soonest, _limit.seconds = outer
 
 
@@ -88,7 +106,7 @@ def _ends_objects(frame: FrameType | None) -> bool:
 
 def look() -> None:
     """Raise OutOfTime if the limit is reached."""
-    if time.monotonic() > _limit.soonest:
+    if _limits.count and time.monotonic() > _limit.soonest:
         left = _limit.latest - time.thread_time()
         if left <= 0:
             raise OutOfTime(f"the grammar costs more than {_limit.seconds:g} seconds of processor time")

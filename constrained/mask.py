@@ -67,7 +67,7 @@ class Masks:
         words = state.mask
         if words is None:
             words = state.mask = self.make(state)
-            words.flags.writeable = False
+            words.setflags(write=False)
         return words
 
     def make(self, state: State) -> Words:

@@ -34,11 +34,14 @@ _stamps = count()
 
 _OF_TABLES = layout.COLUMNS + 1  # the columns that are those of `Dfa.where`
 
-# Tables in which nothing has been entered.
-_NO_EDGES = np.zeros((64, layout.EDGE), np.int64)
-_NO_RESTS = np.full((64, layout.REST), -1, np.int32)
-_NO_FRONTS = np.zeros(128, np.int32)
-_NO_LEAVES = np.full(128, layout.UNKNOWN, np.int32)
+_LEAST = 64  # rows of a table with any
+
+# Tables in which nothing has been entered. They have no cells, so that all nets begin with the same ones.
+_NO_EDGES = np.zeros((0, layout.EDGE), np.int64)
+_NO_RESTS = np.zeros((0, layout.REST), np.int32)
+_NO_FRONTS = _NO_LEAVES = np.zeros(0, np.int32)
+
+_NO_EDGE = np.zeros(layout.EDGE, np.int64)  # a row, to be copied
 
 
 class Net:
@@ -56,10 +59,10 @@ class Net:
         self.rests: list[Rest] = []  # by number
         self.edges: list[tuple[Reading, Rest]] = []  # by number
         self.counts_tokens = False  # is any of their symbols `Metered`?
-        self._edge_table = _NO_EDGES.copy()
-        self._rest_table = _NO_RESTS.copy()
-        self._fronts, self._fronts_used = _NO_FRONTS.copy(), 0
-        self._leaves, self._leaves_used = _NO_LEAVES.copy(), 0
+        self._edge_table = _NO_EDGES
+        self._rest_table = _NO_RESTS
+        self._fronts, self._fronts_used = _NO_FRONTS, 0
+        self._leaves, self._leaves_used = _NO_LEAVES, 0
 
     @property
     def tables(self) -> Tables:
@@ -127,13 +130,13 @@ class Net:
     def _described(self, automaton: Automaton) -> NDArray[np.int64]:
         """(EDGE,) those that depend on the automaton. Of many choices among the same texts, most is the same."""
         if isinstance(automaton, Dfa):  # whose symbol is kept, and it with that
-            row = _NO_EDGES[0].copy()
+            row = _NO_EDGE.copy()
             row[:_OF_TABLES] = automaton.where
             return row
         among = automaton.among if isinstance(automaton, Chosen) else None
         row = None if among is None else self._texts.get(among)
         if row is None:
-            row = _NO_EDGES[0].copy()
+            row = _NO_EDGE.copy()
             self._kept += _describe(automaton, row)
             if among is not None:
                 self._texts[among] = row
@@ -182,10 +185,13 @@ class Net:
 
 def _with_room(array: NDArray[Any], size: int, blank: int) -> NDArray[Any]:
     """`array`, or a copy of twice the length if there is no room for `size`."""
-    if size <= len(array):
+    had = len(array)
+    if size <= had:
         return array
-    larger = np.full((2 * size, *array.shape[1:]), blank, array.dtype)
-    larger[: len(array)] = array
+    larger = np.empty((max(2 * size, _LEAST), *array.shape[1:]), array.dtype)
+    if had:
+        larger[:had] = array
+    larger[had:] = blank
     return larger
 
 

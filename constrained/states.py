@@ -281,9 +281,15 @@ class States:
 
     def _state(self, closure: Closure, tape: bytes | None) -> State:
         """The state of a closure. The tape is kept exactly while a text is open."""
-        rests = [*closure.configs.values(), *closure.controls.values()]
-        tape = (tape or b"") if any(rest.captures for rest in rests) else None
-        net, places = self._number((symbol, row, rest) for (symbol, row), rest in closure.configs.items())
+        captures = False
+        configs: list[Config] = []
+        for (symbol, row), rest in closure.configs.items():
+            captures |= rest.captures
+            configs.append((symbol, row, rest))
+        for rest in closure.controls.values():
+            captures |= rest.captures
+        tape = (tape or b"") if captures else None
+        net, places = self._number(configs)
         return self._interned(net, places, tuple(closure.controls.items()), closure.accepting, tape)
 
     def _interned(

@@ -9,6 +9,7 @@ The text of a module goes in, its text with the same lines in the same order com
 - Generic dataclasses and classes below `threading.local` stay classes of Python, of compiled functions.
 - `NDArray[...]` is `Any`, as numpy is: an alias of it would not be a type.
 - An alias that says itself has `Any` in its place: mypyc ends there.
+- `isinstance(x, A | B)` names a tuple: the union would be made each time, and then asked.
 - Names of modules that are bound once are `Final`: constants are folded, and others not looked up in a dictionary.
 - What a class that is open to others only declares is a property: subclasses keep it as they like.
 - A `Final` field of a dataclass with `field(...)` loses the `Final`.
@@ -43,6 +44,9 @@ _SUBSCRIPTABLE = (
 # Names that are no types: constants, and what a module keeps for itself.
 _PLAIN = re.compile(r"_?[A-Z][A-Z0-9_]*|_[a-z][a-z0-9_]*")
 _MAKES_TYPE = re.compile(r"(TypeVar|NewType|NamedTuple|ParamSpec)\(")
+
+# Is it one of several classes? A union of them would be made each time.
+_ONE_OF = re.compile(r"(\bisinstance\([\w.]+(?:\[\w+\])?, )(\w+(?: \| \w+)+)\)")
 
 # What front ends of others may have subclasses of.
 OPEN = frozenset(["Node", "Captured", "Closing"])
@@ -82,6 +86,7 @@ def lowered(source: str, module: str, tables: Tables, bases: Collection[str], un
     bases        the names of classes that have interpreted subclasses
     uncollected  the classes, as `module.Class`, that Python's collector leaves alone
     """
+    source = _ONE_OF.sub(lambda found: found[1] + _tuple_of(found[2]) + ")", source)
     text = _Text(source.split("\n"))
     tree = ast.parse(source)
     for statement in tree.body:
@@ -101,6 +106,12 @@ def lowered(source: str, module: str, tables: Tables, bases: Collection[str], un
             text.lines[at] = base + _HEADER + text.lines[at]
             break
     return str(text)
+
+
+def _tuple_of(union: str) -> str:
+    """A union of types, as `isinstance` takes several."""
+    kinds = ["type(None)" if kind == "None" else kind for kind in union.split(" | ")]
+    return f"({', '.join(kinds)})"
 
 
 def _bound_once(tree: ast.Module, text: _Text) -> None:

@@ -12,7 +12,7 @@ the schema at all is answered. All else happens where a matcher goes.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from constrained import remains
 from constrained.automata.ecma import pattern_letters
@@ -34,6 +34,7 @@ from grammars.json_schema.scalars import TEXTS, placed
 from grammars.json_schema.shape_nodes import DocumentNode
 from grammars.json_schema.shapes import Shapes
 
+_warm: Final[list[bool]] = []  # are the kernels?
 _OPTIONS, _LIMITS = JsonSchemaOptions(), CompileLimits()
 
 
@@ -66,7 +67,9 @@ def compile_json_schema(
 
 def write(document: Document, options: JsonSchemaOptions, limits: CompileLimits) -> Writer:
     """The writer of a checked document; raises as `compile_json_schema`."""
-    warm_up()  # before the clock of a limit runs: the first process compiles the kernels
+    if not _warm:  # before the clock of a limit runs: the first process compiles the kernels
+        warm_up()
+        _warm.append(True)
     return write_shapes(Shapes(document, options, limits), limits)
 
 

@@ -289,6 +289,11 @@ _BY_URI = MappingProxyType(
 )
 
 
+def known_dialect(declared: object) -> Dialect | None:
+    """The dialect that a "$schema" declares, if it is written as most write it."""
+    return _BY_URI.get(declared) if isinstance(declared, str) else None
+
+
 def dialect_named(declared: object, where: Where) -> Dialect:
     """The dialect that a "$schema" declares.
 

@@ -16,7 +16,7 @@ from typing import Final, final
 from constrained.errors import GrammarError, InvalidGrammar, Where
 from constrained.remains import Ending, emptied
 from grammars.json_schema import references
-from grammars.json_schema.dialects import DEFAULT, Dialect, dialect_named
+from grammars.json_schema.dialects import DEFAULT, Dialect, dialect_named, known_dialect
 from grammars.json_schema.json_input import from_python, from_text
 from grammars.json_schema.keywords import Json, Step, kind_of
 from grammars.json_schema.locations import Location, Resource
@@ -76,7 +76,8 @@ class Document:
             raise InvalidGrammar(f"a schema is an object or a boolean, not {kind_of(value)}", where=where)
         dialect, outermost = library.dialect, Region(uri, None)
         if not isinstance(value, bool) and "$schema" in value:
-            dialect = dialect_named(value["$schema"], where / "$schema")
+            declared = value["$schema"]
+            dialect = known_dialect(declared) or dialect_named(declared, where / "$schema")
         survey = Survey(where, limits)
         survey.visit(value, None, outermost, dialect)
         regions = [outermost, *survey.regions]

@@ -11,9 +11,9 @@ Forms also note what a document needs to be *plain* (plain_documents.py): nothin
 from dataclasses import dataclass
 from typing import Any, Final
 
-from grammars.json_schema.dialects import Dialect, Rule, Said
+from grammars.json_schema.dialects import Dialect, Role, Rule, Said
 
-_MOST = 20_000  # forms that are kept
+_MOST = 20_000  # forms that are kept of each dialect
 
 # What only expanding shows (exploring.py), what is tracked through a value, and what depends on the way to it.
 _EAGER = frozenset(
@@ -40,6 +40,7 @@ class Form:
     checks: tuple[Rule, ...]  # what the survey looks at
     facts: tuple[str, ...]  # the keywords that restrict
     brings: tuple[Said, ...]  # those with schemas in them
+    is_leaf: bool  # all that the survey looks at is plain
     names_itself: bool  # by "$schema" or "$id"
     eager: bool  # only looking at all of the document tells whether it is refused
     chooses: bool  # has alternatives
@@ -49,17 +50,20 @@ class Form:
     harmless: bool  # whatever the values of these keywords, some value is valid
 
 
-_forms: Final[dict[tuple[str, ...], Form]] = {}  # by the names of a dialect and of keywords
+_forms: Final[dict[str, dict[tuple[str, ...], Form]]] = {}  # by the names of a dialect, and of keywords
 
 
 def form_of(schema: dict[str, Any], dialect: Dialect) -> Form:
     """The form of a schema."""
-    key = (dialect.name, *schema)
-    found = _forms.get(key)
+    known = _forms.get(dialect.name)
+    if known is None:
+        known = _forms.setdefault(dialect.name, {})
+    key = tuple(schema)
+    found = known.get(key)
     if found is None:
-        if len(_forms) >= _MOST:
-            _forms.clear()
-        found = _forms[key] = _form(frozenset(schema), tuple(schema), dialect)
+        if len(known) >= _MOST:
+            known.clear()
+        found = known[key] = _form(frozenset(key), key, dialect)
     return found
 
 
@@ -70,10 +74,12 @@ def _form(names: frozenset[str], ordered: tuple[str, ...], dialect: Dialect) -> 
     facts = frozenset(told)
     texts = len(facts & OF_TEXTS) + (not facts.isdisjoint(LENGTHS)) + (not facts.isdisjoint(_CONSTANTS))
     numbers = len(facts & OF_NUMBERS) + (not facts.isdisjoint(_CONSTANTS))
+    checks = tuple([rules[name] for name in ordered if name in rules])
     return Form(
-        checks=tuple([rules[name] for name in ordered if name in rules]),
+        checks=checks,
         facts=told,
         brings=tuple([says[name] for name in told if says[name].role is not None]),
+        is_leaf=all(rule.role is Role.PLAIN for rule in checks),
         names_itself="$schema" in names or dialect.id_keyword in names,
         eager=not _EAGER.isdisjoint(facts | (names & {"$dynamicAnchor", "$recursiveAnchor"}))
         or ("$ref" in facts and len(facts) > 1),

@@ -30,8 +30,11 @@ def from_python(value: object, max_bytes: int) -> tuple[Json, int]:
     """
     copying = _Copying()
     copy: Json = copying.of(value, 0)
-    if copying.is_plain and _WIDEST * copying.size <= max_bytes:
-        return copy, copying.size
+    if copying.is_plain:
+        texts = "".join(copying.texts)
+        size = copying.size + len(texts) + 2 * len(copying.texts)
+        if _WIDEST * size <= max_bytes and (texts.isascii() or not _LONE.search(texts)):
+            return copy, size
     try:
         text = _ENCODER.encode(value)
         copy = json.loads(text)
@@ -100,17 +103,18 @@ def _too_long(max_bytes: int) -> LimitExceeded:
 class _Copying:
     """Copies what is plainly JSON."""
 
-    __slots__ = ("is_plain", "size")
+    __slots__ = ("is_plain", "size", "texts")
 
     def __init__(self) -> None:
         self.is_plain = True  # was all of it?
-        self.size = 0  # characters of all so far, escapes left aside
+        self.size = 0  # characters of all but texts, about
+        self.texts: list[str] = []
 
     def of(self, value: object, depth: int) -> Any:
         """A copy; anything at all where something is not plain."""
         kind = type(value)
         if isinstance(value, str) and kind is str:
-            self._text(value)
+            self.texts.append(value)
             return value
         if kind is dict and depth < _DEEPEST:
             members = cast(dict[Any, Any], value)
@@ -120,7 +124,7 @@ class _Copying:
                 if type(key) is not str:
                     self.is_plain = False
                     return None
-                self._text(key)
+                self.texts.append(key)
                 copy[key] = self.of(member, depth + 1)
             return copy
         if kind is list and depth < _DEEPEST:
@@ -135,11 +139,6 @@ class _Copying:
         elif value is not None and kind is not bool:
             self.is_plain = False
         return value
-
-    def _text(self, text: str) -> None:
-        self.size += len(text) + 2
-        if not text.isascii() and _LONE.search(text):
-            self.is_plain = False
 
 
 class _Repeated(dict[str, Any]):

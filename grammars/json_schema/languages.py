@@ -7,7 +7,7 @@
 What a language is, scalars.py knows; here is who asks whom, and what has been asked already.
 """
 
-from threading import RLock
+from _thread import RLock  # what threading has is a function around it
 from typing import Any, Final, TypeVar
 
 from constrained.errors import InvalidGrammar

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 from constrained.errors import Where
 from constrained.remains import Ending
 from grammars.json_schema import references
-from grammars.json_schema.dialects import Dialect, Role, dialect_named, subschemas
+from grammars.json_schema.dialects import Dialect, Role, dialect_named, known_dialect, subschemas
 from grammars.json_schema.keywords import Step
 from grammars.json_schema.survey import RECURSIVE, Region
 
@@ -126,7 +126,8 @@ class Location:
         dialect, resource = self.dialect, self.resource
         if not isinstance(value, bool):
             if "$schema" in value:
-                dialect = dialect_named(value["$schema"], self.where)
+                declared = value["$schema"]
+                dialect = known_dialect(declared) or dialect_named(declared, self.where)
             if dialect.id_keyword in value:
                 resource = resource.document.resource_at((*self.path(), *keys)) or resource
         return Location(value, dialect, resource, self, keys)

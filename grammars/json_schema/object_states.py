@@ -54,6 +54,7 @@ class Members:
         self.writer = writer
         self.ordered = writer.options.key_order == "schema"
         self.varieties: dict[ObjectState, int] = {}  # see object_differences.py
+        self._possible = 0  # bit set of the names that are known to have a value
 
     # ------------------------------------------------------------------ what is declared
 
@@ -179,15 +180,13 @@ class Members:
 
     def possible(self, place: int) -> bool:
         """Can the key at `place` have a value?"""
-        found = bool(self._possible >> place & 1) or self.writer.alive(self.shape(place))
+        if self._possible >> place & 1:
+            return True
+        plain = self.writer.plainly_possible(self.obj, (self.names[place],))
+        found = bool(plain) or self.writer.alive(self.shape(place))
         if found:
             self._possible |= 1 << place
         return found
-
-    @cached_property
-    def _possible(self) -> int:
-        """Bit set of the names that are known to have a value: at first those of which that is plain."""
-        return self.writer.plainly_possible(self.obj, self.names)
 
     def missing(self, state: ObjectState) -> int:
         """Bit set of the names that must still come; -1 where that cannot be met."""
@@ -301,6 +300,7 @@ class Members:
     @cached_property
     def _places(self) -> tuple[int, ...]:
         """The places of the keys that can have a value."""
+        self._possible |= self.writer.plainly_possible(self.obj, self.names)
         return tuple(place for place in range(len(self.names)) if self.possible(place))
 
     def next_places(self, state: ObjectState) -> Iterator[int]:

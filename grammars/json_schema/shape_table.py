@@ -16,6 +16,8 @@ from grammars.json_schema.outline import speech as speech_of
 from grammars.json_schema.plain_documents import is_plain
 from grammars.json_schema.values import Members, Value, canonical
 
+_NO_VALUE: frozenset[Literal] = frozenset({Among(frozenset(), True)})
+
 
 class ShapeTable:
     """All shapes of one document."""
@@ -26,7 +28,7 @@ class ShapeTable:
         self.outline: Final[Outline] = {} if self.is_plain else document.outline()  # if plain: of those asked for
         self.is_dynamic: Final = not self.is_plain and document.is_dynamic
         self.anything: Final = Shape(frozenset())
-        self.nothing: Final = Shape(frozenset({Among(frozenset(), True)}))
+        self.nothing: Final = Shape(_NO_VALUE)
         self.nothing.alive, self.anything.alive = False, True
         self._shapes: dict[frozenset[Literal], Shape] = {
             shape.literals: shape for shape in (self.anything, self.nothing)

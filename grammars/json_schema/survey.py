@@ -19,7 +19,7 @@ from typing import Any, NoReturn, TypeAlias
 from urllib.parse import urljoin
 
 from constrained.errors import InvalidGrammar, LimitExceeded, UnsupportedFeature, Where
-from grammars.json_schema.dialects import Dialect, Role, dialect_named, subschemas
+from grammars.json_schema.dialects import Dialect, Role, dialect_named, known_dialect, subschemas
 from grammars.json_schema.forms import Form, form_of
 from grammars.json_schema.keywords import Json, Problem, Step, kind_of
 
@@ -60,7 +60,13 @@ def steps(path: Path) -> list[Step]:
     return found[::-1]
 
 
-_Item: TypeAlias = tuple[Any, Path, Region, Dialect]  # a schema to visit, with where it is
+# A schema to visit, with where it is: the path above it, and the step from there (none to where the walk begins).
+_Item: TypeAlias = tuple[Any, Path, Step | None, Region, Dialect]
+
+
+def _below(path: Path, step: Step | None) -> Path:
+    """A step further down, if there is one."""
+    return path if step is None else (path, step)
 
 
 class Survey:
@@ -90,13 +96,14 @@ class Survey:
 
         Raises InvalidGrammar, UnsupportedFeature or LimitExceeded, each with its place.
         """
-        level: list[_Item] = [(schema, path, region, dialect)]
+        level: list[_Item] = [(schema, path, None, region, dialect)]
         depth = len(steps(path))
         while level:
             depth += 1
             self._visited += len(level)
             if depth > self._limits.max_depth:
-                self._exceeded(f"schemas nested deeper than {self._limits.max_depth}", level[0][1], "max_depth")
+                place = _below(level[0][1], level[0][2])
+                self._exceeded(f"schemas nested deeper than {self._limits.max_depth}", place, "max_depth")
             if self._visited > self._limits.max_subschemas:
                 self._exceeded(f"more than {self._limits.max_subschemas} subschemas", None, "max_subschemas")
             below: list[_Item] = []
@@ -104,14 +111,15 @@ class Survey:
                 if type(item[0]) is dict:
                     self._keywords(item, below, named)
                 else:
-                    self._boolean(item[0], item[1], item[3])
+                    self._boolean(item[0], _below(item[1], item[2]), item[4])
             level = below
 
     def _keywords(self, item: _Item, below: list[_Item], named: bool) -> None:
         """Check one schema's keywords and append the schemas in them to `below`."""
         schema: dict[str, Any]
-        schema, path, region, dialect = item
+        schema, above, step, region, dialect = item
         form = form_of(schema, dialect)
+        path = None if form.is_leaf and not form.names_itself else _below(above, step)  # most have none in them
         if form.names_itself:
             region, dialect = self._enter(schema, path, region, dialect, named)
             form = form_of(schema, dialect)
@@ -123,14 +131,14 @@ class Survey:
             keyword, role = rule.keyword, rule.role
             value = schema[keyword]
             if rule.check is not None and (problem := rule.check(value)) is not None:
-                self._malformed(problem, path, keyword)
+                self._malformed(problem, _below(above, step), keyword)
             if role is Role.PLAIN:
                 continue
             here = (path, keyword)
             if role is Role.SCHEMA_MAP:
-                below += [(each, (here, name), region, dialect) for name, each in value.items()]
+                below += [(each, here, name, region, dialect) for name, each in value.items()]
             elif role is Role.SCHEMA:
-                below.append((value, here, region, dialect))
+                below.append((value, path, keyword, region, dialect))
             elif role is Role.REFERENCE:
                 self.references.append((region, value))
             elif role is Role.SIZE:
@@ -139,7 +147,7 @@ class Survey:
                 self._anchor(role, value, path, region, named)
             elif role is not Role.SCHEMA_OR_FLAG or type(value) is not bool:
                 found = subschemas(role, value)
-                below += [(each, (here, to[0]) if to else here, region, dialect) for to, each in found]
+                below += [(each, here, to[0] if to else None, region, dialect) for to, each in found]
 
     def _anchor(self, role: Role, value: Any, path: Path, region: Region, named: bool) -> None:
         """Note an anchor in its region."""
@@ -160,9 +168,10 @@ class Survey:
     ) -> tuple[Region, Dialect]:
         """The region and dialect inside a schema with an "$id" or a "$schema"."""
         if "$schema" in schema:
-            where = self.where(path) / "$schema"
-            declared = dialect_named(schema["$schema"], where)
+            name = schema["$schema"]
+            declared = known_dialect(name) or dialect_named(name, self.where(path) / "$schema")
             if not named and declared is not dialect:
+                where = self.where(path) / "$schema"
                 raise UnsupportedFeature(f"a dialect below a keyword that {dialect.name} does not know", where=where)
             dialect = declared
         name = schema.get(dialect.id_keyword)
