@@ -1,7 +1,7 @@
-"""Arrays of arrays of themselves: `python -m tests.fuzz.nested [count] [first]`.
+"""Arrays and objects of themselves: `python -m tests.fuzz.nested [count] [first]`.
 
-A schema refers to itself from the items of arrays that must differ, or be so many of a kind. So how many values it
-has hangs on how many it has: those of
+A schema refers to itself from the items of arrays that must differ, or be so many of a kind, and from members of such
+items. So how many values it has hangs on how many it has: those of
 
     {"anyOf": [{"const": 0}, {"minItems": 2, "uniqueItems": true, "items": {"$ref": "#"}}]}
 
@@ -25,6 +25,7 @@ from tests.fuzz.judge import Judge
 LEAVES: tuple[Any, ...] = (
     *(0, 1, "a", []),
     *([0], [1], [0, 1], [[]], [0, [0]], [[], [[]]]),
+    *({}, {"a": 0}, {"a": []}),
 )
 _ATOMS: tuple[Any, ...] = (0, 1, "a", [])
 
@@ -32,15 +33,17 @@ _ATOMS: tuple[Any, ...] = (0, 1, "a", [])
 def values() -> list[Any]:
     """What is tried of every schema: atoms, arrays of up to two of them, and arrays of up to two of some of these."""
     flat = [list(items) for length in range(4) for items in product(_ATOMS, repeat=length)]
-    some = [*_ATOMS, [0], [1], [0, 1], [[]], [0, []], [[], [0]], [0, [0]], [[[]]]]
+    some = [*_ATOMS, [0], [1], [0, 1], [[]], [0, []], [[], [0]], [0, [0]], [[[]]], {}, {"a": 0}, {"a": []}]
     deep = [list(items) for length in range(3) for items in product(some, repeat=length)]
-    return list({written(value): value for value in [*_ATOMS, *flat, *deep]}.values())
+    objects = [{}, *({name: value} for name in "ab" for value in some), *({"a": 0, "b": value} for value in some)]
+    return list({written(value): value for value in [*_ATOMS, *flat, *deep, *objects]}.values())
 
 
 class _Maker:
-    def __init__(self, random: Random, dialect: Dialect) -> None:
+    def __init__(self, random: Random, dialect: Dialect, *, objects: bool) -> None:
         self.random = random
         self.dialect = dialect
+        self.objects = objects
 
     def maybe(self, chance: float) -> bool:
         return self.random.random() < chance
@@ -63,7 +66,9 @@ class _Maker:
             return again
         if choice < 0.6:
             return {self.random.choice(("anyOf", "allOf", "oneOf")): [again, self.leaf()]}
-        if choice < 0.7:
+        if choice < 0.65 and self.objects:
+            return self.record()
+        if choice < 0.72:
             return {"not": again} if self.maybe(0.5) else {"allOf": [again, {"not": self.leaf()}]}
         if choice < 0.8:
             return self.array(0)
@@ -95,9 +100,23 @@ class _Maker:
             found["type"] = "array"
         return found
 
+    def record(self) -> dict[str, Any]:
+        """What is said of objects."""
+        names = self.random.sample("ab", self.random.choice((1, 1, 2)))
+        found: dict[str, Any] = {
+            "properties": {name: self.array() if self.maybe(0.4) else self.item() for name in names}
+        }
+        if self.maybe(0.6):
+            found["additionalProperties"] = False if self.maybe(0.7) else self.item()
+        if self.maybe(0.5):
+            found["required"] = self.random.sample(names, 1)
+        if self.maybe(0.3):
+            found[self.random.choice(("minProperties", "maxProperties"))] = self.random.choice((1, 1, 2))
+        return {"type": "object", **found} if self.maybe(0.7) else found
+
     def document(self) -> dict[str, Any]:
-        """Some arrays, or a few values."""
-        array, leaf = self.array(), self.leaf()
+        """Some arrays or objects, or a few values."""
+        array, leaf = self.record() if self.objects and self.maybe(0.5) else self.array(), self.leaf()
         kind = self.random.random()
         if kind < 0.6:
             parts = [array, leaf] + ([self.array()] if self.maybe(0.3) else [])
@@ -113,8 +132,8 @@ class _Maker:
 
 
 def document(random: Random) -> dict[str, Any]:
-    """A schema of arrays of itself."""
-    return _Maker(random, random.choice(DIALECTS)).document()
+    """A schema of arrays of itself, every second one also of objects."""
+    return _Maker(random, random.choice(DIALECTS), objects=random.random() < 0.5).document()
 
 
 def check(schema: dict[str, Any], seed: int) -> Failure | None:
