@@ -38,6 +38,7 @@ from constrained.automata.lift import escape_columns, escaped, escaped_cells, es
 from constrained.automata.walk_each import ALL_GROUPS, GROUPS
 
 UNBOUNDED = 1 << 29  # twice this is still an int32
+_NEAR = 16  # costs beyond the cheapest among which a shortest completion is looked for first
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,12 +207,19 @@ class Counted:
         """A shortest text that leads from the packed state to acceptance."""
         row, count = self.split(row)
         dfa = self.meter.dfa
-        least, most = max(0, self.low - count), self.high - count
+        least = max(0, self.low - count)
         # A path that costs more than `least` and visits a row twice between can leave the detour out.
-        lengths = self.meter.lengths(min(most, least + dfa.rows))
-        possible = lengths[least : min(most, least + dfa.rows) + 1, row]
-        cost: int = least + int(np.argmin(np.where(possible < 0, UNBOUNDED, possible)))
-        if lengths[cost, row] < 0:
+        most, top = min(self.high - count, least + dfa.rows), least + _NEAR
+        while True:
+            top = min(most, top)
+            lengths = self.meter.lengths(top)
+            possible = lengths[least : top + 1, row]
+            cost: int = least + int(np.argmin(np.where(possible < 0, UNBOUNDED, possible)))
+            size = int(lengths[cost, row])
+            if top == most or 0 <= size <= top:  # what costs more has more bytes
+                break
+            top = size if size > 0 else least + 2 * (top - least)
+        if size < 0:
             raise ValueError("a dead state has no completion")
         return _shortest(dfa.classes, dfa.step, self.meter.cost, lengths, row, cost).tobytes()
 
