@@ -81,4 +81,6 @@ def _one_by_one(plan: "ArrayPlan", state: "ArrayState") -> Iterator[_Run]:
         item = short.text(shape)
         yield item, 1
         remembers = array.unique or after.owes
-        state = replace(after, seen=state.seen | {parse_value(written(item))}) if remembers else after
+        before, state = state, replace(after, seen=state.seen | {parse_value(written(item))}) if remembers else after
+        if state == before:
+            raise Circular  # an item must come again, and it is not known yet that it can

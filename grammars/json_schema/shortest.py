@@ -52,6 +52,7 @@ class Shortest:
         self._texts = Fixpoint[Shape | Listing, Rope | int](self._look, _cost, frames_of)
 
     def _look(self, thing: Shape | Listing) -> Rope | int | None:
+        self._writer.shapes.allowance.check()
         if isinstance(thing, Listing):
             return self.knowing.look(thing)
         return min(self._short_texts(thing), key=size, default=None)

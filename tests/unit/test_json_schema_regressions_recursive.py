@@ -47,6 +47,19 @@ CHOSEN: dict[str, dict[str, Any]] = {
         "contains": {"type": ["null", "array", "string"]},
         "minContains": 2,
     },
+    "unique items, of which the third is no array, or one with two equal items": {
+        "$schema": "http://json-schema.org/draft-06/schema#",
+        "type": "array",
+        "uniqueItems": True,
+        "items": [{"enum": ["a"]}, {"$ref": "#"}, {"$ref": "#/definitions/equal"}],
+        "contains": {
+            "anyOf": [
+                {"maxItems": 1, "items": [{"$ref": "#/definitions/object"}]},
+                {"additionalItems": {}, "items": [{"type": "array"}]},
+            ]
+        },
+        "definitions": {"object": {"type": "object"}, "equal": {"not": {"uniqueItems": True}}},
+    },
     "unique objects, of which the second has a value of the same schema": {
         "type": "array",
         "uniqueItems": True,
