@@ -8,19 +8,14 @@ items. So how many values it has hangs on how many it has: those of
 are 0, and no array. Every value is tried that is made of a few atoms and is not deep, and walks lead to others.
 """
 
-import json
 import sys
 from itertools import product
 from random import Random
 from typing import Any
 
-from constrained.errors import GrammarError, Unsatisfiable
-from grammars.json_schema.compiler import compile_json_schema
 from grammars.json_schema.dialects import DIALECTS, Dialect
-from tests.conformance.json_schema.acceptance import accepts, byte_vocabulary, written
-from tests.fuzz import walks
-from tests.fuzz.check import LIMITS, TO_THE_LETTER, WALKS, Failure
-from tests.fuzz.judge import Judge
+from tests.conformance.json_schema.acceptance import written
+from tests.fuzz.known import Case, check_many
 
 LEAVES: tuple[Any, ...] = (
     *(0, 1, "a", []),
@@ -136,45 +131,11 @@ def document(random: Random) -> dict[str, Any]:
     return _Maker(random, random.choice(DIALECTS), objects=random.random() < 0.5).document()
 
 
-def check(schema: dict[str, Any], seed: int) -> Failure | None:
-    """What is wrong about one schema: what it is said to allow, or a way that leads nowhere."""
-    random, judge = Random(seed), Judge(schema, formats=False)
-    verdicts = [(text, judge.accepts(text)) for text in map(written, values())]
-    try:
-        grammar = compile_json_schema(json.dumps(schema), byte_vocabulary(), TO_THE_LETTER, limits=LIMITS)
-    except Unsatisfiable:
-        good = [text for text, valid in verdicts if valid]
-        return Failure("not empty", good[0]) if good else None
-    except GrammarError:
-        return None
-    for text, valid in verdicts:
-        if valid is not None and accepts(grammar, text) != valid:
-            return Failure("wrong reject" if valid else "wrong accept", text)
-    for number in range(WALKS):
-        try:
-            text = walks.walk(grammar, random, "clinging" if number % 2 else "uniform", random.randrange(1, 30))
-        except (walks.DeadEnd, walks.Disagreement) as error:
-            return Failure(type(error).__name__, str(error))
-        if judge.accepts(text) is False:
-            return Failure("unsound", text)
-    return None
-
-
-def main(count: int, first: int) -> int:
-    """Check so many schemas; print every failure."""
-    failures = 0
-    for seed in range(first, first + count):
-        schema = document(Random(seed))
-        try:
-            failure = check(schema, seed)
-        except Exception as error:  # noqa: BLE001  whatever it is, it is a failure, and the next schema is tried
-            failure = Failure(f"crash {type(error).__name__}", str(error)[:300])
-        if failure is not None:
-            failures += 1
-            print(f"{seed}: {failure.kind}: {json.dumps(schema)}\n    {failure.details}", flush=True)  # noqa: T201
-    print(f"{count} nested schemas from {first}: {failures} failures")  # noqa: T201
-    return min(failures, 1)
+def case(schema: dict[str, Any], seed: int) -> Case:
+    """Such a schema, and what is tried of it."""
+    return Case(schema, values(), Random(seed), are_all=False)
 
 
 if __name__ == "__main__":
-    sys.exit(main(*[int(argument) for argument in (*sys.argv[1:], 1000, 0)[:2]]))
+    numbers = [int(argument) for argument in (*sys.argv[1:], 1000, 0)[:2]]
+    sys.exit(check_many("nested schemas", *numbers, lambda seed: case(document(Random(seed)), seed)))

@@ -8,19 +8,13 @@ A random schema is put inside of one of these, and `jsonschema` is asked about e
 that compiles is found, and one that is refused as empty and is not, which random instances seldom show.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from itertools import product
 from random import Random
 from typing import Any
 
-from constrained.errors import GrammarError, Unsatisfiable
-from grammars.json_schema.compiler import compile_json_schema
-from tests.conformance.json_schema.acceptance import accepts, byte_vocabulary, written
-from tests.fuzz import walks
-from tests.fuzz.check import LIMITS, TO_THE_LETTER, WALKS, Failure
-from tests.fuzz.judge import Judge
+from tests.fuzz.known import Case, check_many
 from tests.fuzz.schemas import about
 
 ATOMS: Sequence[Any] = (None, 0, 1, "a", [], {})
@@ -61,8 +55,8 @@ WORLDS: dict[str, tuple[dict[str, Any], list[Any]]] = {
 }
 
 
-def check(seed: int) -> Failure | None:
-    """What is wrong about one schema: what it is said to allow, or a way that leads nowhere."""
+def case(seed: int) -> Case:
+    """A world, restricted by a random schema."""
     random = Random(seed)
     kind = random.choice(list(WORLDS))
     world, values = WORLDS[kind]
@@ -71,45 +65,8 @@ def check(seed: int) -> Failure | None:
         restricted = {"items": restricted, "minItems": random.randrange(3)}
     else:
         dialect, restricted = about(random, kind)
-    schema = {"$schema": dialect, "allOf": [world, restricted]}
-    judge = Judge(schema, formats=False)
-    verdicts = [(text, judge.accepts(text)) for text in map(written, values)]
-    good = [text for text, valid in verdicts if valid]
-    try:
-        grammar = compile_json_schema(json.dumps(schema), byte_vocabulary(), TO_THE_LETTER, limits=LIMITS)
-    except Unsatisfiable:
-        return Failure("not empty", f"{json.dumps(schema)}: {good[0]}") if good else None
-    except GrammarError:
-        return None
-    if all(valid is False for _, valid in verdicts):
-        return Failure("empty", json.dumps(schema))
-    for text, valid in verdicts:
-        if valid is not None and accepts(grammar, text) != valid:
-            return Failure("wrong reject" if valid else "wrong accept", f"{json.dumps(schema)}: {text}")
-    for number in range(WALKS):
-        try:
-            text = walks.walk(grammar, random, "clinging" if number % 2 else "uniform", random.randrange(1, 30))
-        except (walks.DeadEnd, walks.Disagreement) as error:
-            return Failure(type(error).__name__, f"{json.dumps(schema)}: {error}")
-        if judge.accepts(text) is False:
-            return Failure("unsound", f"{json.dumps(schema)}: {text}")
-    return None
-
-
-def main(count: int, first: int) -> int:
-    """Check so many schemas; print every failure."""
-    failures = 0
-    for seed in range(first, first + count):
-        try:
-            failure = check(seed)
-        except Exception as error:  # noqa: BLE001  whatever it is, it is a failure, and the next schema is tried
-            failure = Failure(f"crash {type(error).__name__}", str(error)[:300])
-        if failure is not None:
-            failures += 1
-            print(f"{seed}: {failure.kind}: {failure.details}", flush=True)  # noqa: T201
-    print(f"{count} small worlds from {first}: {failures} failures")  # noqa: T201
-    return min(failures, 1)
+    return Case({"$schema": dialect, "allOf": [world, restricted]}, values, random, are_all=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main(*[int(argument) for argument in (*sys.argv[1:], 1000, 0)[:2]]))
+    sys.exit(check_many("small worlds", *[int(argument) for argument in (*sys.argv[1:], 1000, 0)[:2]], case))

@@ -44,8 +44,9 @@ def test_random_schemas_are_sound_complete_and_alive(chunk: int):
 @pytest.mark.parametrize("chunk", range(4))
 def test_small_worlds_are_empty_exactly_where_no_value_of_theirs_is_valid(chunk: int):
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
-        failure = small.check(seed)
-        assert failure is None, (seed, failure)
+        case = small.case(seed)
+        failure = case.failure()
+        assert failure is None, (seed, json.dumps(case.schema), failure)
 
 
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))
